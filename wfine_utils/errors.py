@@ -1,0 +1,16 @@
+"""The one kind of error that is meant for the user rather than for a developer."""
+
+from __future__ import annotations
+
+
+class WfineError(Exception):
+    """Something the user can put right: a missing file, a misspelt parameter, a bad row.
+
+    The message is one paragraph: what was found, what was expected, what to do next.
+    Notebooks and command lines show that paragraph alone, without a traceback, because the
+    place in our code where the problem was noticed is of no help in mending it.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """Called by IPython (and so by Jupyter and papermill) instead of its own traceback."""
+        return [f"{type(self).__name__}: {self}"]
