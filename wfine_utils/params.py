@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +23,7 @@ class NotebookParams(BaseModel):
     notebook: ClassVar[str]
 
     preset: str = Field(min_length=1, description="name of the parameter set; names the output folder")
-    output_root: str = Field(min_length=1, description="folder that holds outputs/<preset>; relative to where the notebook runs")
+    output_root: str = Field(min_length=1, description="folder of all presets; relative paths count from the project root")
     seed: int = Field(ge=0, lt=2**32, description="seed of everything stochastic in this notebook")
 
     @classmethod
@@ -67,3 +67,136 @@ class NotebookParams(BaseModel):
                 f"{where}: the parameters of notebook {cls.notebook} do not hold: {problems}. "
                 f"Known parameters: {', '.join(cls.model_fields)}."
             ) from None
+
+
+class Settings(BaseModel):
+    """Parameters that go together and travel into the package, e.g. those of a training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaseModelSettings(Settings):
+    """Shape and training of the tiny writer."""
+
+    n_samples: int = Field(gt=0, description="texts in the corpus")
+    keep_probability: float = Field(ge=0, le=1, description="that a text meets a requirement")
+    vocab_size: int = Field(ge=320, description="upper limit; 260 of them are bytes and marks")
+    hidden_size: int = Field(gt=0, description="a multiple of 64, for NF4")
+    n_layers: int = Field(gt=0)
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: int = Field(gt=0, description="texts per optimiser step")
+
+
+class BaseModelParams(BaseModelSettings, NotebookParams):
+    """Notebook 00: a tiny writer made here, or a model from a folder or the Hub."""
+
+    notebook: ClassVar[str] = "00_base_model"
+
+    base_model: str = Field(description="folder or Hub id; empty: train the tiny writer")
+    revision: str = Field(description="Hub revision; empty: the newest, or a folder")
+    n_eval: int = Field(gt=0, description="queries on test topics to measure adherence on")
+    max_new_tokens: int = Field(gt=0, description="longest completion")
+
+
+class DataParams(NotebookParams):
+    """Notebook 01: which chains to look at."""
+
+    notebook: ClassVar[str] = "01_data_taxonomy"
+
+    chains_path: str = Field(description="chains file to look at; empty: a tiny-world sample")
+    n_chains: int = Field(ge=1, description="size of the tiny-world sample")
+
+
+DropOrder = Literal["random", "balanced"]
+
+
+class DroppingParams(NotebookParams):
+    """Notebook 02: how many chains of which kind, and how sloppy the sloppy writer is."""
+
+    notebook: ClassVar[str] = "02_requirement_dropping"
+
+    n_train_single: int = Field(ge=1, description="training, one dropped alone")
+    n_train_nested: int = Field(ge=0, description="training, dropped step by step")
+    n_validation: int = Field(ge=1, description="nested chains on validation topics")
+    n_test: int = Field(ge=1, description="nested chains on test topics")
+    n_policy_train: int = Field(ge=1, description="queries without responses, training topics")
+    n_policy_test: int = Field(ge=1, description="queries without responses, test topics")
+    train_order: DropOrder = Field(description="drop order of nested training chains")
+    test_order: DropOrder = Field(description="drop order of validation and test chains")
+    n_sloppy: int = Field(ge=1, description="single-drop chains by the sloppy writer")
+    p_broken: float = Field(ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)")
+    p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
+
+
+class RewardSettings(Settings):
+    """How a reward model is trained."""
+
+    quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    lora_r: int = Field(gt=0, description="rank of the adapters")
+    lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: int = Field(gt=0, description="pairs per optimiser step")
+    micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
+    n_epochs: float = Field(gt=0)
+    max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
+    center_coefficient: float = Field(
+        ge=0, description="pulls the mean reward of a pair to 0, so that scores compare across prompts"
+    )
+
+
+class RewardModelParams(RewardSettings, NotebookParams):
+    """Notebook 03: three reward models from one base."""
+
+    notebook: ClassVar[str] = "03_reward_model"
+
+    chains_path: str = Field(description="train on this file instead of notebook 02's chains")
+    n_pairs_requirement: int = Field(gt=0, description="training pairs, one requirement as input")
+    n_pairs_prompt: int = Field(gt=0, description="training pairs, whole prompt as input")
+    n_pairs_coarse: int = Field(gt=0, description="training pairs, good against worse writing")
+    n_pairs_validation: int = Field(gt=0, description="validation pairs per model")
+
+
+class PolicySettings(Settings):
+    """How a policy is trained by GRPO."""
+
+    quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    lora_r: int = Field(gt=0, description="rank of the adapters")
+    lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
+    learning_rate: float = Field(gt=0, lt=1)
+    n_steps: int = Field(gt=0, description="optimiser steps")
+    prompts_per_rollout: int = Field(gt=0)
+    num_generations: int = Field(ge=2, description="completions per prompt: the group of GRPO")
+    updates_per_rollout: int = Field(gt=0, description="optimiser steps on each rollout")
+    micro_batch_size: int = Field(gt=0, description="completions per forward pass")
+    beta: float = Field(ge=0, description="weight of the k3 estimate of KL to the base model")
+    temperature: float = Field(gt=0)
+    max_new_tokens: int = Field(gt=0, description="longest completion")
+
+
+class PolicyParams(PolicySettings, NotebookParams):
+    """Notebook 04: one policy per reward model, before and after."""
+
+    notebook: ClassVar[str] = "04_wrl_policy"
+
+    n_train_queries: int = Field(gt=0, description="training queries used, from notebook 02")
+    n_test_queries: int = Field(gt=0, description="held-out queries answered before and after")
+    n_bootstrap: int = Field(gt=0, description="bootstrap draws of every interval")
+
+
+class TablesParams(NotebookParams):
+    """Notebook 07: how the collected tables look."""
+
+    notebook: ClassVar[str] = "07_paper_tables"
+
+    digits: int = Field(ge=1, le=6, description="decimals in the Markdown and LaTeX tables")
+
+
+class WevalParams(NotebookParams):
+    """Notebook 05: which chains and scorers, and how many draws."""
+
+    notebook: ClassVar[str] = "05_weval_correlation"
+
+    chains_path: str = Field(description="chains file to evaluate on; empty: notebook 02's test chains")
+    score_models: bool = Field(description="score with the models of notebooks 00 and 03 too")
+    n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
+    n_permutations: int = Field(ge=1, description="random sign flips, for every p-value")

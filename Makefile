@@ -1,0 +1,86 @@
+# `make` or `make help` shows what there is. Everything happens in .venv and outputs/.
+
+PRESET ?= mini
+PYTHON ?= python3
+CORES ?= all
+OUTPUT_ROOT ?=
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+BATCH := $(BIN)/python -m wfine_utils.batch
+
+.DEFAULT_GOAL := help
+.PHONY: help env reproduce test lint lab bench reference lock strip clean distclean
+
+# A recipe that fails must not leave its target behind as if it were done.
+.DELETE_ON_ERROR:
+
+help:  ## show this text
+	@echo "wfine: fine-grained reward modelling for writing, in numbered notebooks"
+	@echo
+	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## */\1|/' | \
+	  while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "Options (make reproduce PRESET=smoke CORES=2):"
+	@echo "  PRESET       parameter set, a folder in params/    here: $$(ls params | tr '\n' ' ')"
+	@echo "  CORES        CPU cores to use                      default: all"
+	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
+	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
+	@echo "  TORCH_INDEX  another package index for PyTorch. On Linux the default wheel brings CUDA"
+	@echo "               (several GB); without a GPU the smaller wheel does as well:"
+	@echo "               make reproduce TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1 || true); expected Python 3.11 to 3.14."; \
+	  echo "Install one and name it: make $(or $(MAKECMDGOALS),help) PYTHON=python3.12"; exit 1; } >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "$(VENV) could not be made with $(PYTHON) -m venv." >&2; \
+	  echo "On Debian and Ubuntu the module is a package of its own: apt install python3-venv" >&2; \
+	  rm -rf $(VENV); exit 1; }
+	@echo "Installing into $(VENV), once; this takes some minutes ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e '.[test]'
+	@touch $@
+
+env: $(READY)  ## create or update .venv (the other commands do it when needed)
+
+reproduce: $(READY)  ## run a preset, print its headline numbers and the path of the report
+	@$(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)')
+
+test: $(READY)  ## run every test
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style, mend what can be mended
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+
+bench: $(READY)  ## time WEval against a plain loop
+	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
+
+reference: $(READY)  ## keep the small files of a finished run in outputs/reference
+	@$(BATCH) reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+
+lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \
+	  --ignore-installed --report $(VENV)/resolved.json -e '.[test]'
+	@{ echo "# Every package that the pins in pyproject.toml bring with them, resolved by \`make lock\`."; \
+	  $(BIN)/python -c 'import json; found = json.load(open("$(VENV)/resolved.json"))["install"]; \
+	  pins = ["{name}=={version}".format(**p["metadata"]).split("+")[0] for p in found]; \
+	  print(*sorted((p for p in pins if not p.startswith("wfine=")), key=str.lower), sep="\n")'; \
+	} > constraints.tmp && mv constraints.tmp constraints.txt
+
+strip: $(READY)  ## take outputs and execution counts out of notebooks/
+	@$(BIN)/nbstripout --keep-id notebooks/*.ipynb
+
+clean:  ## delete all results except outputs/reference
+	@if [ -d outputs ]; then find outputs -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +; fi
+	@rm -rf .snakemake
+
+distclean: clean  ## also delete .venv and caches
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,78 @@
+"""The batch run: one rule per notebook, executed by papermill, then the report.
+
+`make reproduce PRESET=mini` calls this with sensible options. By hand:
+
+    python -m snakemake --cores all --config preset=mini
+    python -m snakemake --cores all --config preset=mini --dry-run
+
+On a cluster, give Snakemake a profile of yours (`--profile ...`). What each notebook needs
+there (gpu, mem_mb, runtime in minutes) stands in params/<preset>/resources.yaml.
+
+A rule runs again when its notebook, its parameter file, the results it reads, or a module of
+wfine_utils that it imports has changed. The long jobs inside a notebook keep their own finished
+stages; they are deliberately no outputs here, because Snakemake deletes outputs of a job that
+was interrupted.
+"""
+
+from pathlib import Path
+
+from wfine_utils.files import resolve
+from wfine_utils.presets import NOTEBOOKS, RESOURCES, chains_paths, load_preset, read_yaml, sources
+
+PRESET = config.get("preset", "mini")
+PARAMS = load_preset(PRESET)
+ROOT = config.get("output_root") or PARAMS["00_base_model"].output_root
+OUT = f"{ROOT}/{PRESET}"
+needs_file = Path(f"params/{PRESET}/{RESOURCES}")
+NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
+CHAINS = chains_paths(PARAMS)
+
+
+rule all:
+    input:
+        f"{OUT}/report/index.html",
+
+
+for place, (name, previous) in enumerate(NOTEBOOKS.items()):
+
+    rule:
+        name:
+            f"notebook_{name}"
+        input:
+            notebook=f"notebooks/{name}.ipynb",
+            params=f"params/{PRESET}/{name}.yaml",
+            package=[str(path.relative_to(Path.cwd())) for path in sources(name)],
+            previous=[f"{OUT}/{other}/results.json" for other in previous],
+            # the last notebook tabulates what the others cost
+            costs=[f"{OUT}/benchmarks/{other}.tsv" for other in previous if name[:2] == "07"],
+            chains=[str(CHAINS[name])] if name in CHAINS else [],
+        output:
+            executed=f"{OUT}/notebooks/{name}.ipynb",
+            results=f"{OUT}/{name}/results.json",
+        # Executed here first: a log survives when the notebook fails, an output does not.
+        log:
+            f"{OUT}/logs/{name}.ipynb",
+        benchmark:
+            f"{OUT}/benchmarks/{name}.tsv"
+        threads: workflow.cores or 1
+        priority: len(NOTEBOOKS) - place  # in the order of their numbers, where there is a choice
+        resources:
+            **NEEDS,
+        params:
+            # nothing unless the run was told to write elsewhere than the parameter files say
+            elsewhere=f"-r output_root '{ROOT}'" if config.get("output_root") else "",
+            name=name,
+        shell:
+            "papermill {input.notebook} {log} -f {input.params} {params.elsewhere} 2>&1"
+            " | python -m wfine_utils.batch watch {params.name} {log}"
+            " && cp {log} {output.executed}"
+
+
+rule report:
+    input:
+        executed=[f"{OUT}/notebooks/{name}.ipynb" for name in NOTEBOOKS],
+        package="wfine_utils/report.py",
+    output:
+        f"{OUT}/report/index.html",
+    shell:
+        "python -m wfine_utils.report {OUT}"

@@ -1,0 +1,269 @@
+"""Tables from results files: hand-made files, hand-computed tables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wfine_utils import tables
+from wfine_utils.errors import WfineError
+from wfine_utils.readers import MissingRun, read_results
+from wfine_utils.rendering import pretty, to_latex, to_markdown
+from wfine_utils.weval import METRICS
+
+WEVAL_ROWS = [  # scorer, Kendall tau-b over all chains
+    ("constant", 0.0),
+    ("length", 0.25),
+    ("reward model", 0.9),
+    ("oracle (checkers)", 1.0),
+]
+
+
+def write_csv(folder: Path, notebook: str, name: str, rows: list[dict]) -> Path:
+    path = folder / notebook / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def rate(value: float, n: int, **keys: str) -> dict:
+    return {**keys, "n": n, "value": value, "ci_low": value - 0.1, "ci_high": value + 0.1}
+
+
+def write_dropping(folder: Path) -> None:
+    write_csv(folder, tables.DROPPING, "chains_summary.csv", [
+        {"split": s, "plan": "balanced", "n_chains": n, "n_responses": 5 * n, "n_topics": 3,
+         "n_pairs": 4 * n, "n_identical": 0} for s, n in (("train", 20), ("test", 10))
+    ])  # fmt: skip
+    for name, keys in (
+        ("drop_is_real.csv", [{"split": s, "plan": "balanced"} for s in ("test", "train")]),
+        ("drop_is_real_sloppy.csv", [{"writer": "sloppy"}]),
+    ):
+        write_csv(folder, tables.DROPPING, name, [
+            rate(v, n, **key, type=t, quantity=q)
+            for key in keys
+            for t in ("all", "length")
+            for q, v, n in (("drop is real", 0.8, 30), ("kept requirement holds", 0.9, 70))
+        ])  # fmt: skip
+
+
+def write_weval(folder: Path) -> None:
+    rows = []
+    for scorer, tau in WEVAL_ROWS:
+        common = {"scorer": scorer, "n_chains": 10}
+        rows += [
+            common | rate(tau if m == "kendall_tau_b" else 0.5, 10, metric=m, subset_kind="all",
+                          subset="all")
+            for m in METRICS
+        ]  # fmt: skip
+        rows += [
+            common | rate(v, 10, metric="pairwise_accuracy", subset_kind="type", subset=t)
+            for t, v in (("length", tau), ("style", 0.6))
+        ]
+    write_csv(folder, tables.WEVAL, "weval.csv", [{k: v for k, v in r.items() if k != "n"}
+                                                  for r in rows])  # fmt: skip
+    write_csv(folder, tables.WEVAL, "comparisons.csv", [
+        {"reference": "reward model", "scorer": "length", "metric": "kendall_tau_b",
+         "value_a": 0.9, "value_b": 0.25, "difference": 0.65, "ci_low": 0.6, "ci_high": 0.7,
+         "p_value": 1e-4, "p_holm": 2e-4, "n_chains": 10}
+    ])  # fmt: skip
+
+
+def write_policies(folder: Path) -> None:
+    values = {"base": (0.55, 0.1), "wrl_requirement": (0.81, 0.4)}
+    write_csv(folder, tables.POLICY, "adherence.csv", [
+        rate(v, 200, policy=p, type=t, metric="adherence")
+        for p, pair in values.items() for t, v in (("length", 0.7), *zip(("mean", "all four"), pair,
+                                                                       strict=True))
+    ])  # fmt: skip
+    write_csv(folder, tables.POLICY, "comparisons.csv", [
+        {"policy_a": "wrl_requirement", "policy_b": "base", "metric": "adherence",
+         "difference": 0.26, "ci_low": 0.2, "ci_high": 0.3, "p_value": 0.002, "n": 200}
+    ])  # fmt: skip
+
+
+def write_costs(folder: Path) -> None:
+    (folder / "benchmarks").mkdir()
+    for name, s, mib in (("02_requirement_dropping", 30, 512), ("03_reward_model", 600, 2048),
+                         ("07_paper_tables", 1e6, 1e6)):  # fmt: skip
+        (folder / "benchmarks" / f"{name}.tsv").write_text(
+            "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+            f"{s}\t0:00:30\t{mib}\t1\t1\t1\t-\t-\t99.0\t30\n"
+        )
+    stage = folder / "03_reward_model" / "wrl_requirement"
+    stage.mkdir(parents=True)
+    (stage / "stage.json").write_text(json.dumps({"key": {}, "seconds": 240.0}))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "smoke"
+    folder.mkdir()
+    for write in (write_dropping, write_weval, write_policies, write_costs):
+        write(folder)
+    return folder
+
+
+def test_t1_puts_counts_and_rates_of_a_set_in_one_row(folder):
+    table = tables.table_t1(folder)
+    assert list(table["split"]) == ["train", "test"]  # the order of the summary
+    assert list(table["n_chains"]) == [20, 10]
+    row = table.iloc[1]
+    assert (row["drop_is_real"], row["kept_holds"], row["n_verdicts"]) == (0.8, 0.9, 100)
+    assert row["drop_is_real_ci_low"] == pytest.approx(0.7)
+    types = tables.table_t1_types(folder)
+    assert list(types["chains"].unique()) == ["test, balanced", "train, balanced", "sloppy writer"]
+    assert list(types["type"]) == ["all", "length"] * 3
+
+
+def test_t2_has_every_metric_and_is_ordered_by_tau(folder):
+    table = tables.table_t2(folder)
+    assert list(table["scorer"]) == ["oracle (checkers)", "reward model", "length", "constant"]
+    assert list(table["kendall_tau_b"]) == [1.0, 0.9, 0.25, 0.0]
+    assert list(table["kendall_tau_b_ci_high"]) == pytest.approx([1.1, 1.0, 0.35, 0.1])
+    assert set(METRICS) <= set(table)
+    assert (table["n_chains"] == 10).all()
+    types = tables.table_t2_types(folder)
+    assert list(types["scorer"]) == list(table["scorer"])
+    assert list(types["length"]) == [1.0, 0.9, 0.25, 0.0]
+    with pytest.raises(MissingRun, match="not labelled with a category"):
+        tables.table_t2_categories(folder)
+
+
+def test_comparisons_keep_the_columns_they_do_not_know(folder):
+    table = tables.table_t2_comparisons(folder)
+    assert list(table)[:8] == ["reference", "scorer", "metric", "difference", "difference_ci_low",
+                               "difference_ci_high", "p_value", "n_chains"]  # fmt: skip
+    assert table["p_holm"].item() == 2e-4
+    assert tables.table_t3_comparisons(folder)["difference_ci_low"].item() == 0.2
+
+
+def test_t3_has_one_column_per_policy(folder):
+    table = tables.table_t3(folder).set_index("type")
+    assert list(table.index) == ["length", "mean", "all four"]
+    assert table.loc["all four", "base"] == 0.1
+    assert table.loc["mean", "wrl_requirement"] == 0.81
+    assert table.loc["mean", "wrl_requirement_ci_high"] == pytest.approx(0.91)
+
+
+def test_t6_adds_up_the_minutes_and_takes_the_largest_memory(folder):
+    table = tables.table_t6(folder)
+    rows = list(table[["notebook", "stage"]].itertuples(index=False, name=None))
+    assert rows == [("02_requirement_dropping", "all"), ("03_reward_model", "all"),
+                    ("03_reward_model", "wrl_requirement"), ("all", "all")]  # fmt: skip
+    assert list(table["minutes"]) == [0.5, 10.0, 4.0, 10.5]
+    assert list(table["peak_memory_gib"].dropna()) == [0.5, 2.0, 2.0]
+
+
+def test_t6_without_a_batch_run_has_the_stages(folder):
+    for path in (folder / "benchmarks").iterdir():
+        path.unlink()
+    table = tables.table_t6(folder)
+    assert table["minutes"].tolist() == [4.0]
+    assert np.isnan(table["peak_memory_gib"].item())
+
+
+def test_headline(folder):
+    table = tables.headline(folder).set_index("quantity")
+    assert table.loc["tau-b of reward model", "value"] == 0.9
+    assert table.loc["tau-b of length (best null baseline)", "n"] == 10
+    assert not any("constant" in quantity for quantity in table.index)
+    assert table.loc["adherence (all four), wrl_requirement", "value"] == 0.4
+    assert table.loc["minutes, all notebooks", "value"] == 10.5
+    assert table.loc["peak memory, GiB", "value"] == 2.0
+    assert len(table) == 3 + 4 + 2
+
+
+def test_headline_of_nothing_is_empty(tmp_path):
+    assert tables.headline(tmp_path).empty
+
+
+@pytest.mark.parametrize("table", tables.TABLES, ids=lambda table: table.name)
+def test_a_table_says_which_run_is_missing(tmp_path, table):
+    with pytest.raises(MissingRun) as error:
+        table.compute(tmp_path / "mini")
+    assert "\n" not in str(error.value)
+    assert "make reproduce PRESET=mini" in str(error.value)
+
+
+def test_what_is_there_but_malformed_is_no_missing_run(folder):
+    path = folder / tables.WEVAL / "weval.csv"
+    good = pd.read_csv(path)
+
+    def message(df: pd.DataFrame) -> str:
+        df.to_csv(path, index=False)
+        with pytest.raises(WfineError) as error:
+            tables.table_t2(folder)
+        assert not isinstance(error.value, MissingRun)
+        return str(error.value)
+
+    assert "expected also ci_low" in message(good.drop(columns="ci_low"))
+    assert "found no rows" in message(good.head(0))
+    assert "line 4: value: found 'many', expected a number" in message(
+        good.assign(value=good["value"].astype(object).where(good.index != 2, "many"))
+    )
+    assert "two rows for constant, kendall_tau_b" in message(pd.concat([good, good.head(1)]))
+    assert "no rows for tie_rate" in message(good[good["metric"] != "tie_rate"])
+    path.write_text('a,b\n"1')
+    with pytest.raises(WfineError, match="it is no CSV|found the columns"):
+        tables.table_t2(folder)
+    (folder / "benchmarks" / "03_reward_model.tsv").write_text("s\tmax_rss\n")
+    with pytest.raises(WfineError, match=r"03_reward_model\.tsv: unreadable"):
+        tables.table_t6(folder)
+
+
+def test_names_that_look_like_missing_values_are_kept(tmp_path):
+    write_csv(tmp_path, "n", "a.csv", [{"scorer": "null", "x": 1.0}, {"scorer": "None", "x": None}])
+    df = read_results(tmp_path, "n", "a.csv", {"scorer": str, "x": float})
+    assert list(df["scorer"]) == ["null", "None"]
+    assert np.isnan(df["x"][1])
+
+
+# --- how they look ------------------------------------------------------------------------------
+
+ODD = pd.DataFrame({
+    "scorer": ["a_b & 50 %", "τ"],
+    "value": [0.12345, -1.0],
+    "value_ci_low": [0.1, np.nan],
+    "value_ci_high": [0.2, np.nan],
+    "p_value": [1e-5, 0.04],
+    "n_chains": [20000, 5],
+})  # fmt: skip
+
+
+def test_pretty():
+    texts = pretty(ODD, digits=2)
+    assert list(texts) == ["scorer", "value", "p value", "n chains"]
+    assert list(texts["value"]) == ["0.12 [0.10, 0.20]", "-1.00"]
+    assert list(texts["p value"]) == ["<0.01", "0.04"]
+    assert list(texts["n chains"]) == ["20,000", "5"]
+    assert list(pretty(pd.DataFrame({"x": [np.nan, 1.0]}))["x"]) == ["–", "1.000"]
+
+
+def test_markdown():
+    lines = to_markdown(ODD, "A caption.", digits=2).splitlines()
+    assert lines[0] == "A caption."
+    cells = [cell.strip() for cell in lines[4].strip("|").split("|")]
+    assert cells == ["a_b & 50 %", "0.12 [0.10, 0.20]", "<0.01", "20,000"]
+    assert lines[3].startswith("|:--")
+    assert lines[3].endswith("-:|")
+
+
+def test_latex_is_escaped():
+    text = to_latex(ODD, "100 % of a_b.", label="odd", digits=2)
+    assert r"a\_b \& 50 \% & 0.12 [0.10, 0.20] & $<$0.01 & 20,000 \\" in text
+    assert r"$\tau$ & -1.00" in text
+    assert r"\caption{100 \% of a\_b.}" in text
+    assert r"\label{tab:odd}" in text
+    assert r"\begin{tabular}{lrrr}" in text
+
+
+def test_tables_need_no_torch():
+    code = "import sys, wfine_utils.tables, wfine_utils.plots; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,294 @@
+"""The batch run as one calm command: ``python -m wfine_utils.batch run mini``.
+
+Snakemake decides what is to be done and papermill executes it; this module checks what can be
+checked before, keeps their talk out of sight unless it is needed, and says in one paragraph
+what went wrong. Both work without it, see the head of the Snakefile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write, project_root, resolve, shown
+from wfine_utils.presets import NOTEBOOKS, load_preset
+from wfine_utils.report import headline
+
+EXPLAINED = 3
+"""Exit status of ``watch`` when it has told the user what went wrong."""
+
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",  # tokenizers warn in every process forked after use
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+_KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
+
+
+def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.stdout) -> int:
+    """Bring a preset's results and report up to date, and print the headline.
+
+    Args:
+        preset: name of a folder in ``params``.
+        output_root: write elsewhere than the parameter files say; None: as they say.
+        cores: number of CPU cores, or ``"all"``.
+        out: where the progress and the headline go.
+
+    Returns:
+        Exit status: 0, or that of the failure, which has been explained by then.
+
+    Raises:
+        WfineError: the preset does not hold, the output folder cannot be written, or the same
+            preset is being run by another process.
+    """
+    root = output_root or load_preset(preset)["00_base_model"].output_root
+    folder = resolve(root) / preset
+    _refuse_unwritable(folder)
+    options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
+    others = list(_other_runs())
+    if same := [p for p, name in others if name == preset]:
+        raise WfineError(
+            f"Preset {preset!r} is already being run here by process {same[0]}. Expected one run "
+            "of a preset at a time: wait until it has finished, or end that process first."
+        )
+    if not others and any((project_root() / ".snakemake" / "locks").glob("*")):
+        subprocess.run([*command, "--unlock"], capture_output=True, check=False)
+    return _snakemake(command, folder, out)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise WfineError(
+            f"{shown(folder)}: the output folder cannot be written: {error.strerror or error}. "
+            "Expected a folder with write permission and free space; mend that, or choose "
+            "another with: make reproduce OUTPUT_ROOT=folder"
+        ) from error
+
+
+def _other_runs() -> Iterator[tuple[int, str]]:
+    """Process id and preset of every batch run of this project that is still alive.
+
+    A killed Snakemake leaves its lock behind, and may leave a papermill that goes on; the
+    lock may be taken away only when neither is alive.
+    """
+    mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        words = process.info["cmdline"] or []
+        line = " ".join(words)
+        found = re.search(r"snakemake.* preset=(\S+)|papermill.* -f params/([^/ ]+)/", line)
+        if process.info["pid"] in mine or not found or "python" not in words[0]:
+            continue
+        try:
+            if Path(process.cwd()) == project_root() and process.status() != "zombie":
+                yield process.info["pid"], found[1] or found[2]
+        except (psutil.Error, OSError):
+            continue  # it has just ended, or belongs to somebody else
+
+
+def _snakemake(command: Sequence[str], folder: Path, out: TextIO) -> int:
+    quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
+    triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = os.environ | _ENVIRONMENT | {"PATH": path}
+    environment.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline
+    process = subprocess.Popen(
+        [*command, *triggers, *quiet], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        talk = process.stderr.read()
+        process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        out.write("\nStopped. Finished stages are kept: the same command goes on from there.\n")
+        return 130
+    if process.returncode == 0:
+        if "Nothing to be done" in talk:
+            out.write("Nothing to do: every notebook's results are up to date.\n")
+        out.write(f"\n{headline(folder)}\nReport: {shown(folder / 'report' / 'index.html')}\n")
+    elif f"non-zero exit status {EXPLAINED}" not in talk:
+        out.write(f"{talk}\n")
+    return process.returncode
+
+
+def watch(notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdout) -> int:
+    """Show papermill's progress in one line, and explain its failure in one paragraph.
+
+    Args:
+        notebook: name to show.
+        executed: where papermill writes the executed notebook.
+        source: file descriptor of papermill's output.
+        out: where to write; a terminal sees one line that moves, a log file the last state.
+
+    Returns:
+        0, or :data:`EXPLAINED` when papermill has failed.
+    """
+    number = f"[{list(NOTEBOOKS).index(notebook) + 1}/{len(NOTEBOOKS)}]"
+    start = time.monotonic()
+    kept: collections.deque[str] = collections.deque(maxlen=60)
+    cells, failed, rest, live = "", False, "", out.isatty()
+
+    def line() -> str:
+        minutes, seconds = divmod(int(time.monotonic() - start), 60)
+        return f"{number} {notebook:<24} {cells:>14}  {minutes:>3}:{seconds:02} min"
+
+    if not live:
+        out.write(f"{number} {notebook} ...\n")
+        out.flush()
+    while True:
+        ready, _, _ = select.select([source], [], [], 1.0)
+        if ready:
+            chunk = os.read(source, 65536)
+            *parts, rest = re.split(r"[\r\n]", rest + chunk.decode(errors="replace"))
+            for part in parts if chunk else [*parts, rest]:
+                progress = re.match(r"Executing:.* (\d+)/(\d+) ", part)
+                if progress:
+                    cells = f"{progress[1]} of {progress[2]} cells"
+                elif part.strip():
+                    kept.append(part)
+                    failed = failed or part.startswith("Traceback (most recent call last)")
+            if not chunk:
+                break
+        if live:
+            out.write(f"\r{line()}")
+            out.flush()
+    out.write(f"\r{line()}\n" if live else f"{line()}\n")
+    if failed:
+        out.write(f"\n{explain(executed, list(kept))}\n")
+    out.flush()
+    return EXPLAINED if failed else 0
+
+
+def explain(executed: Path, talk: Sequence[str] = ()) -> str:
+    """What stopped a notebook, and where to look.
+
+    Args:
+        executed: the executed notebook that papermill left.
+        talk: the last lines that papermill wrote, for failures outside a cell.
+    """
+    try:
+        cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError):
+        cells = []
+    errors = [
+        (cell.get("execution_count"), output)
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output.get("output_type") == "error"
+    ]
+    where = f"Executed so far: {shown(executed.resolve())}"
+    if not errors:
+        last = next((x for x in reversed(talk) if x.strip()), "papermill said nothing")
+        return f"The notebook could not be run to its end: {last}\n{where}"
+    count, error = errors[0]
+    if error["ename"] == WfineError.__name__:
+        return f"{error['evalue']}\n{where}"
+    return f"Cell [{count}] stopped with {error['ename']}: {error['evalue']}\n{where}"
+
+
+def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path]:
+    """Copy the small files of a finished run to ``outputs/reference/<preset>``.
+
+    Copied is what the tables can be recomputed from and what a reader wants to see: executed
+    notebooks, results, CSVs, figures, stamps. Left out are models and whatever is larger than
+    ``limit`` bytes; an executed notebook of that size is an error.
+
+    Args:
+        preset: name of a finished run.
+        root: folder that holds ``<preset>``.
+
+    Returns:
+        The copies.
+
+    Raises:
+        WfineError: the run is not finished, a notebook is too large, or a file names a folder
+            of this machine.
+    """
+    source, target = root / preset, project_root() / "outputs" / "reference" / preset
+    if not (source / "report" / "index.html").exists():
+        raise WfineError(
+            f"{shown(source)} holds no finished run (no report/index.html): run "
+            f"`make reproduce PRESET={preset}` to its end first."
+        )
+    files = [
+        p
+        for p in sorted(source.rglob("*"))
+        if p.is_file()
+        and p.suffix in _KEPT
+        and p.relative_to(source).parts[0] not in {"report", "logs"}
+        and not any(x == "model" or x.startswith(".") for x in p.relative_to(source).parts)
+    ]
+    for path in files:
+        if path.suffix == ".ipynb" and path.stat().st_size >= limit:
+            raise WfineError(
+                f"{shown(path)} has {path.stat().st_size:,} bytes; expected fewer than {limit:,}. "
+                "Save smaller figures or print less."
+            )
+        if path.suffix in {".ipynb", ".json"}:
+            text = path.read_text(encoding="utf-8")
+            if any(place in text for place in (str(project_root()), str(Path.home()) + "/")):
+                raise WfineError(
+                    f"{shown(path)} names a folder of this machine ({project_root()} or "
+                    f"{Path.home()}). Show paths from the project root before keeping this run."
+                )
+    shutil.rmtree(target, ignore_errors=True)
+    copies = []
+    for path in files:
+        if path.stat().st_size < limit:
+            copy = target / path.relative_to(source)
+            atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
+            copies.append(copy)
+    return copies
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``python -m wfine_utils.batch --help``."""
+    parser = argparse.ArgumentParser(prog="python -m wfine_utils.batch", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("run", help="bring a preset up to date and print its headline")
+    one.add_argument("preset")
+    one.add_argument("--output-root", help="write here instead of where the parameters say")
+    one.add_argument("--cores", default="all")
+    two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
+    two.add_argument("notebook")
+    two.add_argument("executed", type=Path)
+    three = commands.add_parser("reference", help="keep a finished run in outputs/reference")
+    three.add_argument("preset")
+    three.add_argument("--output-root", default="outputs")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "run":
+            return run(given.preset, output_root=given.output_root, cores=given.cores)
+        if given.command == "watch":
+            return watch(given.notebook, given.executed)
+        copies = keep_reference(given.preset, resolve(given.output_root))
+        sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{given.preset}\n")
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

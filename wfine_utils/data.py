@@ -1,0 +1,314 @@
+"""Chains and queries in files: loading with every problem named, saving, splitting.
+
+Our own layout has one :class:`~wfine_utils.taxonomy.Chain` per line (JSON lines) or row
+(parquet); its fields are exactly those of the class. In parquet, ``requirements`` and
+``responses`` are lists of structs and a requirement's ``check`` is a JSON text in its struct,
+because its keys differ from kind to kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write, shown
+from wfine_utils.readers import (
+    Problems,
+    read_columns,
+    read_lines,
+    read_rows,
+    record_json,
+    short,
+    validated,
+)
+from wfine_utils.released import (
+    EVAL_FIELDS,
+    PARQUET_COLUMNS,
+    load_released_eval,
+    load_released_parquet,
+)
+from wfine_utils.taxonomy import Chain, Query
+
+FORMATS = ("auto", "wfine", "released_parquet", "released_eval")
+SPLITS = ("train", "validation", "test")
+
+_CHAIN = TypeAdapter(Chain)
+_QUERY = TypeAdapter(Query)
+_CHAIN_FIELDS = frozenset(field.name for field in fields(Chain))
+_PARQUET = frozenset({".parquet", ".pq"})
+_JSONL = frozenset({".jsonl", ".json", ".ndjson"})
+
+_REQUIREMENT = {"type": pa.string(), "subtype": pa.string(), "text": pa.string(),
+                "check": pa.string()}  # fmt: skip
+_RESPONSE = {"text": pa.string(), "kept": pa.list_(pa.bool_()), "source": pa.string()}
+_SCHEMA = pa.schema({
+    "chain_id": pa.string(),
+    "category": pa.string(),
+    "base_task": pa.string(),
+    "requirements": pa.list_(pa.struct(list(_REQUIREMENT.items()))),
+    "responses": pa.list_(pa.struct(list(_RESPONSE.items()))),
+    "topic": pa.string(),
+})  # fmt: skip
+
+
+def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
+    """Load chains from our JSONL or parquet, or from either layout of the paper's authors.
+
+    Args:
+        path: the file; ``.jsonl``, ``.json``, ``.ndjson``, ``.parquet`` or ``.pq``.
+        format: one of ``FORMATS``. "auto" looks at the suffix and at the names of the
+            columns (of the first line's fields, in JSONL).
+
+    Returns:
+        The chains in the order of the file. In our own layout ``chain_id`` is unique; the
+        authors' chains get "released-0000", "released-0001", ….
+
+    Raises:
+        WfineError: anything is wrong with the file. Up to 20 problems at once, each as
+            ``file:line: field: what was found, what was expected``; nothing is half-loaded.
+    """
+    path = Path(path)
+    if format not in FORMATS:
+        raise WfineError(f"format: found {format!r}, expected one of {', '.join(FORMATS)}.")
+    if format == "auto":
+        format = _detect(path)
+    if format == "released_parquet":
+        return load_released_parquet(path)
+    if format == "released_eval":
+        return load_released_eval(path)
+    return _load_wfine(path)
+
+
+def _detect(path: Path) -> str:
+    """The format of a file, by its suffix and by the names of its columns."""
+    suffix = path.suffix.lower()
+    if suffix in _PARQUET:
+        names = set(read_columns(path))
+        theirs, columns = "released_parquet", PARQUET_COLUMNS
+    elif suffix in _JSONL:
+        names = _first_fields(path)
+        theirs, columns = "released_eval", EVAL_FIELDS
+    else:
+        raise WfineError(
+            f"{shown(path)}: found the suffix {suffix!r}, expected one of "
+            f"{', '.join(sorted(_PARQUET | _JSONL))}. Rename the file, or say its format: "
+            f"load_chains(path, format=...) with one of {', '.join(FORMATS[1:])}."
+        )
+    # the better fit, so that one column missing is reported as such; a tie of nothing is an error
+    ours, others = len(names & _CHAIN_FIELDS), len(names & columns)
+    if ours == others == 0:
+        raise WfineError(
+            f"{shown(path)}: found the columns {', '.join(sorted(names)) or '(none)'}; looked "
+            f"for {', '.join(sorted(_CHAIN_FIELDS))} (format 'wfine') or for "
+            f"{', '.join(sorted(columns))} (format {theirs!r}). Rename the columns, or convert "
+            "the data with Chain(...) and save_chains."
+        )
+    return "wfine" if ours >= others else theirs
+
+
+def _first_fields(path: Path) -> set[str]:
+    number, text = next(iter(read_lines(path, "auto").items()))
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        record = None
+        reason = f" ({error})"
+    else:
+        reason = ""
+    if not isinstance(record, dict):
+        problems = Problems(path, "", "auto")
+        problems.add(number, "whole record",
+                     f"found {short(text)}, expected one whole JSON object{reason}")  # fmt: skip
+        problems.raise_if_any()
+    return set(record)
+
+
+def _load_wfine(path: Path) -> list[Chain]:
+    if path.suffix.lower() in _PARQUET:
+        problems = Problems(path, "row ", "wfine")
+        rows = read_rows(path, _CHAIN_FIELDS - {"topic"}, frozenset({"topic"}), problems)
+        records = {i: _row_json(row, i, problems) for i, row in enumerate(rows)}
+        problems.raise_if_any()
+    else:
+        problems = Problems(path, "", "wfine")
+        records = read_lines(path, "wfine")
+    chains = _checked(_CHAIN, records, problems, identity=lambda chain: chain.chain_id)
+    problems.raise_if_any()
+    return chains
+
+
+def _row_json(row: dict[str, Any], place: int, problems: Problems) -> str:
+    """A parquet row as JSON, its ``check`` texts turned back into objects."""
+    for i, requirement in enumerate(row["requirements"] or ()):
+        check = requirement.get("check") if isinstance(requirement, dict) else None
+        if isinstance(check, str):
+            try:
+                requirement["check"] = json.loads(check)
+            except ValueError:
+                problems.add(place, f"requirements.{i}.check",
+                             f"found {short(check)}, expected a JSON object")  # fmt: skip
+    return record_json(row)
+
+
+def _checked(
+    adapter: TypeAdapter[Any],
+    records: dict[int, str],
+    problems: Problems,
+    identity: Callable[[Any], Hashable] | None = None,
+) -> list[Any]:
+    found, first_place = [], {}
+    for place, text in records.items():
+        record = validated(adapter, text, place, problems)
+        if record is None:
+            continue
+        found.append(record)
+        if identity is not None:
+            first = first_place.setdefault(identity(record), place)
+            if first != place:
+                problems.add(
+                    place, "chain_id",
+                    f"found {short(identity(record))} again, first at "
+                    f"{problems.unit or 'line '}{first}, expected every id once",
+                )  # fmt: skip
+    return found
+
+
+def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
+    """Save chains in our layout; :func:`load_chains` gives back equal ones.
+
+    Args:
+        chains: at least one, each ``chain_id`` once. Tuples inside a ``check`` come back as
+            lists.
+        path: ``.jsonl`` or ``.parquet``; written whole or not at all.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        WfineError: no chains, an id twice, another suffix, a number in a ``check`` that is
+            not finite, half a surrogate pair in a text, or a folder that cannot be written.
+    """
+    path = Path(path)
+    seen: set[str] = set()
+    for chain in chains:
+        if chain.chain_id in seen:
+            raise WfineError(
+                f"{shown(path)}: chain_id: found {chain.chain_id!r} twice in the chains to save, "
+                "expected every id once; give them ids of their own."
+            )
+        seen.add(chain.chain_id)
+    if path.suffix.lower() in _JSONL:
+        return _save_lines(_CHAIN, chains, path)
+    if path.suffix.lower() not in _PARQUET:
+        raise WfineError(f"{shown(path)}: found the suffix {path.suffix!r}, expected .jsonl or "
+                         ".parquet.")  # fmt: skip
+    rows = _plain(_CHAIN, chains, path)
+    for row in rows:
+        for requirement in row["requirements"]:
+            if requirement["check"] is not None:
+                requirement["check"] = _dumps(requirement["check"], path)
+    return atomic_write(
+        path, lambda p: pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), p)
+    )
+
+
+def load_queries(path: str | Path) -> list[Query]:
+    """Load queries from JSON lines, one :class:`~wfine_utils.taxonomy.Query` each.
+
+    Raises:
+        WfineError: as :func:`load_chains`.
+    """
+    path = Path(path)
+    problems = Problems(path, "", "queries")
+    queries = _checked(_QUERY, read_lines(path, "queries"), problems)
+    problems.raise_if_any()
+    return queries
+
+
+def save_queries(queries: Sequence[Query], path: str | Path) -> Path:
+    """Save queries as JSON lines; :func:`load_queries` gives back equal ones.
+
+    Raises:
+        WfineError: as :func:`save_chains`.
+    """
+    return _save_lines(_QUERY, queries, Path(path))
+
+
+def _plain(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> list[dict[str, Any]]:
+    # not mode="json", which would turn NaN into null without a word
+    rows = [adapter.dump_python(record) for record in records]
+    if not rows:
+        raise WfineError(f"{shown(path)}: found nothing to save, expected at least one record.")
+    return rows
+
+
+def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> Path:
+    lines = [_dumps(row, path) + "\n" for row in _plain(adapter, records, path)]
+    return atomic_write(
+        path, lambda p: p.write_text("".join(lines), encoding="utf-8", newline="\n")
+    )
+
+
+def _dumps(value: Any, path: Path) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise WfineError(f"{shown(path)}: found NaN or infinity in {short(value)}, expected "
+                         "finite numbers.") from error  # fmt: skip
+
+
+def split_chains(
+    chains: Sequence[Chain], fractions: Sequence[float], seed: int
+) -> dict[str, list[Chain]]:
+    """Split chains so that no topic is in two parts.
+
+    The unit that stays together is the topic; where topics are not labelled it is the base
+    task (without regard to case and spaces), so that a repeated task cannot leak.
+
+    Args:
+        chains: the chains.
+        fractions: shares of the *units* for train, validation and test; they sum to 1. Each
+            part with a share above 0 gets at least one unit.
+        seed: seed of the draw. The draw does not depend on the order of ``chains``.
+
+    Returns:
+        ``{"train": …, "validation": …, "test": …}``, each in the order of ``chains``.
+
+    Raises:
+        WfineError: the fractions are not three shares, or there are fewer units than parts.
+    """
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
+        raise WfineError(
+            f"fractions: found {list(fractions)}, expected three shares from 0 to 1 that sum to "
+            "1, for train, validation and test."
+        )
+    by_topic = all(chain.topic for chain in chains)
+    units = [c.topic if by_topic else " ".join(c.base_task.casefold().split()) for c in chains]
+    names = sorted(set(units))
+    parts = int((shares > 0).sum())
+    if len(names) < parts:
+        raise WfineError(
+            f"fractions: found {len(names)} different {'topics' if by_topic else 'base tasks'} in "
+            f"{len(chains)} chains, expected at least {parts}, one for each part; load more "
+            "chains or set a share to 0."
+        )
+    counts = (shares > 0).astype(int)
+    for _ in range(len(names) - parts):  # each next unit to the part that lacks most
+        counts[np.argmax(shares * len(names) - counts)] += 1
+    order = np.random.default_rng(seed).permutation(len(names))
+    labels = np.repeat(np.arange(3), counts)
+    part_of = {names[i]: SPLITS[label] for i, label in zip(order, labels, strict=True)}
+    split: dict[str, list[Chain]] = {name: [] for name in SPLITS}
+    for chain, unit in zip(chains, units, strict=True):
+        split[part_of[unit]].append(chain)
+    return split

@@ -1,0 +1,179 @@
+"""Which notebooks there are, in what order, and whether a preset's parameter files hold.
+
+A preset is a folder ``params/<preset>`` with one YAML file per notebook. The check is made
+before anything runs: a misspelt name in the last file should not cost the hours of the first
+six notebooks.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from wfine_utils.data import load_chains
+from wfine_utils.errors import WfineError
+from wfine_utils.files import project_root, resolve, shown
+from wfine_utils.params import NotebookParams
+
+NOTEBOOKS: dict[str, tuple[str, ...]] = {
+    "00_base_model": (),
+    "01_data_taxonomy": (),
+    "02_requirement_dropping": (),
+    "03_reward_model": ("00_base_model", "02_requirement_dropping"),
+    "04_wrl_policy": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
+    "05_weval_correlation": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
+    "07_paper_tables": (
+        "00_base_model",
+        "01_data_taxonomy",
+        "02_requirement_dropping",
+        "03_reward_model",
+        "04_wrl_policy",
+        "05_weval_correlation",
+    ),
+}
+"""Every notebook of the batch run, and the notebooks whose results it reads."""
+
+RESOURCES = "resources.yaml"
+"""Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
+
+
+def presets() -> list[str]:
+    """Names of the folders in ``params``."""
+    return sorted(p.name for p in (project_root() / "params").glob("*") if p.is_dir())
+
+
+def load_preset(preset: str) -> dict[str, NotebookParams]:
+    """Read and check all parameter files of a preset.
+
+    Args:
+        preset: name of a folder in ``params``.
+
+    Returns:
+        The checked parameters by notebook, in the order of :data:`NOTEBOOKS`.
+
+    Raises:
+        WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
+            parameter is missing, unknown or has a bad value; ``preset`` or ``output_root``
+            differ between files; ``chains_path`` points to a file that cannot be used.
+    """
+    if preset not in presets():
+        close = difflib.get_close_matches(preset, presets(), n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise WfineError(
+            f"There is no preset {preset!r}: expected one of {', '.join(presets())} (the folders "
+            f"in params).{hint} Choose with: make reproduce PRESET=mini"
+        )
+    folder = project_root() / "params" / preset
+    known = {f"{name}.yaml" for name in NOTEBOOKS} | {RESOURCES}
+    if odd := sorted({p.name for p in folder.glob("*.y*ml")} - known):
+        raise WfineError(
+            f"{shown(folder)} holds {', '.join(odd)}, which no notebook reads: expected "
+            f"{', '.join(sorted(known))}. Rename or remove the file."
+        )
+    models = {model.notebook: model for model in _models(NotebookParams)}
+    checked = {}
+    for name in NOTEBOOKS:
+        path = folder / f"{name}.yaml"
+        values = read_yaml(path)
+        checked[name] = models[name].checked(values, shown(path))
+        if values["preset"] != preset:
+            raise WfineError(
+                f"{shown(path)}: preset is {values['preset']!r}, but the file lies in the folder "
+                f"of preset {preset!r}; results would be written over those of another preset. "
+                f"Expected preset: {preset}"
+            )
+    if len(roots := {cfg.output_root for cfg in checked.values()}) > 1:
+        raise WfineError(
+            f"{shown(folder)}: output_root differs between the files ({', '.join(sorted(roots))}); "
+            "the notebooks would not find each other's results. Write the same one in all."
+        )
+    for name, path in chains_paths(checked).items():
+        try:
+            load_chains(path)
+        except WfineError as error:
+            where = f"params/{preset}/{name}.yaml: chains_path"
+            raise WfineError(f"{where}: {error}") from error
+    return checked
+
+
+def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:
+    for model in base.__subclasses__():
+        if "notebook" in vars(model):
+            yield model
+        yield from _models(model)
+
+
+def chains_paths(checked: Mapping[str, NotebookParams]) -> dict[str, Path]:
+    """The user's own chains files by notebook, for the notebooks that were given one."""
+    found = {name: getattr(cfg, "chains_path", None) for name, cfg in checked.items()}
+    return {name: resolve(path) for name, path in found.items() if path}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a parameter file as papermill reads it: one mapping of names to values.
+
+    Raises:
+        WfineError: the file is missing, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WfineError(
+            f"{shown(path)} is missing: every preset has one parameter file per notebook. "
+            "Copy the one of params/mini and change it."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WfineError(f"{shown(path)} cannot be read as UTF-8 text: {error}.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise WfineError(
+            f"{shown(path)}{line}: not YAML: {getattr(error, 'problem', None) or error}. "
+            "Expected lines of the form name: value"
+        ) from None
+    if not isinstance(values, dict):
+        raise WfineError(
+            f"{shown(path)}: found {type(values).__name__}, expected lines of the form name: value"
+        )
+    return values
+
+
+def sources(notebook: str) -> list[Path]:
+    """The modules of this package that a notebook imports, directly or through others.
+
+    A batch run repeats a notebook when one of these files has changed, and only then.
+
+    Args:
+        notebook: a key of :data:`NOTEBOOKS`.
+    """
+    package = project_root() / "wfine_utils"
+    cells = nbformat.read(project_root() / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    found: set[Path] = set()
+    todo = [*_imported(code, package), package / "__init__.py"]
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += _imported(path.read_text(encoding="utf-8"), package)
+    return sorted(found)
+
+
+def _imported(code: str, package: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(code)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            parts = name.split(".")
+            path = package / f"{parts[1]}.py" if len(parts) == 2 else package
+            if parts[0] == package.name and path.is_file():
+                yield path

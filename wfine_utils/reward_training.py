@@ -1,0 +1,180 @@
+"""Training a reward model: Bradley–Terry on preference pairs, in 4-bit with LoRA.
+
+Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three places: texts
+are tokenised here, by the one render, because the trainer drops over-long pairs silently;
+batches hold pairs of similar length, which it cannot arrange itself; adapters stay in fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import RewardConfig, RewardTrainer
+
+from wfine_utils import models
+from wfine_utils.dropping import PreferencePair
+from wfine_utils.errors import WfineError
+from wfine_utils.params import RewardSettings
+from wfine_utils.reward_model import Granularity, write_manifest
+
+
+def encode_pairs(
+    pairs: Sequence[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> Dataset:
+    """Token ids of preference pairs, rendered exactly as in scoring.
+
+    Returns:
+        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order.
+    """
+    columns = {
+        f"{side}_ids": [
+            models.encode(tokenizer, pair.instruction, getattr(pair, side), max_tokens)
+            for pair in pairs
+        ]
+        for side in ("chosen", "rejected")
+    }
+    return Dataset.from_dict(columns)
+
+
+def batches_of_similar_length(lengths: Sequence[int], batch_size: int, seed: int) -> np.ndarray:
+    """A random order in which neighbours within a batch have similar lengths.
+
+    Shuffles, sorts pools of 50 batches by length, and shuffles the batches: padding shrinks,
+    while every batch stays a random draw from a pool of its own size class.
+
+    Args:
+        lengths: length of each item, in tokens.
+        batch_size: items per batch.
+        seed: of the shuffles.
+
+    Returns:
+        A permutation of ``range(len(lengths))``, int64.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.asarray(lengths)
+    order = rng.permutation(len(lengths))
+    pool = 50 * batch_size
+    pools = [order[i : i + pool] for i in range(0, len(order), pool)]
+    order = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools])
+    n_full = len(order) // batch_size
+    full = order[: n_full * batch_size].reshape(n_full, batch_size)
+    # The items beyond the last full batch stay at the end, as the trainer expects.
+    return np.concatenate([rng.permutation(full).ravel(), order[n_full * batch_size :]])
+
+
+def train_reward_model(
+    pairs: Sequence[PreferencePair],
+    validation_pairs: Sequence[PreferencePair],
+    *,
+    base_model: str | Path,
+    granularity: Granularity,
+    settings: RewardSettings,
+    seed: int,
+    folder: Path,
+    revision: str | None = None,
+) -> pd.DataFrame:
+    """Train LoRA adapters and a scalar head on a 4-bit base by the Bradley–Terry loss.
+
+    Args:
+        pairs: training pairs; the loss of each is −log σ(r(chosen) − r(rejected)).
+        validation_pairs: pairs on other topics; scored four times on the way.
+        base_model: folder or Hub id of a language model with a chat template.
+        granularity: what ``instruction`` is in the pairs; written into the manifest.
+        settings: hyper-parameters.
+        seed: of the head's initial weights and of the order of the pairs.
+        folder: where the adapter, the tokenizer, ``manifest.json`` and
+            ``learning_curve.csv`` go; exists already.
+        revision: Hub revision of the base model.
+
+    Returns:
+        The learning curve: columns ``step, split, loss, accuracy, margin``; one row per
+        logged step. ``accuracy`` counts ties as wrong here, as TRL does.
+
+    Raises:
+        WfineError: fewer pairs than one batch.
+    """
+    if len(pairs) < settings.batch_size:
+        raise WfineError(
+            f"reward model ({granularity}): found {len(pairs)} training pairs, expected at least "
+            f"one batch of {settings.batch_size}; make more chains in notebook 02 or lower batch_size."
+        )
+    tokenizer = models.load_tokenizer(base_model, revision)
+    train = encode_pairs(pairs, tokenizer, settings.max_tokens)
+    lengths = [max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"])]
+    train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
+    n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
+    torch.manual_seed(seed)
+    trainer = RewardTrainer(
+        model=models.load_quantised(
+            base_model,
+            "reward",
+            tokenizer=tokenizer,
+            quantise=settings.quantise,
+            revision=revision,
+        ),
+        args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
+        processing_class=tokenizer,
+        train_dataset=train,
+        eval_dataset=encode_pairs(validation_pairs, tokenizer, settings.max_tokens),
+        peft_config=models.lora_config("reward", r=settings.lora_r, alpha=settings.lora_alpha),
+    )
+    models.trainable_to_fp32(trainer.model)
+    trainer.train()
+    trainer.model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    curve = learning_curve(trainer.state.log_history)
+    curve.to_csv(folder / "learning_curve.csv", index=False)
+    write_manifest(
+        folder,
+        base_model=base_model,
+        revision=revision,
+        granularity=granularity,
+        tokenizer=tokenizer,
+        settings={name: getattr(settings, name) for name in RewardSettings.model_fields},
+        seed=seed,
+        n_pairs=len(pairs),
+    )
+    return curve
+
+
+def reward_config(
+    settings: RewardSettings, folder: Path, *, seed: int, n_steps: int
+) -> RewardConfig:
+    """The arguments of ``trl.RewardTrainer`` that follow from our settings."""
+    return RewardConfig(
+        output_dir=str(folder / "trainer"),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        num_train_epochs=settings.n_epochs,
+        per_device_train_batch_size=settings.micro_batch_size,
+        per_device_eval_batch_size=settings.micro_batch_size,
+        gradient_accumulation_steps=settings.batch_size // settings.micro_batch_size,
+        train_sampling_strategy="sequential",  # already shuffled, in batches of similar length
+        center_rewards_coefficient=settings.center_coefficient,
+        max_length=None,  # we cut by rule; TRL would drop the pair without a word
+        activation_checkpointing=models.device() == "cuda",  # memory is short there, time here
+        eval_strategy="steps",
+        eval_steps=max(1, n_steps // 4),
+        logging_steps=max(1, n_steps // 40),
+        save_strategy="no",
+        seed=seed,
+        **models.precision_flags(),
+    )
+
+
+def learning_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
+    """Tidy learning curve from a trainer's log: ``step, split, loss, accuracy, margin``."""
+    rows = []
+    for entry in log_history:
+        for split, prefix in (("train", ""), ("validation", "eval_")):
+            if f"{prefix}accuracy" in entry and f"{prefix}loss" in entry:
+                values = {k: float(entry[prefix + k]) for k in ("loss", "accuracy", "margin")}
+                rows.append({"step": int(entry["step"]), "split": split, **values})
+    return pd.DataFrame(rows, columns=["step", "split", "loss", "accuracy", "margin"])
