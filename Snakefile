@@ -14,14 +14,16 @@ stages; they are deliberately no outputs here, because Snakemake deletes outputs
 was interrupted.
 """
 
+import os
+import shlex
 from pathlib import Path
 
-from wfine_utils.files import resolve
-from wfine_utils.presets import NOTEBOOKS, RESOURCES, chains_paths, load_preset, read_yaml, sources
+from wfine_utils.presets import NOTEBOOKS, RESOURCES, chains_paths, load_preset, read_yaml
+from wfine_utils.sources import imported_modules
 
 PRESET = config.get("preset", "mini")
 PARAMS = load_preset(PRESET)
-ROOT = config.get("output_root") or PARAMS["00_base_model"].output_root
+ROOT = os.path.expanduser(config.get("output_root") or PARAMS["00_base_model"].output_root)
 OUT = f"{ROOT}/{PRESET}"
 needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
@@ -41,7 +43,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
         input:
             notebook=f"notebooks/{name}.ipynb",
             params=f"params/{PRESET}/{name}.yaml",
-            package=[str(path.relative_to(Path.cwd())) for path in sources(name)],
+            package=[os.path.relpath(path) for path in imported_modules(name)],
             previous=[f"{OUT}/{other}/results.json" for other in previous],
             # the last notebook tabulates what the others cost
             costs=[f"{OUT}/benchmarks/{other}.tsv" for other in previous if name[:2] == "07"],
@@ -60,19 +62,19 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             **NEEDS,
         params:
             # nothing unless the run was told to write elsewhere than the parameter files say
-            elsewhere=f"-r output_root '{ROOT}'" if config.get("output_root") else "",
+            elsewhere=f"-r output_root {shlex.quote(ROOT)}" if config.get("output_root") else "",
             name=name,
         shell:
-            "papermill {input.notebook} {log} -f {input.params} {params.elsewhere} 2>&1"
-            " | python -m wfine_utils.batch watch {params.name} {log}"
-            " && cp {log} {output.executed}"
+            "papermill {input.notebook} {log:q} -f {input.params} {params.elsewhere} 2>&1"
+            " | python -m wfine_utils.batch watch {params.name} {log:q}"
+            " && cp {log:q} {output.executed:q}"
 
 
 rule report:
     input:
         executed=[f"{OUT}/notebooks/{name}.ipynb" for name in NOTEBOOKS],
-        package="wfine_utils/report.py",
+        package=[f"wfine_utils/{module}.py" for module in ("report", "rendering", "tables")],
     output:
         f"{OUT}/report/index.html",
     shell:
-        "python -m wfine_utils.report {OUT}"
+        "python -m wfine_utils.report {OUT:q}"

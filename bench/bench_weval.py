@@ -2,7 +2,7 @@
 
 Both get the same 20,000 chains of five responses. The loop computes one metric, without an
 interval; ``evaluate`` computes eight metrics for every category and requirement type, with
-1,000 bootstrap draws each. Run by ``make bench``; the last line of each part is the ratio.
+1,000 bootstrap draws each. Run by ``make bench``; fails if the values differ by more than 1e-12.
 """
 
 from __future__ import annotations
@@ -66,10 +66,13 @@ def main() -> int:
         mean_error = abs(frame["value"].iloc[0] - expected.mean())
         worst = max(worst, error, mean_error)
         print(f"{N_CHAINS} five-level chains, {name}")
-        print(f"  loop over scipy.stats.kendalltau      {loop_s:8.3f} s")
-        print(f"  weval.per_chain, eight metrics        {point_s:8.3f} s   {loop_s / point_s:5.0f} x")
-        print(f"  weval.evaluate, {N_BOOT} bootstrap draws  {full_s:8.3f} s   {loop_s / full_s:5.0f} x")
-        print(f"  largest difference of tau-b           {max(error, mean_error):8.1e}")
+        print(f"  {'loop over scipy.stats.kendalltau':38}{loop_s:8.3f} s")
+        for what, seconds in (
+            ("weval.per_chain, eight metrics", point_s),
+            (f"weval.evaluate, {N_BOOT} bootstrap draws", full_s),
+        ):
+            print(f"  {what:38}{seconds:8.3f} s   {loop_s / seconds:5.0f} x")
+        print(f"  {'largest difference of tau-b':38}{max(error, mean_error):8.1e}")
     return int(worst > 1e-12)
 
 

@@ -84,7 +84,7 @@ def test_start_run_without_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(WfineError, match="Permission denied.*write permission"):
+    with pytest.raises(WfineError, match=r"Permission denied.*write permission"):
         start_run(params(tmp_path))
 
 

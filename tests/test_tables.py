@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,8 @@ def write_csv(folder: Path, notebook: str, name: str, rows: list[dict]) -> Path:
 
 
 def rate(value: float, n: int, **keys: str) -> dict:
-    return {**keys, "n": n, "value": value, "ci_low": value - 0.1, "ci_high": value + 0.1}
+    return {**keys, "n": n, "value": value, "ci_low": max(value - 0.1, -1),
+            "ci_high": min(value + 0.1, 1)}  # fmt: skip
 
 
 def write_dropping(folder: Path) -> None:
@@ -99,6 +102,9 @@ def write_costs(folder: Path) -> None:
     stage = folder / "03_reward_model" / "wrl_requirement"
     stage.mkdir(parents=True)
     (stage / "stage.json").write_text(json.dumps({"key": {}, "seconds": 240.0}))
+    killed = folder / "03_reward_model" / ".partial-coarse"
+    killed.mkdir()
+    (killed / "stage.json").write_text("{")
 
 
 @pytest.fixture
@@ -126,7 +132,7 @@ def test_t2_has_every_metric_and_is_ordered_by_tau(folder):
     table = tables.table_t2(folder)
     assert list(table["scorer"]) == ["oracle (checkers)", "reward model", "length", "constant"]
     assert list(table["kendall_tau_b"]) == [1.0, 0.9, 0.25, 0.0]
-    assert list(table["kendall_tau_b_ci_high"]) == pytest.approx([1.1, 1.0, 0.35, 0.1])
+    assert list(table["kendall_tau_b_ci_high"]) == pytest.approx([1.0, 1.0, 0.35, 0.1])
     assert set(METRICS) <= set(table)
     assert (table["n_chains"] == 10).all()
     types = tables.table_t2_types(folder)
@@ -211,7 +217,7 @@ def test_what_is_there_but_malformed_is_no_missing_run(folder):
     assert "two rows for constant, kendall_tau_b" in message(pd.concat([good, good.head(1)]))
     assert "no rows for tie_rate" in message(good[good["metric"] != "tie_rate"])
     path.write_text('a,b\n"1')
-    with pytest.raises(WfineError, match="it is no CSV|found the columns"):
+    with pytest.raises(WfineError, match=r"it is no CSV|found the columns"):
         tables.table_t2(folder)
     (folder / "benchmarks" / "03_reward_model.tsv").write_text("s\tmax_rss\n")
     with pytest.raises(WfineError, match=r"03_reward_model\.tsv: unreadable"):
@@ -267,3 +273,59 @@ def test_latex_is_escaped():
 def test_tables_need_no_torch():
     code = "import sys, wfine_utils.tables, wfine_utils.plots; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- the notebook, cell by cell in this process ---------------------------------------------------
+
+
+def run_notebook(tmp_path: Path, monkeypatch) -> Path:
+    """Run the code cells of notebook 07 on ``tmp_path/smoke``; give its folder."""
+    monkeypatch.delitem(sys.modules, "torch", raising=False)  # of other tests; 07 needs none
+    matplotlib.use("agg")
+    path = Path(__file__).parents[1] / "notebooks" / "07_paper_tables.ipynb"
+    namespace: dict[str, object] = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, cell.id, "exec"), namespace)  # noqa: S102
+        if cell.id == "parameters":
+            namespace |= {"preset": "smoke", "output_root": str(tmp_path)}
+    matplotlib.pyplot.close("all")
+    return tmp_path / "smoke" / "07_paper_tables"
+
+
+def test_notebook_writes_every_table_and_figure(folder, tmp_path, monkeypatch):
+    out = run_notebook(tmp_path, monkeypatch)
+    names = {table.name for table in tables.TABLES} - {"T2_categories"}
+    for name in names | {"headline"}:
+        for suffix in ("csv", "md", "tex"):
+            assert (out / "tables" / f"{name}.{suffix}").stat().st_size > 0
+    assert not (out / "tables" / "T2_categories.csv").exists()
+    figures = ("T2_weval", "T2_released_rule", "T2_types", "T3_policies", "T6_cost")
+    assert {p.name for p in (out / "figures").iterdir()} == {
+        f"{name}.{suffix}" for name in figures for suffix in ("png", "pdf")
+    }
+    committed = pd.read_csv(out / "tables" / "T2_weval.csv")
+    pd.testing.assert_frame_equal(committed, tables.table_t2(folder), check_exact=True)
+    results = json.loads((out / "results.json").read_text())
+    assert results["not_computed"] == ["T2_categories"]
+    assert results["headline"]["tau-b of reward model"] == 0.9
+    assert not any("minutes" in key for key in results["headline"])  # the same from run to run
+    first = (out / "results.json").read_bytes()
+    run_notebook(tmp_path, monkeypatch)
+    assert (out / "results.json").read_bytes() == first
+
+
+def test_notebook_names_what_is_missing_and_removes_what_is_stale(tmp_path, monkeypatch):
+    stale = tmp_path / "smoke" / "07_paper_tables" / "tables" / "T2_weval.csv"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("scorer\nold\n")
+    out = run_notebook(tmp_path, monkeypatch)
+    assert {p.name for p in (out / "tables").iterdir()} == {f"{t.name}.md" for t in tables.TABLES}
+    assert "run notebook 05_weval_correlation" in (out / "tables" / "T2_weval.md").read_text()
+
+
+def test_notebook_stops_at_a_malformed_file(folder, tmp_path, monkeypatch):
+    (folder / tables.POLICY / "adherence.csv").write_text("policy,type\nbase,length\n")
+    with pytest.raises(WfineError, match=r"adherence\.csv: found the columns policy, type, exp"):
+        run_notebook(tmp_path, monkeypatch)
+    assert not (folder / "07_paper_tables" / "results.json").exists()

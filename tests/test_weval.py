@@ -143,6 +143,13 @@ def test_constant_scorer_is_exactly_zero_not_nearly():
     assert (rows[["value", "ci_low", "ci_high"]] == 0).all(axis=None)
 
 
+def test_a_chain_of_thousands_does_not_overflow():
+    gold = np.random.default_rng(0).integers(0, 3, 2500).tolist()
+    row = per_chain([chain_of(gold)], [np.arange(2500.0)]).iloc[0]
+    assert row["spearman_rho"] == pytest.approx(stats.spearmanr(gold, range(2500)).statistic)
+    assert row["kendall_tau_b"] == pytest.approx(stats.kendalltau(gold, range(2500)).statistic)
+
+
 def test_exact_match_ignores_the_order_of_equal_gold():
     chains = [chain_of([1, 1, 2])] * 3
     scores = [[0.0, 1.0, 2.0], [1.0, 1.0, 2.0], [0.0, 2.0, 2.0]]

@@ -311,6 +311,15 @@ def encode(
         return_dict=False,
         sanitize_control_tokens=True,
     )
+    return cut_middle(ids, max_tokens)
+
+
+def cut_middle(ids: list[int], max_tokens: int) -> list[int]:
+    """At most ``max_tokens`` ids: the first half and the second half of what is allowed.
+
+    >>> cut_middle([1, 2, 3, 4, 5], 4)
+    [1, 2, 4, 5]
+    """
     if len(ids) <= max_tokens:
         return ids
     tail = max_tokens // 2

@@ -196,7 +196,7 @@ class WevalParams(NotebookParams):
 
     notebook: ClassVar[str] = "05_weval_correlation"
 
-    chains_path: str = Field(description="chains file to evaluate on; empty: notebook 02's test chains")
+    chains_path: str = Field(description="chains file to evaluate on; empty: 02's test chains")
     score_models: bool = Field(description="score with the models of notebooks 00 and 03 too")
     n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
     n_permutations: int = Field(ge=1, description="random sign flips, for every p-value")

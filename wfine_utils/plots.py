@@ -275,7 +275,7 @@ def metric_heatmap(
         wide, ax=ax, annot=True, fmt=".2f", cmap="vlag_r", center=centre, vmin=centre - reach,
         vmax=centre + reach, linewidths=1, cbar_kws={"label": label},
     )  # fmt: skip
-    labels = [f"{fill(str(name), 16)}\nn = {sizes[name]:,}" for name in order[columns]]
+    labels = [f"{fill(str(name), 18)}\nn = {sizes[name]:,}" for name in order[columns]]
     ax.set_xticks(np.arange(len(labels)) + 0.5, labels)
     ax.set(xlabel="", ylabel=rows)
     ax.tick_params(axis="both", rotation=0, length=0)

@@ -142,6 +142,8 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         mask_truncated_completions=False,
         activation_checkpointing=models.device() == "cuda",
         logging_steps=1,
+        log_completions=True,  # one parquet file a step, in trainer/completions
+        num_completions_to_print=0,
         save_strategy="no",
         seed=seed,
         **models.precision_flags(),
@@ -243,3 +245,54 @@ def generate(
         for i, text in zip(batch, decoded, strict=True):
             texts[i] = text
     return texts
+
+
+@torch.inference_mode()
+def divergence(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    queries: Sequence[Query],
+    texts: Sequence[str],
+    *,
+    batch_size: int = 16,
+) -> pd.DataFrame:
+    """How far a policy has moved from its base model, and how varied it still is.
+
+    Both are computed exactly at every token of the policy's own texts, from the whole
+    next-token distribution, and averaged over the text.
+
+    Args:
+        model: from :func:`load_policy`; without an adapter the KL is 0.
+        tokenizer: of the same.
+        queries: n queries.
+        texts: n texts the policy wrote to them.
+        batch_size: texts per forward pass.
+
+    Returns:
+        One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in
+        nats per token, and ``n_tokens``.
+    """
+    rows = []
+    for start in tqdm(range(0, len(queries), batch_size), desc="divergence", unit="batch"):
+        batch = list(zip(queries, texts, strict=True))[start : start + batch_size]
+        ids, n_prompt = [], []
+        for query, text in batch:
+            prompt = tokenizer.apply_chat_template(
+                prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+            answer = tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids.append([*prompt, *answer, tokenizer.eos_token_id])
+            n_prompt.append(len(prompt))
+        inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="right")
+        inputs = inputs.to(model.device)
+        log_p = model(**inputs).logits.float().log_softmax(-1)
+        log_q = log_p
+        if isinstance(model, PeftModel):
+            with model.disable_adapter():
+                log_q = model(**inputs).logits.float().log_softmax(-1)
+        p = log_p.exp()
+        kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
+        for i, (row, first) in enumerate(zip(ids, n_prompt, strict=True)):
+            written = slice(first - 1, len(row) - 1)  # position t predicts token t + 1
+            rows.append([float(x[i, written].mean()) for x in (kl, entropy)] + [len(row) - first])
+    return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])

@@ -7,13 +7,11 @@ six notebooks.
 
 from __future__ import annotations
 
-import ast
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 from wfine_utils.data import load_chains
@@ -142,38 +140,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{shown(path)}: found {type(values).__name__}, expected lines of the form name: value"
         )
     return values
-
-
-def sources(notebook: str) -> list[Path]:
-    """The modules of this package that a notebook imports, directly or through others.
-
-    A batch run repeats a notebook when one of these files has changed, and only then.
-
-    Args:
-        notebook: a key of :data:`NOTEBOOKS`.
-    """
-    package = project_root() / "wfine_utils"
-    cells = nbformat.read(project_root() / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
-    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    found: set[Path] = set()
-    todo = [*_imported(code, package), package / "__init__.py"]
-    while todo:
-        path = todo.pop()
-        if path not in found:
-            found.add(path)
-            todo += _imported(path.read_text(encoding="utf-8"), package)
-    return sorted(found)
-
-
-def _imported(code: str, package: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(code)):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            path = package / f"{parts[1]}.py" if len(parts) == 2 else package
-            if parts[0] == package.name and path.is_file():
-                yield path

@@ -23,11 +23,15 @@ from latex2mathml.converter import convert as latex_to_mathml
 from markupsafe import Markup, escape
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pandas.api.types import is_numeric_dtype
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, shown
+from wfine_utils.rendering import pretty
+from wfine_utils.tables import TABLES as TABLE_LIST
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+HEADLINE = "headline.csv"
 TABLES, FIGURES = "07_paper_tables/tables", "07_paper_tables/figures"
 
 _PAGE = """
@@ -39,7 +43,7 @@ _PAGE = """
 {%- block html_head_css -%}
 <style>
 main { max-width: 60rem; margin: 0 auto; }
-math[display=block] { overflow-x: auto; margin: .8em 0; }
+math[display=block] { overflow: auto hidden; margin: .8em 0; }
 .jp-OutputArea-output, .jp-RenderedMarkdown { overflow-x: auto; }
 .wfine-home { font: 14px system-ui, sans-serif; padding: .5rem; }
 @media (max-width: 40rem) { .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
@@ -82,7 +86,7 @@ summary { cursor: pointer; font-weight: 600; padding: .4rem 0; }
 <pre>{{ headline }}</pre>
 <h2>Notebooks</h2>
 <div class="scroll"><table>
-<thead><tr><th>notebook</th><th class="n">minutes</th><th class="n">peak memory, GiB</th></tr></thead>
+<thead><tr><th>notebook</th><th class="n">minutes</th><th class="n">peak GiB</th></tr></thead>
 <tbody>
 {%- for book in notebooks %}
 <tr><td><a href="{{ book.page }}">{{ book.title }}</a></td>
@@ -190,22 +194,19 @@ def headline(folder: Path) -> str:
         folder: ``<output_root>/<preset>``.
 
     Returns:
-        ``tables/headline.csv`` of notebook 07; without it, the overall Kendall τ-b of every
-        scorer from notebook 05; without that, a line that says so.
+        ``tables/headline.csv`` of notebook 07; without it, a line that says so.
     """
-    chosen = folder / TABLES / "headline.csv"
-    if chosen.exists():
-        table = pd.read_csv(chosen)
-    elif (weval := folder / "05_weval_correlation" / "weval.csv").exists():
-        table = pd.read_csv(weval)
-        table = table[(table["metric"] == "kendall_tau_b") & (table["subset_kind"] == "overall")]
-        table = table[["scorer", "value", "ci_low", "ci_high"]].sort_values(
-            "value", ascending=False
-        )
-        table = table.rename(columns={"value": "Kendall tau-b", "scorer": "WEval of"})
-    else:
-        return "No headline yet: notebooks 05 and 07 have not been run for this preset."
-    return table.to_markdown(index=False, floatfmt=".3f", tablefmt="simple", missingval="")
+    path = folder / TABLES / HEADLINE
+    if not path.exists():
+        return "No headline: notebook 07 has not been run to its end for this preset."
+    table = pretty(
+        _read(path).rename(columns={f"ci_{x}": f"value_ci_{x}" for x in ("low", "high")})
+    )
+    return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def build(folder: Path) -> Path:
@@ -234,7 +235,8 @@ def build(folder: Path) -> Path:
         title, page = notebook_page(book)
         (partial / f"{book.stem}.html").write_text(page, encoding="utf-8")
         rows.append({"page": f"{book.stem}.html", "title": title, **_cost(folder, book.stem)})
-    tables = [_table(path, folder) for path in sorted((folder / TABLES).glob("*.csv"))]
+    paths = [p for p in sorted((folder / TABLES).glob("*.csv")) if p.name != HEADLINE]
+    tables = [_table(path, folder) for path in paths]
     figures = [_figure(path) for path in sorted((folder / FIGURES).glob("*.png"))]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     index = environment.from_string(_INDEX).render(
@@ -261,24 +263,23 @@ def _cost(folder: Path, notebook: str) -> dict[str, str]:
 
 
 def _table(path: Path, folder: Path) -> dict[str, Any]:
-    frame = pd.read_csv(path)
-    numeric = {name for name in frame if pd.api.types.is_numeric_dtype(frame[name])}
+    frame = _read(path)
+    numeric = {name.replace("_", " ") for name in frame if is_numeric_dtype(frame[name])}
+    texts = pretty(frame)
 
-    def cell(tag: str, name: str, text: object) -> str:
-        return f'<{tag}{" class=n" if name in numeric else ""}>{escape(text)}</{tag}>'
+    def row(tag: str, values: Sequence[str]) -> str:
+        cells = zip(texts, values, strict=True)
+        return "".join(
+            f"<{tag}{' class=n' if name in numeric else ''}>{escape(text)}</{tag}>"
+            for name, text in cells
+        )
 
-    def shown_value(value: object) -> str:
-        if value is None or (isinstance(value, float) and pd.isna(value)):
-            return ""
-        return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    head = "".join(cell("th", name, name) for name in frame)
-    body = "".join(
-        f"<tr>{''.join(cell('td', n, shown_value(v)) for n, v in zip(frame, row, strict=True))}</tr>"
-        for row in frame.itertuples(index=False, name=None)
-    )
+    body = "".join(f"<tr>{row('td', values)}</tr>" for values in texts.to_numpy())
+    head = row("th", list(texts))
     return {
-        "title": _title(path),
+        "title": {table.name: f"{_title(path)}: {table.caption}" for table in TABLE_LIST}.get(
+            path.stem, _title(path)
+        ),
         "html": Markup(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"),
         "source": path.relative_to(folder).as_posix(),
     }

@@ -29,42 +29,42 @@ GENRES: dict[TaskCategory, tuple[str, ...]] = {
 }
 
 THINGS: dict[str, tuple[str, ...]] = {
-    "harbour": ("ferry", "anchor", "net", "lighthouse", "sailor", "crane"),
-    "bakery": ("oven", "loaf", "flour", "baker", "cake", "apron"),
-    "forest": ("oak", "fox", "path", "fern", "owl", "stream"),
-    "library": ("shelf", "novel", "reader", "lamp", "atlas", "desk"),
-    "school": ("teacher", "pupil", "chalk", "bell", "lesson", "ruler"),
-    "hospital": ("nurse", "doctor", "ward", "patient", "bandage", "chart"),
-    "farm": ("tractor", "barn", "cow", "wheat", "farmer", "fence"),
-    "museum": ("statue", "guard", "vase", "painter", "ticket", "mask"),
-    "station": ("train", "porter", "platform", "clock", "signal", "bench"),
-    "garden": ("rose", "spade", "hedge", "bee", "pond", "seed"),
-    "castle": ("tower", "knight", "gate", "banner", "queen", "shield"),
-    "theatre": ("stage", "actor", "curtain", "script", "mirror", "balcony"),
-    "market": ("stall", "trader", "basket", "cheese", "coin", "scale"),
-    "mountain": ("peak", "climber", "rope", "snow", "eagle", "hut"),
-    "kitchen": ("pan", "cook", "spoon", "kettle", "recipe", "stove"),
-    "orchestra": ("violin", "drum", "conductor", "flute", "score", "hall"),
-    "circus": ("clown", "tent", "juggler", "lion", "trapeze", "crowd"),
-    "desert": ("camel", "dune", "well", "cactus", "nomad", "storm"),
-    "island": ("palm", "shell", "reef", "fisher", "canoe", "parrot"),
-    "laboratory": ("flask", "chemist", "microscope", "sample", "burner", "notebook"),
-    "stadium": ("runner", "coach", "whistle", "medal", "track", "flag"),
-    "airport": ("pilot", "runway", "suitcase", "passport", "radar", "hangar"),
-    "river": ("bridge", "otter", "raft", "mill", "heron", "reed"),
-    "workshop": ("hammer", "carpenter", "saw", "plank", "nail", "drill"),
-    "village": ("chapel", "mayor", "fountain", "cottage", "cart", "dog"),
-    "cafe": ("waiter", "cup", "menu", "guest", "teapot", "napkin"),
-    "park": ("swing", "duck", "statuette", "jogger", "kite", "lawn"),
-    "observatory": ("telescope", "comet", "dome", "astronomer", "lens", "star"),
-    "vineyard": ("grape", "cellar", "barrel", "grower", "bottle", "slope"),
-    "factory": ("engine", "worker", "belt", "boiler", "crate", "switch"),
-    "winter": ("sledge", "icicle", "scarf", "skater", "frost", "glove"),
-    "hotel": ("lobby", "key", "pillow", "maid", "lift", "towel"),
-    "zoo": ("tiger", "keeper", "cage", "monkey", "zebra", "bucket"),
-    "beach": ("wave", "surfer", "umbrella", "crab", "sandal", "pier"),
-    "mine": ("shaft", "miner", "helmet", "wagon", "lantern", "pick"),
-    "studio": ("easel", "brush", "model", "canvas", "sculptor", "clay"),
+    "harbour": ("ferry", "anchor", "net", "lighthouse"),
+    "bakery": ("oven", "loaf", "flour", "baker"),
+    "forest": ("oak", "fox", "path", "fern"),
+    "library": ("shelf", "novel", "reader", "lamp"),
+    "school": ("teacher", "pupil", "chalk", "bell"),
+    "hospital": ("nurse", "doctor", "ward", "patient"),
+    "farm": ("tractor", "barn", "cow", "wheat"),
+    "museum": ("statue", "guard", "vase", "painter"),
+    "station": ("train", "porter", "platform", "clock"),
+    "garden": ("rose", "spade", "hedge", "bee"),
+    "castle": ("tower", "knight", "gate", "banner"),
+    "theatre": ("stage", "actor", "curtain", "script"),
+    "market": ("stall", "trader", "basket", "cheese"),
+    "mountain": ("peak", "climber", "rope", "snow"),
+    "kitchen": ("pan", "cook", "spoon", "kettle"),
+    "orchestra": ("violin", "drum", "conductor", "flute"),
+    "circus": ("clown", "tent", "juggler", "lion"),
+    "desert": ("camel", "dune", "oasis", "cactus"),
+    "island": ("palm", "shell", "reef", "fisher"),
+    "laboratory": ("flask", "chemist", "microscope", "sample"),
+    "stadium": ("runner", "coach", "whistle", "medal"),
+    "airport": ("pilot", "runway", "suitcase", "passport"),
+    "river": ("bridge", "otter", "raft", "mill"),
+    "workshop": ("hammer", "carpenter", "saw", "plank"),
+    "village": ("chapel", "mayor", "fountain", "cottage"),
+    "cafe": ("waiter", "cup", "menu", "guest"),
+    "park": ("swing", "duck", "statuette", "jogger"),
+    "observatory": ("telescope", "comet", "dome", "astronomer"),
+    "vineyard": ("grape", "cellar", "barrel", "grower"),
+    "factory": ("engine", "worker", "belt", "boiler"),
+    "winter": ("sledge", "icicle", "scarf", "skater"),
+    "hotel": ("lobby", "key", "pillow", "maid"),
+    "zoo": ("tiger", "keeper", "cage", "monkey"),
+    "beach": ("wave", "surfer", "umbrella", "crab"),
+    "mine": ("shaft", "miner", "helmet", "wagon"),
+    "studio": ("easel", "brush", "model", "canvas"),
 }
 """Each topic, and the things that are talked about there and nowhere else."""
 
@@ -132,7 +132,7 @@ _CONTENTS = (
     _Feature("hypothetical", "hypotheticals",
              ("Consider what might happen.", "Include a hypothetical case.")),
 )  # fmt: skip
-_CONTENT_WEIGHTS = (0.4, 0.15, 0.15, 0.15, 0.15)
+_CONTENT_WEIGHTS = (0.5, 0.125, 0.125, 0.125, 0.125)
 _CHECKS = {
     "simile": {"kind": "mentions", "terms": ["like a"]},
     "first_person": {"kind": "mentions", "terms": ["I"]},
@@ -276,7 +276,7 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
         _, name, keep = want[type_]
         if keep:
             return name
-        others = [f.name for f in features if f.name != name and f.name != "thing"]
+        others = [f.name for f in features if f.name not in (name, "thing")]
         return _pick(rng, others) if rng.random() < p_other else ""
 
     layout = chosen(RequirementType.FORMAT, _FORMATS, 0.4)
@@ -293,11 +293,12 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
         if special and special not in ("exclamations", "thing") and order:
             slots[order.pop()] = special
     bold_at = order.pop() if layout == "bold_term" and order else None
-    must_at = int(rng.integers(n)) if must and content_kept else None
+    # A thing that was asked for is mentioned once, and half the time once more.
+    must_at = set(rng.integers(n, size=int(rng.integers(1, 3)))) if must and content_kept else set()
 
     sentences = []
     for i, feature in enumerate(slots):
-        thing = must if i == must_at else _pick(rng, things)
+        thing = must if i in must_at else _pick(rng, things)
         sentence = _sentence(rng, topic, thing, feature, topic if i == bold_at else None)
         if content == "order":
             opener = {0: "First, ", 1: "Then "}.get(i, "Finally, " if i == n - 1 else "")

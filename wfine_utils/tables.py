@@ -210,7 +210,7 @@ def table_t6(folder: Path) -> pd.DataFrame:
     for path in sorted((folder / "benchmarks").glob("*.tsv")):
         if not path.stem.startswith("07"):  # its own is not finished yet
             rows.append({"notebook": path.stem, "stage": "all"} | _benchmark(path))
-    for path in sorted(folder.glob("*/*/stage.json")):
+    for path in sorted(folder.glob("*/[!.]*/stage.json")):  # not of one cut short
         rows.append(
             {"notebook": path.parts[-3], "stage": path.parts[-2], "minutes": _seconds(path) / 60}
         )
@@ -253,7 +253,8 @@ TABLES: tuple[Table, ...] = (
     Table("T2_types", "WEval: pairwise accuracy by requirement type, one requirement dropped.",
           table_t2_types),
     Table("T2_categories", "WEval: Kendall tau-b by task category.", table_t2_categories),
-    Table("T2_comparisons", "WEval: paired differences, reference minus scorer.", table_t2_comparisons),
+    Table("T2_comparisons", "WEval: paired differences, reference minus scorer.",
+          table_t2_comparisons),
     Table("T3_policies", "Policies on the same prompts, before and after WRL.", table_t3),
     Table("T3_comparisons", "Paired differences, policy a minus policy b.", table_t3_comparisons),
     Table("T6_cost", "Time and peak memory.", table_t6),

@@ -144,7 +144,8 @@ def evaluate(
         if not counts.any():
             continue
         rng = np.random.default_rng([seed, crc32(f"{kind}/{subset}".encode())])
-        mean, low, high, n = bootstrap_means(rows[counts > 0], counts[counts > 0], n_boot, confidence, rng)
+        seen = counts > 0
+        mean, low, high, n = bootstrap_means(rows[seen], counts[seen], n_boot, confidence, rng)
         table += [(m, kind, subset, *row) for m, *row in zip(metrics, mean, low, high, n)]
     return pd.DataFrame(table, columns=list(COLUMNS))
 
@@ -245,7 +246,8 @@ class _Data:
 
 # Enum members are singletons, and their own hash runs in Python: their identity is much cheaper.
 _CODE: dict[int, int] = {id(None): -1}
-_CODE |= {id(member): k for kind in (TaskCategory, RequirementType) for k, member in enumerate(kind)}
+_CODE |= {id(member): k for k, member in enumerate(TaskCategory)}
+_CODE |= {id(member): k for k, member in enumerate(RequirementType)}
 
 
 def _read(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> _Data:
@@ -269,7 +271,7 @@ def _read(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> _Data:
         place = int(np.flatnonzero(np.isinf(score))[0])
         raise WfineError(
             f"weval: chain {chains[chain_of[place]].chain_id!r}: found an infinite score; expected "
-            "finite numbers, or NaN for a response that cannot be scored. Clip or repair the scorer."
+            "finite numbers, or NaN for a response that cannot be scored. Mend the scorer."
         )
     scored = ~np.isnan(score)
     if not scored.any():
@@ -286,8 +288,9 @@ def _read(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> _Data:
     patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
     for kept, k in number.items():
         patterns[k, : len(kept)] = kept
-    types = map(attrgetter("type"), chain_links.from_iterable(map(attrgetter("requirements"), chains)))
-    type_code = np.fromiter(map(_CODE.__getitem__, map(id, types)), np.int64)
+    requirements = chain_links.from_iterable(map(attrgetter("requirements"), chains))
+    types = map(id, map(attrgetter("type"), requirements))
+    type_code = np.fromiter(map(_CODE.__getitem__, types), np.int64)
     n_requirements = np.array([len(chain.requirements) for chain in chains])
     n_scored = np.bincount(chain_of[scored], minlength=len(chains))
     return _Data(
@@ -345,7 +348,9 @@ def _metric_values(data: _Data) -> FloatArray:
         tied = np.count_nonzero((s == 0) & (g != 0), axis=(1, 2))
         s_rank, g_rank = s.sum(axis=2, dtype=np.int64), g.sum(axis=2, dtype=np.int64)
         shift = np.abs(s_rank - g_rank).sum(axis=1) / 2  # sum of |rank difference|
-        s_square, g_square = (s_rank**2).sum(axis=1), (g_rank**2).sum(axis=1)
+        # As floats: the product of the two grows with the sixth power of n.
+        s_square = (s_rank**2).sum(axis=1).astype(float)
+        g_square = (g_rank**2).sum(axis=1).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             result = np.stack(
                 [

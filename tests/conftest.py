@@ -1,0 +1,48 @@
+"""What several test files need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# The tests must pass on a machine without a network, and must not look for one. Set before any
+# Hugging Face library is imported, and handed on to the notebooks that tests start.
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def copy_project(target: Path) -> Path:
+    """A copy of everything that a batch run needs, to be run and spoilt at will."""
+    target.mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt", "Makefile", "Snakefile"):
+        shutil.copy(ROOT / name, target)
+    for name in ("notebooks", "params", "wfine_utils"):
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    return target
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project that belongs to one test."""
+    return copy_project(tmp_path / "wfine")

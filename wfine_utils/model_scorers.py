@@ -1,0 +1,106 @@
+"""Scorers that run a model: the likelihood under a language model, and a reward model.
+
+They follow the protocol of :mod:`wfine_utils.scorers`, which needs no torch; this module does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from wfine_utils import models
+from wfine_utils.reward_model import load_reward_model, token_budget_batches
+from wfine_utils.scorers import Scores
+from wfine_utils.taxonomy import Chain
+
+
+def _per_chain(flat: np.ndarray, chains: Sequence[Chain]) -> Scores:
+    """Cut one score per response, in reading order, into one array per chain."""
+    return np.split(flat, np.cumsum([len(chain.responses) for chain in chains])[:-1])
+
+
+class RewardModelScorer:
+    """A trained reward model as a scorer.
+
+    Args:
+        folder: written by notebook 03, or by ``reward_training.train_reward_model``.
+        name: how tables call it.
+    """
+
+    def __init__(self, folder: str | Path, *, name: str) -> None:
+        self.name = name
+        self._reward_model = load_reward_model(folder)
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """One reward per response, higher is better; see ``RewardModel.score``."""
+        queries = [chain.query for chain in chains for _ in chain.responses]
+        texts = [response.text for chain in chains for response in chain.responses]
+        return _per_chain(self._reward_model.score(queries, texts, progress=True), chains)
+
+
+class LikelihoodScorer:
+    """Mean log-likelihood per token of the response to the full prompt, in nats.
+
+    Args:
+        base: the language model, loaded in 4-bit.
+        max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
+        token_budget: padded tokens per forward pass.
+        name: how tables call it.
+    """
+
+    def __init__(
+        self,
+        base: models.Base,
+        *,
+        max_tokens: int = 1024,
+        token_budget: int = 4096,
+        name: str = "base likelihood",
+    ) -> None:
+        self.name = name
+        self._tokenizer = models.load_tokenizer(*base)
+        self._model = models.load_quantised(
+            base.model, "causal", tokenizer=self._tokenizer, revision=base.revision
+        ).eval()
+        self._max_tokens, self._token_budget = max_tokens, token_budget
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """One value per response, in (−∞, 0]; NaN for a response without a token."""
+        texts, starts = [], []
+        for chain in chains:
+            prompt = self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": chain.prompt()}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=False,
+            )
+            for response in chain.responses:
+                answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
+                ids, start = models.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
+                texts.append(ids)
+                starts.append(min(start, len(ids)))
+        flat = np.full(len(texts), np.nan)
+        bar = tqdm(total=len(texts), desc=self.name, unit="text")
+        for batch in token_budget_batches([len(ids) for ids in texts], self._token_budget):
+            flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
+            bar.update(len(batch))
+        bar.close()
+        return _per_chain(flat, chains)
+
+    @torch.inference_mode()
+    def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:
+        inputs = self._tokenizer.pad(
+            {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
+        ).to(self._model.device)
+        log_p = self._model(**inputs).logits[:, :-1].float().log_softmax(-1)
+        chosen = log_p.gather(-1, inputs["input_ids"][:, 1:, None]).squeeze(-1)
+        place = torch.arange(1, inputs["input_ids"].shape[1], device=chosen.device)
+        first = torch.tensor(starts, device=chosen.device)[:, None]
+        answer = (place >= first) & inputs["attention_mask"][:, 1:].bool()
+        n_tokens = answer.sum(dim=1)
+        total = (chosen * answer).sum(dim=1)
+        mean = torch.where(n_tokens > 0, total / n_tokens.clamp(min=1), torch.nan)
+        return mean.double().cpu().numpy()
