@@ -63,7 +63,7 @@ bench: $(READY)  ## time WEval against a plain loop
 	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference
-	@$(BATCH) reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+	@$(BIN)/python -m wfine_utils.reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \

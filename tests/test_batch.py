@@ -11,9 +11,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wfine_utils.batch import EXPLAINED, explain, keep_reference, watch
+from wfine_utils.batch import EXPLAINED, explain, headline, watch
 from wfine_utils.errors import WfineError
-from wfine_utils.report import build, headline, notebook_page
+from wfine_utils.reference import keep_reference
+from wfine_utils.report import build, notebook_page
 
 
 def run_watch(talk: bytes, executed: Path) -> tuple[int, str]:

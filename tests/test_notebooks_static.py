@@ -32,7 +32,7 @@ FLOORS = (
     ("resampling", "adherence", "models", "base_model", "weval"),
     ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
     ("rendering", "tables"),
-    ("report", "presets", "batch"),
+    ("presets", "batch", "reference", "report"),
 )
 NO_TORCH = {"__init__", "weval", "data", "results", "tables", "presets", "report", "batch"}
 

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import pandas as pd
 import psutil
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, project_root, resolve, shown
+from wfine_utils.files import project_root, resolve, shown
 from wfine_utils.presets import NOTEBOOKS, load_preset
-from wfine_utils.report import headline
+from wfine_utils.rendering import pretty
 
+HEADLINE = "07_paper_tables/tables/headline.csv"
 EXPLAINED = 3
 """Exit status of ``watch`` when it has told the user what went wrong."""
 
@@ -38,7 +39,6 @@ _ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONUNBUFFERED": "1",
 }
-_KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
 
 
 def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.stdout) -> int:
@@ -132,6 +132,23 @@ def _snakemake(command: Sequence[str], folder: Path, out: TextIO) -> int:
     return process.returncode
 
 
+def headline(folder: Path) -> str:
+    """The few numbers to look at first, as a text table.
+
+    Args:
+        folder: ``<output_root>/<preset>``.
+
+    Returns:
+        ``tables/headline.csv`` of notebook 07; without it, a line that says so.
+    """
+    path = folder / HEADLINE
+    if not path.exists():
+        return "No headline: notebook 07 has not been run to its end for this preset."
+    interval = {"ci_low": "value_ci_low", "ci_high": "value_ci_high"}  # shown beside the value
+    table = pretty(pd.read_csv(path).rename(columns=interval))
+    return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+
+
 def watch(notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdout) -> int:
     """Show papermill's progress in one line, and explain its failure in one paragraph.
 
@@ -207,61 +224,6 @@ def explain(executed: Path, talk: Sequence[str] = ()) -> str:
     return f"Cell [{count}] stopped with {error['ename']}: {error['evalue']}\n{where}"
 
 
-def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path]:
-    """Copy the small files of a finished run to ``outputs/reference/<preset>``.
-
-    Copied is what the tables can be recomputed from and what a reader wants to see: executed
-    notebooks, results, CSVs, figures, stamps. Left out are models and whatever is larger than
-    ``limit`` bytes; an executed notebook of that size is an error.
-
-    Args:
-        preset: name of a finished run.
-        root: folder that holds ``<preset>``.
-
-    Returns:
-        The copies.
-
-    Raises:
-        WfineError: the run is not finished, a notebook is too large, or a file names a folder
-            of this machine.
-    """
-    source, target = root / preset, project_root() / "outputs" / "reference" / preset
-    if not (source / "report" / "index.html").exists():
-        raise WfineError(
-            f"{shown(source)} holds no finished run (no report/index.html): run "
-            f"`make reproduce PRESET={preset}` to its end first."
-        )
-    files = [
-        p
-        for p in sorted(source.rglob("*"))
-        if p.is_file()
-        and p.suffix in _KEPT
-        and p.relative_to(source).parts[0] not in {"report", "logs"}
-        and not any(x == "model" or x.startswith(".") for x in p.relative_to(source).parts)
-    ]
-    for path in files:
-        if path.suffix == ".ipynb" and path.stat().st_size >= limit:
-            raise WfineError(
-                f"{shown(path)} has {path.stat().st_size:,} bytes; expected fewer than {limit:,}. "
-                "Save smaller figures or print less."
-            )
-        if path.suffix in {".ipynb", ".json"}:
-            text = path.read_text(encoding="utf-8")
-            if any(place in text for place in (str(project_root()), str(Path.home()) + "/")):
-                raise WfineError(
-                    f"{shown(path)} names a folder of this machine ({project_root()} or "
-                    f"{Path.home()}). Show paths from the project root before keeping this run."
-                )
-    shutil.rmtree(target, ignore_errors=True)
-    copies = []
-    for path in files:
-        if path.stat().st_size < limit:
-            copy = target / path.relative_to(source)
-            atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
-            copies.append(copy)
-    return copies
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_utils.batch --help``."""
     parser = argparse.ArgumentParser(prog="python -m wfine_utils.batch", description=__doc__)
@@ -273,21 +235,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
     two.add_argument("notebook")
     two.add_argument("executed", type=Path)
-    three = commands.add_parser("reference", help="keep a finished run in outputs/reference")
-    three.add_argument("preset")
-    three.add_argument("--output-root", default="outputs")
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
             return run(given.preset, output_root=given.output_root, cores=given.cores)
-        if given.command == "watch":
-            return watch(given.notebook, given.executed)
-        copies = keep_reference(given.preset, resolve(given.output_root))
-        sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{given.preset}\n")
+        return watch(given.notebook, given.executed)
     except WfineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 0
 
 
 if __name__ == "__main__":

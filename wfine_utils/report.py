@@ -25,13 +25,13 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pandas.api.types import is_numeric_dtype
 
+from wfine_utils.batch import HEADLINE, headline
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, shown
 from wfine_utils.rendering import pretty
 from wfine_utils.tables import TABLES as TABLE_LIST
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-HEADLINE = "headline.csv"
 TABLES, FIGURES = "07_paper_tables/tables", "07_paper_tables/figures"
 
 _PAGE = """
@@ -187,28 +187,6 @@ def notebook_page(path: Path) -> tuple[str, str]:
     return title, page
 
 
-def headline(folder: Path) -> str:
-    """The few numbers to look at first, as a text table.
-
-    Args:
-        folder: ``<output_root>/<preset>``.
-
-    Returns:
-        ``tables/headline.csv`` of notebook 07; without it, a line that says so.
-    """
-    path = folder / TABLES / HEADLINE
-    if not path.exists():
-        return "No headline: notebook 07 has not been run to its end for this preset."
-    table = pretty(
-        _read(path).rename(columns={f"ci_{x}": f"value_ci_{x}" for x in ("low", "high")})
-    )
-    return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
 def build(folder: Path) -> Path:
     """Write ``<folder>/report``: ``index.html`` and one page per executed notebook.
 
@@ -235,7 +213,7 @@ def build(folder: Path) -> Path:
         title, page = notebook_page(book)
         (partial / f"{book.stem}.html").write_text(page, encoding="utf-8")
         rows.append({"page": f"{book.stem}.html", "title": title, **_cost(folder, book.stem)})
-    paths = [p for p in sorted((folder / TABLES).glob("*.csv")) if p.name != HEADLINE]
+    paths = [p for p in sorted((folder / TABLES).glob("*.csv")) if p != folder / HEADLINE]
     tables = [_table(path, folder) for path in paths]
     figures = [_figure(path) for path in sorted((folder / FIGURES).glob("*.png"))]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
@@ -260,6 +238,10 @@ def _cost(folder: Path, notebook: str) -> dict[str, str]:
     cost = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
     memory = "" if pd.isna(cost["max_rss"]) else f"{cost['max_rss'] / 1024:.2f}"
     return {"minutes": f"{cost['s'] / 60:.1f}", "memory": memory}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def _table(path: Path, folder: Path) -> dict[str, Any]:

@@ -29,42 +29,42 @@ GENRES: dict[TaskCategory, tuple[str, ...]] = {
 }
 
 THINGS: dict[str, tuple[str, ...]] = {
-    "harbour": ("ferry", "anchor", "net", "lighthouse"),
-    "bakery": ("oven", "loaf", "flour", "baker"),
-    "forest": ("oak", "fox", "path", "fern"),
-    "library": ("shelf", "novel", "reader", "lamp"),
-    "school": ("teacher", "pupil", "chalk", "bell"),
-    "hospital": ("nurse", "doctor", "ward", "patient"),
-    "farm": ("tractor", "barn", "cow", "wheat"),
-    "museum": ("statue", "guard", "vase", "painter"),
-    "station": ("train", "porter", "platform", "clock"),
-    "garden": ("rose", "spade", "hedge", "bee"),
-    "castle": ("tower", "knight", "gate", "banner"),
-    "theatre": ("stage", "actor", "curtain", "script"),
-    "market": ("stall", "trader", "basket", "cheese"),
-    "mountain": ("peak", "climber", "rope", "snow"),
-    "kitchen": ("pan", "cook", "spoon", "kettle"),
-    "orchestra": ("violin", "drum", "conductor", "flute"),
-    "circus": ("clown", "tent", "juggler", "lion"),
-    "desert": ("camel", "dune", "oasis", "cactus"),
-    "island": ("palm", "shell", "reef", "fisher"),
-    "laboratory": ("flask", "chemist", "microscope", "sample"),
-    "stadium": ("runner", "coach", "whistle", "medal"),
-    "airport": ("pilot", "runway", "suitcase", "passport"),
-    "river": ("bridge", "otter", "raft", "mill"),
-    "workshop": ("hammer", "carpenter", "saw", "plank"),
-    "village": ("chapel", "mayor", "fountain", "cottage"),
-    "cafe": ("waiter", "cup", "menu", "guest"),
-    "park": ("swing", "duck", "statuette", "jogger"),
-    "observatory": ("telescope", "comet", "dome", "astronomer"),
-    "vineyard": ("grape", "cellar", "barrel", "grower"),
-    "factory": ("engine", "worker", "belt", "boiler"),
-    "winter": ("sledge", "icicle", "scarf", "skater"),
-    "hotel": ("lobby", "key", "pillow", "maid"),
-    "zoo": ("tiger", "keeper", "cage", "monkey"),
-    "beach": ("wave", "surfer", "umbrella", "crab"),
-    "mine": ("shaft", "miner", "helmet", "wagon"),
-    "studio": ("easel", "brush", "model", "canvas"),
+    "harbour": ("ferry", "anchor", "net", "lighthouse", "sailor", "crane"),
+    "bakery": ("oven", "loaf", "flour", "baker", "cake", "apron"),
+    "forest": ("oak", "fox", "path", "fern", "owl", "stream"),
+    "library": ("shelf", "novel", "reader", "lamp", "atlas", "desk"),
+    "school": ("teacher", "pupil", "chalk", "bell", "lesson", "ruler"),
+    "hospital": ("nurse", "doctor", "ward", "patient", "bandage", "chart"),
+    "farm": ("tractor", "barn", "cow", "wheat", "farmer", "fence"),
+    "museum": ("statue", "guard", "vase", "painter", "ticket", "mask"),
+    "station": ("train", "porter", "platform", "clock", "signal", "bench"),
+    "garden": ("rose", "spade", "hedge", "bee", "pond", "seed"),
+    "castle": ("tower", "knight", "gate", "banner", "queen", "shield"),
+    "theatre": ("stage", "actor", "curtain", "script", "mirror", "balcony"),
+    "market": ("stall", "trader", "basket", "cheese", "coin", "scale"),
+    "mountain": ("peak", "climber", "rope", "snow", "eagle", "hut"),
+    "kitchen": ("pan", "cook", "spoon", "kettle", "recipe", "stove"),
+    "orchestra": ("violin", "drum", "conductor", "flute", "score", "hall"),
+    "circus": ("clown", "tent", "juggler", "lion", "trapeze", "crowd"),
+    "desert": ("camel", "dune", "oasis", "cactus", "nomad", "storm"),
+    "island": ("palm", "shell", "reef", "fisher", "canoe", "parrot"),
+    "laboratory": ("flask", "chemist", "microscope", "sample", "burner", "notebook"),
+    "stadium": ("runner", "coach", "whistle", "medal", "track", "flag"),
+    "airport": ("pilot", "runway", "suitcase", "passport", "radar", "hangar"),
+    "river": ("bridge", "otter", "raft", "mill", "heron", "reed"),
+    "workshop": ("hammer", "carpenter", "saw", "plank", "nail", "drill"),
+    "village": ("chapel", "mayor", "fountain", "cottage", "cart", "dog"),
+    "cafe": ("waiter", "cup", "menu", "guest", "teapot", "napkin"),
+    "park": ("swing", "duck", "sandpit", "jogger", "kite", "lawn"),
+    "observatory": ("telescope", "comet", "dome", "astronomer", "lens", "star"),
+    "vineyard": ("grape", "cellar", "barrel", "grower", "bottle", "slope"),
+    "factory": ("engine", "worker", "belt", "boiler", "crate", "switch"),
+    "winter": ("sledge", "icicle", "scarf", "skater", "frost", "glove"),
+    "hotel": ("lobby", "key", "pillow", "maid", "lift", "towel"),
+    "zoo": ("tiger", "keeper", "cage", "monkey", "zebra", "bucket"),
+    "beach": ("wave", "surfer", "umbrella", "crab", "sandal", "pier"),
+    "mine": ("shaft", "miner", "helmet", "wagon", "lantern", "pick"),
+    "studio": ("easel", "brush", "potter", "canvas", "sculptor", "clay"),
 }
 """Each topic, and the things that are talked about there and nowhere else."""
 
@@ -129,17 +129,14 @@ _CONTENTS = (
              ("Tell it in the order of events.", "Go through the steps in time.")),
     _Feature("counter", "counter-arguments",
              ("Raise an objection.", "Include a counter-argument.")),
-    _Feature("hypothetical", "hypotheticals",
-             ("Consider what might happen.", "Include a hypothetical case.")),
 )  # fmt: skip
-_CONTENT_WEIGHTS = (0.5, 0.125, 0.125, 0.125, 0.125)
+_CONTENT_WEIGHTS = (0.4, 0.2, 0.2, 0.2)
 _CHECKS = {
     "simile": {"kind": "mentions", "terms": ["like a"]},
     "first_person": {"kind": "mentions", "terms": ["I"]},
     "address": {"kind": "mentions", "terms": ["you"]},
     "order": {"kind": "in_order", "terms": ["first", "then", "finally"]},
     "counter": {"kind": "mentions", "terms": ["however"]},
-    "hypothetical": {"kind": "mentions", "terms": ["if"]},
 }
 MIN_SENTENCES, MAX_SENTENCES = 3, 6
 """Three sentences hold any three features that need a sentence of their own."""
@@ -235,8 +232,6 @@ def _sentence(
         return f"The {thing} is {number} {_pick(rng, ('years old', 'steps away'))}"
     if feature == "counter":
         return f"However, the {thing} is not always {adjective}"
-    if feature == "hypothetical":
-        return f"If the {thing} {act}, the {topic} is {adjective}"
     return _pick(
         rng,
         (
@@ -283,23 +278,22 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     style = chosen(RequirementType.STYLE, _STYLES, 0.4)
     content = chosen(RequirementType.CONTENT, _CONTENTS, 0.4)
     content_requirement, content_name, content_kept = want[RequirementType.CONTENT]
-    things = list(THINGS[topic])
-    must = content_requirement.check["terms"][0] if content_name == "thing" else None
-    if must:
-        things.remove(must)
+    # A text is about two of the topic's things, one of which may be the one that was asked for.
+    things = list(rng.permutation(THINGS[topic]))
+    if content_name == "thing":
+        asked_for = content_requirement.check["terms"][0]
+        things.remove(asked_for)
+        things = [asked_for, *things] if content_kept else things
+    things = things[:2]
     slots: list[str | None] = [None] * n
     order = [int(i) for i in rng.permutation(n)]
     for special in (style, content if content != "order" else ""):
         if special and special not in ("exclamations", "thing") and order:
             slots[order.pop()] = special
     bold_at = order.pop() if layout == "bold_term" and order else None
-    # A thing that was asked for is mentioned once, and half the time once more.
-    must_at = set(rng.integers(n, size=int(rng.integers(1, 3)))) if must and content_kept else set()
-
     sentences = []
     for i, feature in enumerate(slots):
-        thing = must if i in must_at else _pick(rng, things)
-        sentence = _sentence(rng, topic, thing, feature, topic if i == bold_at else None)
+        sentence = _sentence(rng, topic, _pick(rng, things), feature, topic if i == bold_at else None)
         if content == "order":
             opener = {0: "First, ", 1: "Then "}.get(i, "Finally, " if i == n - 1 else "")
             if opener and not sentence.startswith("I "):

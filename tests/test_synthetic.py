@@ -1,0 +1,85 @@
+"""The tiny world: its truth is exact, and its splits share nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wfine_utils import synthetic
+from wfine_utils.checkers import verdicts, words
+from wfine_utils.taxonomy import Query, Requirement, RequirementType, TaskCategory
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_text_meets_exactly_what_it_was_told_to_meet(seed):
+    rng = np.random.default_rng(seed)
+    query = synthetic.sample_query(rng)
+    for kept in product([True, False], repeat=4):
+        assert verdicts(query.requirements, synthetic.write(query, kept, rng)) == kept
+
+
+def test_every_query_has_one_requirement_of_each_type():
+    for query in synthetic.sample_queries(200, synthetic.TOPICS["train"], seed=1):
+        assert Counter(r.type for r in query.requirements) == Counter(RequirementType)
+
+
+def test_every_feature_category_and_topic_occurs():
+    queries = synthetic.sample_queries(800, synthetic.TOPICS["test"], seed=2)
+    kinds = {synthetic._feature_of(r) for q in queries for r in q.requirements}
+    features = [*synthetic._FORMATS, *synthetic._STYLES, *synthetic._CONTENTS]
+    assert kinds == {f.name for f in features} | {"sentence_count", "word_count"}
+    assert {q.category for q in queries} == set(TaskCategory)
+    assert {q.topic for q in queries} == set(synthetic.TOPICS["test"])
+
+
+def test_splits_share_no_topic_and_topics_share_no_thing():
+    topics = [t for split in synthetic.TOPICS.values() for t in split]
+    assert sorted(topics) == sorted(set(synthetic.THINGS))
+    things = Counter(thing for part in synthetic.THINGS.values() for thing in part)
+    assert max(things.values()) == 1 and not set(things) & set(topics)
+
+
+def test_things_do_not_occur_by_accident():
+    """Otherwise "mention the well" would be met by "is well known"."""
+    phrases = [*synthetic._ACTS, *synthetic._WHERE, *synthetic._IMAGES, *synthetic._ADJECTIVES]
+    spoken = {word for phrase in phrases for word in phrase.split()}
+    assert not spoken & {thing for part in synthetic.THINGS.values() for thing in part}
+
+
+def test_same_seed_same_text():
+    def sample(seed):
+        rng = np.random.default_rng(seed)
+        query = synthetic.sample_query(rng)
+        return query.prompt(), synthetic.write(query, (True,) * 4, rng)
+
+    assert sample(3) == sample(3) != sample(4)
+
+
+def test_a_query_that_contradicts_itself_is_an_error():
+    def mention(type_, terms):
+        return Requirement(type_, None, "x", {"kind": "mentions", "terms": terms})
+
+    query = synthetic.sample_queries(1, ["harbour"], seed=0)[0]
+    contents = [mention(RequirementType.CONTENT, ["no such thing here"])]
+    others = [r for r in query.requirements if r.type != RequirementType.CONTENT]
+    odd = Query(query.category, query.base_task, (*others, *contents), query.topic)
+    with pytest.raises((RuntimeError, ValueError)):
+        synthetic.write(odd, (True,) * 4, np.random.default_rng(0))
+
+
+def test_damage_changes_the_writing_and_little_else():
+    rng = np.random.default_rng(5)
+    for query in synthetic.sample_queries(100, synthetic.TOPICS["train"], seed=6):
+        text = synthetic.write(query, (True,) * 4, rng)
+        worse = synthetic.damage(text, rng)
+        assert worse != text
+        assert worse.count("\n") == text.count("\n")
+        assert len(worse.split()) == len(text.split())
+        assert set(worse.split()) <= set(text.split())
+        assert abs(len(words(worse)) - len(words(text))) <= 3

@@ -1,0 +1,88 @@
+"""Keeping a finished run in the repository: ``python -m wfine_utils.reference mini``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write, project_root, resolve, shown
+
+_KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
+
+
+def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path]:
+    """Copy the small files of a finished run to ``outputs/reference/<preset>``.
+
+    Copied is what the tables can be recomputed from and what a reader wants to see: executed
+    notebooks, results, CSVs, figures, stamps. Left out are models and whatever is larger than
+    ``limit`` bytes; an executed notebook of that size is an error.
+
+    Args:
+        preset: name of a finished run.
+        root: folder that holds ``<preset>``.
+
+    Returns:
+        The copies.
+
+    Raises:
+        WfineError: the run is not finished, a notebook is too large, or a file names a folder
+            of this machine.
+    """
+    source, target = root / preset, project_root() / "outputs" / "reference" / preset
+    if not (source / "report" / "index.html").exists():
+        raise WfineError(
+            f"{shown(source)} holds no finished run (no report/index.html): run "
+            f"`make reproduce PRESET={preset}` to its end first."
+        )
+    files = [
+        p
+        for p in sorted(source.rglob("*"))
+        if p.is_file()
+        and p.suffix in _KEPT
+        and p.relative_to(source).parts[0] not in {"report", "logs"}
+        and not any(x == "model" or x.startswith(".") for x in p.relative_to(source).parts)
+    ]
+    for path in files:
+        if path.suffix == ".ipynb" and path.stat().st_size >= limit:
+            raise WfineError(
+                f"{shown(path)} has {path.stat().st_size:,} bytes; expected fewer than {limit:,}. "
+                "Save smaller figures or print less."
+            )
+        if path.suffix in {".ipynb", ".json"}:
+            text = path.read_text(encoding="utf-8")
+            if any(place in text for place in (str(project_root()), str(Path.home()) + "/")):
+                raise WfineError(
+                    f"{shown(path)} names a folder of this machine ({project_root()} or "
+                    f"{Path.home()}). Show paths from the project root before keeping this run."
+                )
+    shutil.rmtree(target, ignore_errors=True)
+    copies = []
+    for path in files:
+        if path.stat().st_size < limit:
+            copy = target / path.relative_to(source)
+            atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
+            copies.append(copy)
+    return copies
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``python -m wfine_utils.reference --help``."""
+    parser = argparse.ArgumentParser(prog="python -m wfine_utils.reference", description=__doc__)
+    parser.add_argument("preset")
+    parser.add_argument("--output-root", default="outputs")
+    given = parser.parse_args(arguments)
+    try:
+        copies = keep_reference(given.preset, resolve(given.output_root))
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{given.preset}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
