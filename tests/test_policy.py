@@ -14,7 +14,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils import models, policy, synthetic
+from wfine_utils import generation, models, policy, synthetic
 from wfine_utils.adherence import adherence, adherence_table, compare_adherence
 from wfine_utils.errors import WfineError
 from wfine_utils.params import PolicySettings
@@ -96,7 +96,7 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
         reward_funcs=policy.RewardFunction(LetterCount(), QUERIES),
         args=policy.grpo_config(SETTINGS.model_copy(update={"n_steps": 1}), tmp_path, seed=0),
         train_dataset=Dataset.from_dict(
-            {"prompt": [policy.prompt_messages(q) for q in QUERIES], "query_index": range(8)}
+            {"prompt": [generation.prompt_messages(q) for q in QUERIES], "query_index": range(8)}
         ),
         processing_class=tokenizer,
         peft_config=models.lora_config("causal", r=4, alpha=8),
@@ -115,19 +115,19 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
 
 
 def test_generation_depends_on_the_seed_alone(tiny_base, trained):
-    model, tokenizer = policy.load_policy(tiny_base, trained)
+    model, tokenizer = generation.load_policy(tiny_base, trained)
     first, again, other = (
-        policy.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed) for seed in (0, 0, 1)
+        generation.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed) for seed in (0, 0, 1)
     )
     assert first == again != other and len(first) == len(QUERIES)
 
 
 def test_divergence_is_zero_for_the_base_and_positive_for_a_policy(tiny_base, trained):
     texts = ["The net waits.", ""] * 4
-    base, tokenizer = policy.load_policy(tiny_base)
-    moved, _ = policy.load_policy(tiny_base, trained)
-    still = policy.divergence(base, tokenizer, QUERIES, texts)
-    away = policy.divergence(moved, tokenizer, QUERIES, texts, batch_size=3)
+    base, tokenizer = generation.load_policy(tiny_base)
+    moved, _ = generation.load_policy(tiny_base, trained)
+    still = generation.divergence(base, tokenizer, QUERIES, texts)
+    away = generation.divergence(moved, tokenizer, QUERIES, texts, batch_size=3)
     assert (still["kl"] == 0).all() and (away["kl"] > 0).all()
     assert still["entropy"].between(0, np.log(len(tokenizer)) + 1).all()
     assert away["n_tokens"].iloc[1] == 1  # an empty text still has its end

@@ -19,42 +19,49 @@ from transformers import DataCollatorForSeq2Seq, PreTrainedTokenizerBase, Traine
 
 from wfine_utils import models, synthetic
 from wfine_utils.params import BaseModelSettings
-from wfine_utils.taxonomy import Query
 
 
-def corpus(n_samples: int, keep_probability: float, seed: int) -> list[tuple[Query, str]]:
-    """Queries about every topic, each with one text that meets some of its requirements.
+def corpus(
+    n_samples: int, keep_probability: float, ask_probability: float, seed: int
+) -> list[tuple[str, str]]:
+    """Instructions about every topic, each with one text that meets some of its requirements.
 
     All topics, the test topics too, are in it, as they are in the pre-training of any large
     model. Held-out are the preferences: no reward model and no policy is trained on them.
 
     Args:
-        n_samples: number of queries.
-        keep_probability: each requirement is met with this probability, else violated.
+        n_samples: number of texts.
+        keep_probability: a requirement in the instruction is met with this probability.
+        ask_probability: a requirement of the query is in the instruction with this
+            probability; one that is not there is not met, one at least is there.
         seed: of everything.
+
+    Returns:
+        Pairs of instruction and text.
     """
     rng = np.random.default_rng(seed)
     topics = list(synthetic.THINGS)
     samples = []
     for _ in tqdm(range(n_samples), desc="corpus", unit="text"):
         query = synthetic.sample_query(rng, topics)
-        kept = tuple(bool(k) for k in rng.random(len(query.requirements)) < keep_probability)
-        samples.append((query, synthetic.write(query, kept, rng)))
+        asked = rng.random(len(query.requirements)) < ask_probability
+        asked[rng.integers(len(asked))] |= not asked.any()
+        kept = asked & (rng.random(len(asked)) < keep_probability)
+        text = synthetic.write(query, tuple(map(bool, kept)), rng)
+        samples.append((query.prompt(tuple(map(bool, asked))), text))
     return samples
 
 
-def tokenise(
-    samples: Sequence[tuple[Query, str]], tokenizer: PreTrainedTokenizerBase
-) -> Dataset:
+def tokenise(samples: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
     """Token ids of (instruction, text), with labels on the text and its end mark alone.
 
     Returns:
         Columns ``input_ids``, ``labels`` (−100 where there is no loss) and ``length``.
     """
     rows: dict[str, list] = {"input_ids": [], "labels": [], "length": []}
-    for query, text in samples:
+    for instruction, text in samples:
         prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": query.prompt()}],
+            [{"role": "user", "content": instruction}],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=False,
@@ -67,7 +74,7 @@ def tokenise(
 
 
 def train_base_model(
-    samples: Sequence[tuple[Query, str]], *, settings: BaseModelSettings, seed: int, folder: Path
+    samples: Sequence[tuple[str, str]], *, settings: BaseModelSettings, seed: int, folder: Path
 ) -> pd.DataFrame:
     """Train tokenizer and model on a corpus, in fp32, one epoch; save both in ``folder``.
 
@@ -80,8 +87,9 @@ def train_base_model(
     Returns:
         The learning curve: columns ``step, loss`` (nats per token of the answer).
     """
-    texts = [part for query, text in samples for part in (query.prompt(), text)]
-    tokenizer = models.tiny_tokenizer(texts, settings.vocab_size)
+    tokenizer = models.tiny_tokenizer(
+        [part for sample in samples for part in sample], settings.vocab_size
+    )
     config = models.tiny_config(
         tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
     )

@@ -79,7 +79,8 @@ class BaseModelSettings(Settings):
     """Shape and training of the tiny writer."""
 
     n_samples: int = Field(gt=0, description="texts in the corpus")
-    keep_probability: float = Field(ge=0, le=1, description="that a text meets a requirement")
+    keep_probability: float = Field(ge=0, le=1, description="that what is asked for is met")
+    ask_probability: float = Field(ge=0, le=1, description="that a requirement is asked for")
     vocab_size: int = Field(ge=320, description="upper limit; 260 of them are bytes and marks")
     hidden_size: int = Field(gt=0, description="a multiple of 64, for NF4")
     n_layers: int = Field(gt=0)

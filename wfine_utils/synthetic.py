@@ -278,13 +278,13 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     style = chosen(RequirementType.STYLE, _STYLES, 0.4)
     content = chosen(RequirementType.CONTENT, _CONTENTS, 0.4)
     content_requirement, content_name, content_kept = want[RequirementType.CONTENT]
-    # A text is about two of the topic's things, one of which may be the one that was asked for.
+    # A text is mostly about one of the topic's things, the one asked for where that is kept.
     things = list(rng.permutation(THINGS[topic]))
     if content_name == "thing":
         asked_for = content_requirement.check["terms"][0]
         things.remove(asked_for)
         things = [asked_for, *things] if content_kept else things
-    things = things[:2]
+    subject, aside = things[:2]
     slots: list[str | None] = [None] * n
     order = [int(i) for i in rng.permutation(n)]
     for special in (style, content if content != "order" else ""):
@@ -293,7 +293,8 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     bold_at = order.pop() if layout == "bold_term" and order else None
     sentences = []
     for i, feature in enumerate(slots):
-        sentence = _sentence(rng, topic, _pick(rng, things), feature, topic if i == bold_at else None)
+        thing = aside if rng.random() < 0.25 else subject
+        sentence = _sentence(rng, topic, thing, feature, topic if i == bold_at else None)
         if content == "order":
             opener = {0: "First, ", 1: "Then "}.get(i, "Finally, " if i == n - 1 else "")
             if opener and not sentence.startswith("I "):

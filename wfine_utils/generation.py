@@ -1,0 +1,152 @@
+"""Policies at work: loading one, sampling from it, and how far it has moved from its base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from peft import PeftModel
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from wfine_utils import models
+from wfine_utils.taxonomy import Query
+
+
+def prompt_messages(query: Query) -> list[dict[str, str]]:
+    """The conversation a policy answers: the full instruction as the user's turn."""
+    return [{"role": "user", "content": query.prompt()}]
+
+
+def load_policy(
+    base_model: str | Path,
+    adapter: Path | None = None,
+    *,
+    quantise: bool = True,
+    revision: str | None = None,
+) -> tuple[PreTrainedModel | PeftModel, PreTrainedTokenizerBase]:
+    """A policy ready to generate: the 4-bit base, with a trained adapter or as it is.
+
+    Args:
+        base_model: folder or Hub id.
+        adapter: folder written by ``policy.train_policy``; None gives the base policy.
+        quantise: as in training.
+        revision: Hub revision of the base model.
+    """
+    tokenizer = models.load_tokenizer(base_model, revision)
+    model = models.load_quantised(
+        base_model, "causal", tokenizer=tokenizer, quantise=quantise, revision=revision
+    )
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, str(adapter))
+    return model.eval(), tokenizer
+
+
+@torch.inference_mode()
+def generate(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    queries: Sequence[Query],
+    *,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> list[str]:
+    """One sampled completion per query, from the full instruction.
+
+    Args:
+        model: from :func:`load_policy`.
+        tokenizer: of the same.
+        queries: n queries.
+        max_new_tokens: longest completion, in tokens.
+        temperature: of sampling; no nucleus, no top-k.
+        batch_size: prompts per call of ``generate``; prompts of similar length go together.
+        seed: of sampling; the texts depend on it and on ``batch_size``.
+
+    Returns:
+        n texts, in the order of the queries, without special tokens.
+    """
+    torch.manual_seed(seed)
+    prompts = [
+        tokenizer.apply_chat_template(
+            prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        for query in queries
+    ]
+    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
+    texts = [""] * len(queries)
+    for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
+        batch = order[start : start + batch_size]
+        inputs = tokenizer.pad(
+            {"input_ids": [prompts[i] for i in batch]}, return_tensors="pt", padding_side="left"
+        ).to(model.device)
+        output = model.generate(
+            **inputs,
+            do_sample=True,
+            temperature=temperature,
+            top_p=1.0,
+            top_k=0,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        decoded = tokenizer.batch_decode(
+            output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        for i, text in zip(batch, decoded, strict=True):
+            texts[i] = text
+    return texts
+
+
+@torch.inference_mode()
+def divergence(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    queries: Sequence[Query],
+    texts: Sequence[str],
+    *,
+    batch_size: int = 16,
+) -> pd.DataFrame:
+    """How far a policy has moved from its base model, and how varied it still is.
+
+    Both are computed exactly at every token of the policy's own texts, from the whole
+    next-token distribution, and averaged over the text.
+
+    Args:
+        model: from :func:`load_policy`; without an adapter the KL is 0.
+        tokenizer: of the same.
+        queries: n queries.
+        texts: n texts the policy wrote to them.
+        batch_size: texts per forward pass.
+
+    Returns:
+        One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in
+        nats per token, and ``n_tokens``.
+    """
+    rows = []
+    for start in tqdm(range(0, len(queries), batch_size), desc="divergence", unit="batch"):
+        batch = list(zip(queries, texts, strict=True))[start : start + batch_size]
+        ids, n_prompt = [], []
+        for query, text in batch:
+            prompt = tokenizer.apply_chat_template(
+                prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+            answer = tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids.append([*prompt, *answer, tokenizer.eos_token_id])
+            n_prompt.append(len(prompt))
+        inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="right")
+        inputs = inputs.to(model.device)
+        log_p = model(**inputs).logits.float().log_softmax(-1)
+        log_q = log_p
+        if isinstance(model, PeftModel):
+            with model.disable_adapter():
+                log_q = model(**inputs).logits.float().log_softmax(-1)
+        p = log_p.exp()
+        kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
+        for i, (row, first) in enumerate(zip(ids, n_prompt, strict=True)):
+            written = slice(first - 1, len(row) - 1)  # position t predicts token t + 1
+            rows.append([float(x[i, written].mean()) for x in (kl, entropy)] + [len(row) - first])
+    return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])
