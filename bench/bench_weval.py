@@ -57,10 +57,13 @@ def main() -> int:
     for name, table in (("continuous scores", noise), ("scores 1-5, many ties", noise.round())):
         scores = list(table)
         loop_s, by_loop = timed(
-            lambda: [kendalltau(c.gold, s).statistic for c, s in zip(chains, scores)], 1
+            lambda s=scores: [
+                kendalltau(c.gold, x).statistic for c, x in zip(chains, s, strict=True)
+            ],
+            1,
         )
-        point_s, by_chain = timed(lambda: per_chain(chains, scores), REPEATS)
-        full_s, frame = timed(lambda: evaluate(chains, scores, n_boot=N_BOOT), REPEATS)
+        point_s, by_chain = timed(lambda s=scores: per_chain(chains, s), REPEATS)
+        full_s, frame = timed(lambda s=scores: evaluate(chains, s, n_boot=N_BOOT), REPEATS)
         expected = np.nan_to_num(np.array(by_loop))  # NaN is SciPy's answer for equal scores
         error = np.abs(by_chain["kendall_tau_b"].to_numpy() - expected).max()
         mean_error = abs(frame["value"].iloc[0] - expected.mean())

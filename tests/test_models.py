@@ -56,9 +56,7 @@ class TestPackingTrap:
             raise AssertionError("a 4-bit weight was packed")
 
         monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: True)
-        monkeypatch.setattr(
-            bitsandbytes.nn.modules, "_convert_weight_packed_for_cpu", forbidden
-        )
+        monkeypatch.setattr(bitsandbytes.nn.modules, "_convert_weight_packed_for_cpu", forbidden)
         tokenizer = models.load_tokenizer(tiny_base)
         for head in ("reward", "causal"):
             model = models.load_quantised(tiny_base, head, tokenizer=tokenizer).eval()
@@ -150,9 +148,7 @@ class TestErrors:
         model.config.save_pretrained(tmp_path)
         torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
         with pytest.raises(WfineError, match="cannot be loaded"):
-            models.load_quantised(
-                tmp_path, "causal", tokenizer=models.load_tokenizer(tiny_base)
-            )
+            models.load_quantised(tmp_path, "causal", tokenizer=models.load_tokenizer(tiny_base))
 
     def test_unknown_head(self, tiny_base):
         with pytest.raises(WfineError, match="head: found 'critic'"):

@@ -44,7 +44,7 @@ def defined_in_notebook(name: str):
     source = next(s for s in sources if f"def {name}(" in s)
     space = {"np": np}
     code = source[source.index(f"def {name}(") :].split("\n\n\n")[0]
-    exec(compile(code, str(NOTEBOOK), "exec"), space)  # our own committed notebook
+    exec(compile(code, str(NOTEBOOK), "exec"), space)  # noqa: S102  our own notebook
     return space[name]
 
 
@@ -87,7 +87,10 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
 
         def _compute_loss(self, model, inputs):
             loss = super()._compute_loss(model, inputs)
-            seen["reference"], seen["mask"] = inputs["ref_per_token_logps"], inputs["completion_mask"]
+            seen["reference"], seen["mask"] = (
+                inputs["ref_per_token_logps"],
+                inputs["completion_mask"],
+            )
             return loss
 
     tokenizer = models.load_tokenizer(tiny_base)
@@ -117,7 +120,8 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
 def test_generation_depends_on_the_seed_alone(tiny_base, trained):
     model, tokenizer = generation.load_policy(tiny_base, trained)
     first, again, other = (
-        generation.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed) for seed in (0, 0, 1)
+        generation.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed)
+        for seed in (0, 0, 1)
     )
     assert first == again != other and len(first) == len(QUERIES)
 

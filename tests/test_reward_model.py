@@ -92,7 +92,9 @@ def test_scores_do_not_depend_on_batches_order_or_reloading(folders, texts):
     order = np.random.default_rng(0).permutation(len(together))
     shuffled = model.rewards(*[[part[i] for i in order] for part in texts])
     np.testing.assert_allclose(shuffled, together[order], atol=1e-4)
-    np.testing.assert_array_equal(load_reward_model(folders["requirement"]).rewards(*texts), together)
+    np.testing.assert_array_equal(
+        load_reward_model(folders["requirement"]).rewards(*texts), together
+    )
 
 
 def test_score_is_the_mean_probability_over_requirements(folders, chains):

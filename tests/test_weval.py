@@ -201,7 +201,7 @@ def test_bad_arguments_are_refused():
         evaluate([], [])
     with pytest.raises(WfineError, match="confidence=95"):
         evaluate(chains, scores, confidence=95)
-    with pytest.raises(WfineError, match="unknown metrics .'kendall'."):
+    with pytest.raises(WfineError, match=r"unknown metrics .'kendall'."):
         compare(chains, scores, scores, metrics=["kendall"])
 
 

@@ -10,7 +10,7 @@ import pytest
 from wfine_utils.plots import forest_plot, metric_heatmap
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 @pytest.fixture

@@ -99,9 +99,7 @@ def drop_rates(
     k, n = rates.pop("k").astype(int), rates["n"]
     low, high = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
     value = k / n  # a share of 0 or 1 is an end of its interval; rounding must not say otherwise
-    return rates.assign(
-        value=value, ci_low=np.minimum(low, value), ci_high=np.maximum(high, value)
-    )
+    return rates.assign(value=value, ci_low=np.minimum(low, value), ci_high=np.maximum(high, value))
 
 
 def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:

@@ -95,8 +95,7 @@ def mentions(text: str, terms: Sequence[str]) -> bool:
     """Every term occurs as a whole word or phrase, ignoring case."""
     lowered = plain_text(text).lower()
     return all(
-        re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", lowered) is not None
-        for term in terms
+        re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", lowered) is not None for term in terms
     )
 
 

@@ -44,9 +44,7 @@ def single_drops(n_requirements: int) -> list[KeptSet]:
     [(True, True), (False, True), (True, False)]
     """
     keep_all = [(True,) * n_requirements]
-    return keep_all + [
-        tuple(j != i for j in range(n_requirements)) for i in range(n_requirements)
-    ]
+    return keep_all + [tuple(j != i for j in range(n_requirements)) for i in range(n_requirements)]
 
 
 def nested_drops(order: Sequence[int]) -> list[KeptSet]:

@@ -22,8 +22,13 @@ class NotebookParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     notebook: ClassVar[str]
 
-    preset: str = Field(min_length=1, description="name of the parameter set; names the output folder")
-    output_root: str = Field(min_length=1, description="folder of all presets; relative paths count from the project root")
+    preset: str = Field(
+        min_length=1, description="name of the parameter set; names the output folder"
+    )
+    output_root: str = Field(
+        min_length=1,
+        description="folder of all presets; relative paths count from the project root",
+    )
     seed: int = Field(ge=0, lt=2**32, description="seed of everything stochastic in this notebook")
 
     @classmethod
@@ -125,7 +130,9 @@ class DroppingParams(NotebookParams):
     train_order: DropOrder = Field(description="drop order of nested training chains")
     test_order: DropOrder = Field(description="drop order of validation and test chains")
     n_sloppy: int = Field(ge=1, description="single-drop chains by the sloppy writer")
-    p_broken: float = Field(ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)")
+    p_broken: float = Field(
+        ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)"
+    )
     p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
 
 
@@ -141,7 +148,8 @@ class RewardSettings(Settings):
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
     center_coefficient: float = Field(
-        ge=0, description="pulls the mean reward of a pair to 0, so that scores compare across prompts"
+        ge=0,
+        description="pulls the mean reward of a pair to 0, so that scores compare across prompts",
     )
 
 

@@ -153,7 +153,10 @@ def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
         "completions/mean_length": "completion_tokens",
     }
     rows = [
-        {"step": int(entry["step"]), **{new: float(entry.get(old, np.nan)) for old, new in names.items()}}
+        {
+            "step": int(entry["step"]),
+            **{new: float(entry.get(old, np.nan)) for old, new in names.items()},
+        }
         for entry in log_history
         if "reward" in entry
     ]

@@ -102,11 +102,14 @@ def train_reward_model(
     if len(pairs) < settings.batch_size:
         raise WfineError(
             f"reward model ({granularity}): found {len(pairs)} training pairs, expected at least "
-            f"one batch of {settings.batch_size}; make more chains in notebook 02 or lower batch_size."
+            f"one batch of {settings.batch_size}; make more chains in notebook 02 or lower "
+            "batch_size."
         )
     tokenizer = models.load_tokenizer(base_model, revision)
     train = encode_pairs(pairs, tokenizer, settings.max_tokens)
-    lengths = [max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"])]
+    lengths = [
+        max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"], strict=True)
+    ]
     train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
     n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)

@@ -26,7 +26,7 @@ Scores = list[NDArray[np.float64]]
 """Shape [chains][responses of the chain]; NaN where a response could not be scored."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_FUNCTION_WORDS = frozenset(
+_FUNCTION_WORDS = frozenset(  # noqa: SIM905
     "a about all also an and any are as at be been but by can could do does each every for from "
     "had has have he her him his i if in into is it its least like made make may more most must "
     "my no not of on one only or other our out over shall she should so some such than that the "
@@ -176,7 +176,7 @@ class LengthScorer:
 
     @property
     def name(self) -> str:
-        """"length" or "minus length"."""
+        """ "length" or "minus length"."""
         return "length" if self.sign > 0 else "minus length"
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -243,7 +243,7 @@ def _checked(name: str, scores: Sequence[object], chains: Sequence[Chain]) -> Sc
             "per chain, in the order of the chains. Mend the scorer's score method."
         )
     checked = []
-    for chain, given in zip(chains, scores):
+    for chain, given in zip(chains, scores, strict=True):
         try:
             array = np.asarray(given, dtype=np.float64)
             found = f"an array of shape {array.shape}"

@@ -259,7 +259,9 @@ def _lay_out(rng: np.random.Generator, sentences: list[str], layout: str, topic:
 def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     """One attempt at a text that meets exactly the kept requirements."""
     topic = query.topic
-    want = {r.type: (r, _feature_of(r), keep) for r, keep in zip(query.requirements, kept)}
+    want = {
+        r.type: (r, _feature_of(r), keep) for r, keep in zip(query.requirements, kept, strict=True)
+    }
     length, length_kind, length_kept = want[RequirementType.LENGTH]
     if length_kind == "sentence_count" and length_kept:
         n = length.check["n"]

@@ -146,7 +146,9 @@ def evaluate(
         rng = np.random.default_rng([seed, crc32(f"{kind}/{subset}".encode())])
         seen = counts > 0
         mean, low, high, n = bootstrap_means(rows[seen], counts[seen], n_boot, confidence, rng)
-        table += [(m, kind, subset, *row) for m, *row in zip(metrics, mean, low, high, n)]
+        table += [
+            (m, kind, subset, *row) for m, *row in zip(metrics, mean, low, high, n, strict=True)
+        ]
     return pd.DataFrame(table, columns=list(COLUMNS))
 
 
@@ -307,7 +309,7 @@ def _read(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> _Data:
 
 def _misshapen(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> WfineError:
     """The error for the first chain whose scores are not one number per response."""
-    for chain, given in zip(chains, scores):
+    for chain, given in zip(chains, scores, strict=False):
         try:
             found = f"an array of shape {np.asarray(given, dtype=np.float64).shape}"
         except (TypeError, ValueError):
