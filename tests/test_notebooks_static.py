@@ -29,7 +29,7 @@ FLOORS = (
     ("errors", "taxonomy", "files", "sources", "results", "plots"),
     ("checkers", "params"),
     ("readers", "released", "data", "synthetic", "dropping", "audit"),
-    ("resampling", "adherence", "models", "base_model", "weval"),
+    ("resampling", "adherence", "models", "generation", "base_model", "weval"),
     ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
     ("rendering", "tables"),
     ("presets", "batch", "reference", "report"),

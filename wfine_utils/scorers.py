@@ -26,7 +26,7 @@ Scores = list[NDArray[np.float64]]
 """Shape [chains][responses of the chain]; NaN where a response could not be scored."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_FUNCTION_WORDS = frozenset(  # noqa: SIM905
+_FUNCTION_WORDS = frozenset(
     "a about all also an and any are as at be been but by can could do does each every for from "
     "had has have he her him his i if in into is it its least like made make may more most must "
     "my no not of on one only or other our out over shall she should so some such than that the "
