@@ -14,13 +14,11 @@ from wfine_utils.audit import KEPT_HOLDS, REAL_DROP, audit, drop_rates, sloppy_w
 from wfine_utils.dropping import (
     build_chain,
     build_chains,
-    coarse_pairs,
     drop_orders,
-    n_identical,
     nested_drops,
-    preference_pairs,
     single_drops,
 )
+from wfine_utils.pairs import coarse_pairs, n_identical, preference_pairs
 from wfine_utils.taxonomy import Chain, Query, Requirement, RequirementType, Response
 
 TYPES = list(RequirementType)

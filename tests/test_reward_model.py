@@ -16,9 +16,10 @@ from scipy.special import expit
 from trl import RewardConfig, RewardTrainer
 
 from wfine_utils import models, synthetic
-from wfine_utils.dropping import build_chains, preference_pairs
+from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.model_scorers import LikelihoodScorer, RewardModelScorer
+from wfine_utils.pairs import preference_pairs
 from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import accuracy_by_type, load_reward_model, token_budget_batches
 from wfine_utils.reward_training import (

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from wfine_utils.taxonomy import Chain, Query, RequirementType, Response
+from wfine_utils.taxonomy import Chain, Query, Response
 
 Writer = Callable[[Query, Sequence[bool], np.random.Generator], str]
 """Anything that answers a query with only the kept requirements in the instruction."""
@@ -31,7 +30,7 @@ MIN_FOR_PROGRESS_BAR = 200
 
 KeptSet = tuple[bool, ...]
 Plan = Literal["single", "random", "balanced"]
-_ORDER, _CHAIN, _PAIR, _DAMAGE = range(4)  # keys that keep the random streams apart
+_ORDER, _CHAIN = 0, 1  # keys that keep the random streams apart; ``pairs`` has 2 and 3
 
 
 # --- drop plans -------------------------------------------------------------------------
@@ -89,14 +88,14 @@ def drop_orders(
     """
     if plan == "random":
         return [
-            tuple(_rng(seed, _ORDER, k).permutation(n_requirements).tolist())
+            tuple(stream(seed, _ORDER, k).permutation(n_requirements).tolist())
             for k in range(n_chains)
         ]
     if plan != "balanced":
         raise ValueError(f"unknown plan {plan!r}; known: 'random', 'balanced'")
     orders: list[tuple[int, ...]] = []
     for block in range(-(-n_chains // n_requirements)):
-        rng = _rng(seed, _ORDER, block)
+        rng = stream(seed, _ORDER, block)
         base = rng.permutation(n_requirements)
         shifts = rng.permutation(n_requirements)
         orders += [tuple(np.roll(base, shift).tolist()) for shift in shifts]
@@ -162,7 +161,7 @@ def build_chains(
             query,
             kept_sets,
             writer,
-            _rng(seed, _CHAIN, _digest(prefix), index),
+            stream(seed, _CHAIN, text_number(prefix), index),
             source,
         )
         for index, (query, kept_sets) in enumerate(bar)
@@ -196,150 +195,11 @@ def _indices_by_type(query: Query) -> list[int]:
     )
 
 
-# --- pairs ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PreferencePair:
-    """Two responses to one instruction, the first of which is better.
-
-    Args:
-        chain_id: the chain both responses come from.
-        topic: of the chain; training and test are kept apart by topic.
-        requirement_type: type of what was dropped; None where the dropped requirements are
-            unlabelled or of several types, and for pairs that drop nothing.
-        instruction: what the reward model is given: the whole prompt, or one requirement.
-        chosen: the better response.
-        rejected: the worse response.
-        n_dropped: requirements that ``chosen`` was asked to meet and ``rejected`` was not.
-    """
-
-    chain_id: str
-    topic: str
-    requirement_type: RequirementType | None
-    instruction: str
-    chosen: str
-    rejected: str
-    n_dropped: int
-
-
-def preference_pairs(
-    chains: Iterable[Chain],
-    *,
-    granularity: Literal["prompt", "requirement"],
-    max_drop_distance: int = 1,
-    per_chain: int | None = None,
-    seed: int = 0,
-) -> list[PreferencePair]:
-    """Pairs of responses of one chain that differ by dropped requirements.
-
-    The kept set of ``rejected`` is a strict subset of that of ``chosen``, smaller by at most
-    ``max_drop_distance``. The instruction is always the *full* one: with ``"prompt"`` the
-    whole prompt, with ``"requirement"`` the text of a dropped requirement (one pair for each
-    of them). Pairs with twice the same text are left out; :func:`n_identical` counts them.
-
-    Args:
-        chains: e.g. from :func:`build_chains` or ``load_chains``.
-        granularity: what the reward model is given beside the response.
-        max_drop_distance: 1 keeps only pairs that differ by exactly one requirement.
-        per_chain: at most this many pairs of a chain, drawn without replacement; None: all.
-        seed: of that draw. The draw depends on the seed and the chain id alone.
-
-    Returns:
-        The pairs, chain by chain.
-    """
-    pairs: list[PreferencePair] = []
-    for chain in chains:
-        found = [
-            pair
-            for chosen, rejected, dropped in _candidates(chain, max_drop_distance)
-            if chosen.text != rejected.text
-            for pair in _pairs_of(chain, chosen, rejected, dropped, granularity)
-        ]
-        if per_chain is not None and len(found) > per_chain:
-            rng = _rng(seed, _PAIR, _digest(chain.chain_id))
-            drawn = rng.choice(len(found), per_chain, replace=False)
-            found = [found[i] for i in sorted(drawn)]
-        pairs += found
-    return pairs
-
-
-def n_identical(chains: Iterable[Chain], *, max_drop_distance: int = 1) -> int:
-    """Number of response pairs that :func:`preference_pairs` leaves out as identical."""
-    return sum(
-        chosen.text == rejected.text
-        for chain in chains
-        for chosen, rejected, _ in _candidates(chain, max_drop_distance)
-    )
-
-
-def coarse_pairs(
-    chains: Iterable[Chain], damage: Callable[[str, np.random.Generator], str], *, seed: int
-) -> list[PreferencePair]:
-    """Pairs of a good response and the same response written worse in general.
-
-    Nothing is dropped here: a reward model trained on these pairs learns what bad writing
-    looks like and nothing about requirements. It is the *coarse* reward model.
-
-    Args:
-        chains: chains without a response that keeps every requirement give no pair.
-        damage: ``damage(text, rng) -> text``, generally worse; chains for which it returns
-            the text unchanged give no pair either.
-        seed: the damage depends on the seed and the chain id alone.
-
-    Returns:
-        At most one pair per chain; the instruction is the full prompt.
-    """
-    pairs: list[PreferencePair] = []
-    for chain in chains:
-        full = next((r.text for r in chain.responses if all(r.kept)), None)
-        if full is None:
-            continue
-        worse = damage(full, _rng(seed, _DAMAGE, _digest(chain.chain_id)))
-        if worse != full:
-            pairs.append(
-                PreferencePair(chain.chain_id, chain.topic, None, chain.prompt(), full, worse, 0)
-            )
-    return pairs
-
-
-def _candidates(
-    chain: Chain, max_drop_distance: int
-) -> Iterator[tuple[Response, Response, tuple[int, ...]]]:
-    """(chosen, rejected, indices dropped between them) of one chain."""
-    for chosen in chain.responses:
-        for rejected in chain.responses:
-            both = list(zip(chosen.kept, rejected.kept, strict=True))
-            dropped = tuple(i for i, (c, r) in enumerate(both) if c and not r)
-            is_subset = all(c or not r for c, r in both)
-            if is_subset and 0 < len(dropped) <= max_drop_distance:
-                yield chosen, rejected, dropped
-
-
-def _pairs_of(
-    chain: Chain, chosen: Response, rejected: Response, dropped: tuple[int, ...], granularity: str
-) -> list[PreferencePair]:
-    requirements = [chain.requirements[i] for i in dropped]
-    if granularity == "requirement":
-        given = [(r.type, r.text) for r in requirements]
-    elif granularity == "prompt":
-        types = {r.type for r in requirements}
-        given = [(types.pop() if len(types) == 1 else None, chain.prompt())]
-    else:
-        raise ValueError(f"unknown granularity {granularity!r}; known: 'prompt', 'requirement'")
-    return [
-        PreferencePair(
-            chain.chain_id, chain.topic, kind, text, chosen.text, rejected.text, len(dropped)
-        )
-        for kind, text in given
-    ]
-
-
-def _rng(seed: int, *key: int) -> np.random.Generator:
+def stream(seed: int, *key: int) -> np.random.Generator:
     """A generator for one item; items have independent streams whatever their order."""
     return np.random.default_rng(np.random.SeedSequence([seed, *key]))
 
 
-def _digest(text: str) -> int:
+def text_number(text: str) -> int:
     """A number for a text that is the same in every process (``hash`` is not)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])

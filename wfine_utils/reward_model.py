@@ -26,9 +26,9 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from wfine_utils import models
-from wfine_utils.dropping import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.files import sha256_file
+from wfine_utils.pairs import PreferencePair
 from wfine_utils.resampling import bootstrap_means
 from wfine_utils.taxonomy import Query, RequirementType
 

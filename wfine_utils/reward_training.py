@@ -18,8 +18,8 @@ from transformers import PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
 from wfine_utils import models
-from wfine_utils.dropping import PreferencePair
 from wfine_utils.errors import WfineError
+from wfine_utils.pairs import PreferencePair
 from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import Granularity, write_manifest
 
