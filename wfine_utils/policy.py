@@ -64,8 +64,8 @@ def train_policy(
         revision: Hub revision of the base model.
 
     Returns:
-        The training curve, one row per optimiser step: ``step, reward, reward_std, kl,
-        entropy, completion_tokens``.
+        The training curve, one row per rollout: ``step, reward, reward_std, kl, entropy,
+        completion_tokens``, as the trainer logged them at its first update.
 
     Raises:
         WfineError: fewer queries than one rollout needs, or sizes that do not divide.
@@ -144,7 +144,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
 
 
 def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
-    """Tidy training curve from a GRPO trainer's log, one row per logged step."""
+    """Tidy training curve from a GRPO trainer's log, one row per rollout."""
     names = {
         "reward": "reward",
         "reward_std": "reward_std",
