@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # tokenizers warn in every process forked after use
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONUNBUFFERED": "1",
+    # peft 0.21 still reads a name that transformers 5 has renamed; nothing a user can mend
+    "PYTHONWARNINGS": "ignore::FutureWarning:transformers.modeling_utils",
 }
 
 

@@ -117,7 +117,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
     return GRPOConfig(
         output_dir=str(folder / "trainer"),
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant_with_warmup",
+        lr_scheduler_type="linear",
         warmup_steps=0.05,
         max_steps=settings.n_steps,
         num_generations=settings.num_generations,

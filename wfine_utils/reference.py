@@ -8,9 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import nbformat
+
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, project_root, resolve, shown
 
+_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
+"""Beginnings of JSON files that are of no use without the weights, which are not kept."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
 
 
@@ -43,6 +47,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         for p in sorted(source.rglob("*"))
         if p.is_file()
         and p.suffix in _KEPT
+        and not p.name.startswith(_MODEL_FILES)
         and p.relative_to(source).parts[0] not in {"report", "logs"}
         and not any(x == "model" or x.startswith(".") for x in p.relative_to(source).parts)
     ]
@@ -53,7 +58,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
                 "Save smaller figures or print less."
             )
         if path.suffix in {".ipynb", ".json"}:
-            text = path.read_text(encoding="utf-8")
+            text = _shared_text(path)
             if any(place in text for place in (str(project_root()), str(Path.home()) + "/")):
                 raise WfineError(
                     f"{shown(path)} names a folder of this machine ({project_root()} or "
@@ -64,9 +69,29 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
     for path in files:
         if path.stat().st_size < limit:
             copy = target / path.relative_to(source)
-            atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
+            if path.suffix in {".ipynb", ".json"}:
+                text = _shared_text(path)
+                atomic_write(copy, lambda p, text=text: p.write_text(text, encoding="utf-8"))
+            else:
+                atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
             copies.append(copy)
     return copies
+
+
+def _shared_text(path: Path) -> str:
+    """The text of a file as it is kept.
+
+    Records (JSON) name what lies in the project from its root. Notebooks lose what was
+    written to standard error: progress bars, and warnings that name folders of libraries.
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return text.replace(f"{project_root()}/", "")
+    book = nbformat.reads(text, as_version=4)
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return nbformat.writes(book)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
