@@ -167,6 +167,14 @@ def test_t6_adds_up_the_minutes_and_takes_the_largest_memory(folder):
     assert list(table["peak_memory_gib"].dropna()) == [0.5, 2.0, 2.0]
 
 
+def test_t6_charges_a_repeated_notebook_for_its_finished_stages(folder):
+    path = folder / "03_reward_model" / "wrl_requirement" / "stage.json"
+    path.write_text(json.dumps({"key": {}, "seconds": 660.0}))  # longer than the notebook ran
+    minutes = tables.table_t6(folder).set_index(["notebook", "stage"])["minutes"]
+    assert minutes["03_reward_model", "all"] == 10.0 + 11.0
+    assert minutes["all", "all"] == 21.5
+
+
 def test_t6_without_a_batch_run_has_the_stages(folder):
     for path in (folder / "benchmarks").iterdir():
         path.unlink()
