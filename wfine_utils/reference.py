@@ -49,7 +49,9 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         and p.suffix in _KEPT
         and not p.name.startswith(_MODEL_FILES)
         and p.relative_to(source).parts[0] not in {"report", "logs"}
-        and not any(x == "model" or x.startswith(".") for x in p.relative_to(source).parts)
+        and "trainer" not in p.parts
+        and not any(x.startswith(".") for x in p.relative_to(source).parts)
+        and (p.parent.name != "model" or p.name == "stage.json")  # its cost is kept, it is not
     ]
     for path in files:
         if path.suffix == ".ipynb" and path.stat().st_size >= limit:
