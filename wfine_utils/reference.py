@@ -13,8 +13,8 @@ import nbformat
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, project_root, resolve, shown
 
-_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
-"""Beginnings of JSON files that are of no use without the weights, which are not kept."""
+_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens", "README")
+"""Beginnings of files that are of no use without the weights, which are not kept."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
 
 
