@@ -66,7 +66,7 @@ def models() -> dict[str, type[wfine_utils.params.NotebookParams]]:
     while todo:
         for model in todo.pop().__subclasses__():
             todo.append(model)
-            if "notebook" in vars(model):
+            if "notebook" in vars(model) and model.__module__ == "wfine_utils.params":
                 assert model.notebook not in found, "two models for one notebook"
                 found[model.notebook] = model
     return found

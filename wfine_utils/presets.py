@@ -102,7 +102,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
 
 def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:
     for model in base.__subclasses__():
-        if "notebook" in vars(model):
+        if "notebook" in vars(model) and model.__module__ == base.__module__:
             yield model
         yield from _models(model)
 
