@@ -51,12 +51,12 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory) -> Path:
     """Folder of a tiny base model with random weights and its tokenizer, fit for 4-bit."""
-    from wfine_utils import models, synthetic
+    from wfine_utils import base_model, synthetic
 
     queries = synthetic.sample_queries(60, synthetic.TOPICS["train"], seed=0)
-    tokenizer = models.tiny_tokenizer([query.prompt() for query in queries], vocab_size=512)
-    config = models.tiny_config(tokenizer, hidden_size=64, n_layers=2, n_positions=256)
+    tokenizer = base_model.tiny_tokenizer([query.prompt() for query in queries], vocab_size=512)
+    config = base_model.tiny_config(tokenizer, hidden_size=64, n_layers=2, n_positions=256)
     folder = tmp_path_factory.mktemp("tiny-base")
-    models.tiny_model(config, seed=0).save_pretrained(folder)
+    base_model.tiny_model(config, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import bitsandbytes
 import pytest
@@ -10,7 +11,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
-from wfine_utils import models
+from wfine_utils import base_model, models
 from wfine_utils.errors import WfineError
 
 IDS = torch.arange(5, 45).reshape(4, 10)
@@ -131,6 +132,18 @@ def test_base_record_can_be_moved(tmp_path, tiny_base):
     assert models.read_base(tmp_path / "hub.json") == ("Qwen/Qwen2.5-0.5B-Instruct", "abc")
 
 
+def test_fingerprint_follows_the_weights_and_not_the_place(tmp_path, tiny_base):
+    first, moved = (models.Base(str(tmp_path / name), None) for name in "ab")
+    shutil.copytree(tiny_base, first.model)
+    before = first.fingerprint
+    shutil.move(first.model, moved.model)
+    assert moved.fingerprint == before
+    (tmp_path / "b" / "more.safetensors").write_bytes(b"other weights")
+    assert moved.fingerprint != before
+    hub = [models.Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
+    assert len({base.fingerprint for base in hub}) == 2
+
+
 class TestErrors:
     def test_a_model_that_is_not_there(self, tmp_path):
         with pytest.raises(WfineError, match="cannot be loaded"):
@@ -156,6 +169,6 @@ class TestErrors:
 
     def test_hidden_size(self, tiny_base):
         with pytest.raises(WfineError, match="multiple of 64"):
-            models.tiny_config(
+            base_model.tiny_config(
                 models.load_tokenizer(tiny_base), hidden_size=100, n_layers=1, n_positions=8
             )

@@ -28,7 +28,7 @@ PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 FLOORS = (
     ("errors", "taxonomy", "files", "sources", "results", "plots"),
     ("checkers", "params"),
-    ("readers", "released", "data", "synthetic", "dropping", "pairs", "audit"),
+    ("readers", "released", "data", "vocabulary", "synthetic", "dropping", "pairs", "audit"),
     ("resampling", "adherence", "models", "generation", "base_model", "weval"),
     ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
     ("rendering", "tables"),

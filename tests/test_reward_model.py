@@ -74,6 +74,15 @@ def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     assert any("validation" in line for line in curve)
 
 
+@pytest.mark.parametrize("granularity", ["prompt", "requirement"])
+def test_an_adapter_names_no_folder_of_this_machine(folders, tiny_base, granularity):
+    folder = folders[granularity]
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (folder / config["base_model_name_or_path"]).resolve() == tiny_base.resolve()
+    for path in folder.rglob("*.*"):
+        assert str(tiny_base.parent).encode() not in path.read_bytes(), path.name
+
+
 def test_same_seed_same_adapter(tiny_base, chains, folders, tmp_path):
     pairs = preference_pairs(chains, granularity="requirement")
     train_reward_model(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_utils import synthetic
+from wfine_utils import synthetic, vocabulary
 from wfine_utils.checkers import verdicts, words
 from wfine_utils.taxonomy import Query, Requirement, RequirementType, TaskCategory
 
@@ -32,7 +32,7 @@ def test_every_query_has_one_requirement_of_each_type():
 def test_every_feature_category_and_topic_occurs():
     queries = synthetic.sample_queries(800, synthetic.TOPICS["test"], seed=2)
     kinds = {synthetic._feature_of(r) for q in queries for r in q.requirements}
-    features = [*synthetic._FORMATS, *synthetic._STYLES, *synthetic._CONTENTS]
+    features = [*vocabulary.FORMATS, *vocabulary.STYLES, *vocabulary.CONTENTS]
     assert kinds == {f.name for f in features} | {"sentence_count", "word_count"}
     assert {q.category for q in queries} == set(TaskCategory)
     assert {q.topic for q in queries} == set(synthetic.TOPICS["test"])
@@ -40,16 +40,21 @@ def test_every_feature_category_and_topic_occurs():
 
 def test_splits_share_no_topic_and_topics_share_no_thing():
     topics = [t for split in synthetic.TOPICS.values() for t in split]
-    assert sorted(topics) == sorted(set(synthetic.THINGS))
-    things = Counter(thing for part in synthetic.THINGS.values() for thing in part)
+    assert sorted(topics) == sorted(set(vocabulary.THINGS))
+    things = Counter(thing for part in vocabulary.THINGS.values() for thing in part)
     assert max(things.values()) == 1 and not set(things) & set(topics)
 
 
 def test_things_do_not_occur_by_accident():
     """Otherwise "mention the well" would be met by "is well known"."""
-    phrases = [*synthetic._ACTS, *synthetic._WHERE, *synthetic._IMAGES, *synthetic._ADJECTIVES]
+    phrases = [
+        *vocabulary.ACTS,
+        *vocabulary.WHERE,
+        *vocabulary.IMAGES,
+        *vocabulary.ADJECTIVES,
+    ]
     spoken = {word for phrase in phrases for word in phrase.split()}
-    assert not spoken & {thing for part in synthetic.THINGS.values() for thing in part}
+    assert not spoken & {thing for part in vocabulary.THINGS.values() for thing in part}
 
 
 def test_same_seed_same_text():

@@ -14,11 +14,100 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm.auto import tqdm
-from transformers import DataCollatorForSeq2Seq, PreTrainedTokenizerBase, Trainer, TrainingArguments
+from transformers import (
+    AutoModelForCausalLM,
+    DataCollatorForSeq2Seq,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Trainer,
+    TrainingArguments,
+)
 
-from wfine_utils import models, synthetic
+from wfine_utils import synthetic, vocabulary
+from wfine_utils.errors import WfineError
+from wfine_utils.models import precision_flags
 from wfine_utils.params import BaseModelSettings
+
+PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
+TINY_CHAT_TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer with a chat template, trained on ``texts``.
+
+    Args:
+        texts: training corpus.
+        vocab_size: upper limit of the vocabulary, special tokens included.
+
+    Returns:
+        A tokenizer that can encode any string; ``<|end|>`` ends a turn, ``<|pad|>`` pads.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[PAD, END, USER, ASSISTANT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=[USER, ASSISTANT],
+        chat_template=TINY_CHAT_TEMPLATE,
+        padding_side="left",
+    )
+
+
+def tiny_config(
+    tokenizer: PreTrainedTokenizerBase, *, hidden_size: int, n_layers: int, n_positions: int
+) -> Qwen3Config:
+    """Shape of a tiny Qwen3-architecture model, fit for 4-bit quantisation.
+
+    Args:
+        tokenizer: gives the size of the vocabulary and the special tokens.
+        hidden_size: a multiple of 64, so that every weight splits into whole NF4 blocks.
+        n_layers: number of decoder layers.
+        n_positions: longest sequence, in tokens.
+
+    Raises:
+        WfineError: the hidden size is no multiple of 64.
+    """
+    if hidden_size % 64:
+        raise WfineError(
+            f"hidden_size: found {hidden_size}, expected a multiple of 64, because NF4 "
+            "quantises blocks of 64 weights; choose e.g. 128, 192 or 256."
+        )
+    return Qwen3Config(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=hidden_size,
+        intermediate_size=-(-hidden_size * 8 // 3 // 64) * 64,
+        num_hidden_layers=n_layers,
+        num_attention_heads=hidden_size // 32,
+        num_key_value_heads=hidden_size // 32,
+        head_dim=32,
+        max_position_embeddings=n_positions,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+
+
+def tiny_model(config: Qwen3Config, *, seed: int) -> PreTrainedModel:
+    """A randomly initialised causal language model of the given shape, in fp32."""
+    torch.manual_seed(seed)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
 def corpus(
@@ -40,7 +129,7 @@ def corpus(
         Pairs of instruction and text.
     """
     rng = np.random.default_rng(seed)
-    topics = list(synthetic.THINGS)
+    topics = list(vocabulary.THINGS)
     samples = []
     for _ in tqdm(range(n_samples), desc="corpus", unit="text"):
         query = synthetic.sample_query(rng, topics)
@@ -87,15 +176,13 @@ def train_base_model(
     Returns:
         The learning curve: columns ``step, loss`` (nats per token of the answer).
     """
-    tokenizer = models.tiny_tokenizer(
-        [part for sample in samples for part in sample], settings.vocab_size
-    )
-    config = models.tiny_config(
+    tokenizer = tiny_tokenizer([part for sample in samples for part in sample], settings.vocab_size)
+    config = tiny_config(
         tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
     )
     n_steps = max(1, len(samples) // settings.batch_size)
     trainer = Trainer(
-        model=models.tiny_model(config, seed=seed),
+        model=tiny_model(config, seed=seed),
         args=TrainingArguments(
             output_dir=str(folder / "trainer"),
             per_device_train_batch_size=settings.batch_size,
@@ -109,7 +196,7 @@ def train_base_model(
             logging_steps=max(1, n_steps // 40),
             save_strategy="no",
             seed=seed,
-            **models.precision_flags(),
+            **precision_flags(),
         ),
         train_dataset=tokenise(samples, tokenizer),
         data_collator=DataCollatorForSeq2Seq(tokenizer),

@@ -1,4 +1,4 @@
-"""Base models: made from scratch, or loaded in 4-bit; and the one text a reward model sees.
+"""Models from a folder or the Hub, in 4-bit; adapters; and the one text a reward model sees.
 
 Every 4-bit model of the project is loaded by :func:`load_quantised`, which switches off a
 CPU weight-packing path that silently breaks gradients, and every text that a reward model
@@ -7,18 +7,18 @@ reads, in training, in scoring and in RL, is made by :func:`encode`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
 
 import torch
-from peft import LoraConfig, TaskType
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from peft import LoraConfig, PeftModel, TaskType
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
@@ -26,89 +26,10 @@ from transformers import (
     BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
-    Qwen3Config,
 )
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write
-
-PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
-TINY_CHAT_TEMPLATE = (
-    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-
-
-def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with a chat template, trained on ``texts``.
-
-    Args:
-        texts: training corpus.
-        vocab_size: upper limit of the vocabulary, special tokens included.
-
-    Returns:
-        A tokenizer that can encode any string; ``<|end|>`` ends a turn, ``<|pad|>`` pads.
-    """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[PAD, END, USER, ASSISTANT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        eos_token=END,
-        additional_special_tokens=[USER, ASSISTANT],
-        chat_template=TINY_CHAT_TEMPLATE,
-        padding_side="left",
-    )
-
-
-def tiny_config(
-    tokenizer: PreTrainedTokenizerBase, *, hidden_size: int, n_layers: int, n_positions: int
-) -> Qwen3Config:
-    """Shape of a tiny Qwen3-architecture model, fit for 4-bit quantisation.
-
-    Args:
-        tokenizer: gives the size of the vocabulary and the special tokens.
-        hidden_size: a multiple of 64, so that every weight splits into whole NF4 blocks.
-        n_layers: number of decoder layers.
-        n_positions: longest sequence, in tokens.
-
-    Raises:
-        WfineError: the hidden size is no multiple of 64.
-    """
-    if hidden_size % 64:
-        raise WfineError(
-            f"hidden_size: found {hidden_size}, expected a multiple of 64, because NF4 "
-            "quantises blocks of 64 weights; choose e.g. 128, 192 or 256."
-        )
-    return Qwen3Config(
-        vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=hidden_size,
-        intermediate_size=-(-hidden_size * 8 // 3 // 64) * 64,
-        num_hidden_layers=n_layers,
-        num_attention_heads=hidden_size // 32,
-        num_key_value_heads=hidden_size // 32,
-        head_dim=32,
-        max_position_embeddings=n_positions,
-        tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-
-
-def tiny_model(config: Qwen3Config, *, seed: int) -> PreTrainedModel:
-    """A randomly initialised causal language model of the given shape, in fp32."""
-    torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+from wfine_utils.files import atomic_write, sha256_file
 
 
 def device() -> str:
@@ -150,20 +71,46 @@ class Base(NamedTuple):
     model: str
     revision: str | None
 
+    @property
+    def fingerprint(self) -> str:
+        """What results depend on: a folder's weights wherever it lies, else id and revision."""
+        return weights_digest(self.model) or f"{self.model}@{self.revision or 'newest'}"
+
 
 def write_base(base_json: Path, model: str | Path, revision: str | None) -> None:
     """Record which model the later notebooks start from; a folder relative to the record."""
-    model = os.path.relpath(model, base_json.parent) if Path(model).is_dir() else str(model)
-    text = json.dumps({"model": model, "revision": revision}, indent=1) + "\n"
+    record = {"model": portable(model, base_json.parent), "revision": revision}
+    text = json.dumps(record, indent=1) + "\n"
     atomic_write(base_json, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def read_base(base_json: Path) -> Base:
     """The base model that :func:`write_base` recorded."""
     record = json.loads(base_json.read_text(encoding="utf-8"))
-    folder = base_json.parent / record["model"]
-    model = str(folder.resolve()) if folder.is_dir() else record["model"]
-    return Base(model, record["revision"])
+    return Base(located(record["model"], base_json.parent), record["revision"])
+
+
+def portable(base_model: str | Path, folder: Path) -> str:
+    """A base model as it is written into a record in ``folder``, so that both can be moved.
+
+    Returns:
+        A Hub id as it is; a folder as the way there from ``folder``.
+    """
+    path = Path(base_model)
+    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else str(base_model)
+
+
+def located(base_model: str, folder: Path) -> str:
+    """The inverse of :func:`portable`: a Hub id as it is, or the absolute path of a folder."""
+    path = folder / base_model
+    return str(path.resolve()) if path.is_dir() else base_model
+
+
+def weights_digest(base_model: str | Path) -> str | None:
+    """sha256 over the weight files of a local model; None for a Hub id, which has a revision."""
+    files = sorted(Path(base_model).glob("*.safetensors"))
+    digests = "".join(map(sha256_file, files))
+    return hashlib.sha256(digests.encode()).hexdigest() if files else None
 
 
 def nf4_config() -> BitsAndBytesConfig:
@@ -279,6 +226,19 @@ def trainable_to_fp32(model: torch.nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+
+
+def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None:
+    """Save a trained adapter, naming its base so that both can be moved together.
+
+    Args:
+        model: adapters, and a head where there is one, on a frozen base.
+        base_model: folder or Hub id of that base.
+        folder: gets ``adapter_model.safetensors`` and ``adapter_config.json``.
+    """
+    model.peft_config["default"].base_model_name_or_path = portable(base_model, folder)
+    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
 
 
 def messages(instruction: str, response: str) -> list[Mapping[str, str]]:

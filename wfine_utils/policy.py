@@ -94,7 +94,7 @@ def train_policy(
     )
     models.trainable_to_fp32(trainer.model)
     trainer.train()
-    trainer.model.save_pretrained(folder, safe_serialization=True)
+    models.save_adapter(trainer.model, base_model, folder)
     curve = training_curve(trainer.state.log_history)
     curve.to_csv(folder / "training_curve.csv", index=False)
     return curve

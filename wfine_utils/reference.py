@@ -13,7 +13,7 @@ import nbformat
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, project_root, resolve, shown
 
-_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens", "README")
+_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
 """Beginnings of files that are of no use without the weights, which are not kept."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
 
@@ -71,7 +71,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
     for path in files:
         if path.stat().st_size < limit:
             copy = target / path.relative_to(source)
-            if path.suffix in {".ipynb", ".json"}:
+            if path.suffix == ".ipynb":
                 text = _shared_text(path)
                 atomic_write(copy, lambda p, text=text: p.write_text(text, encoding="utf-8"))
             else:
@@ -83,12 +83,12 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
 def _shared_text(path: Path) -> str:
     """The text of a file as it is kept.
 
-    Records (JSON) name what lies in the project from its root. Notebooks lose what was
-    written to standard error: progress bars, and warnings that name folders of libraries.
+    Notebooks lose what was written to standard error: progress bars, and warnings that name
+    folders of libraries.
     """
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        return text.replace(f"{project_root()}/", "")
+    if path.suffix != ".ipynb":
+        return text
     book = nbformat.reads(text, as_version=4)
     for cell in book.cells:
         if cell.cell_type == "code":

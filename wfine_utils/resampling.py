@@ -146,13 +146,14 @@ def bootstrap_means(
         and number of units with a value: four arrays of shape [columns].
     """
     known = ~np.isnan(rows)
-    filled, weight = np.where(known, rows, 0.0), known.astype(float)
+    filled = np.where(known, rows, 0.0)
     n = counts @ known
     draws = []
     with np.errstate(invalid="ignore"):
         mean = (counts @ filled) / n
         for drawn in _resample(counts, n_boot, rng):
-            draws.append((drawn @ filled) / (drawn @ weight))
+            weight = n if known.all() else drawn @ known.astype(float)
+            draws.append((drawn @ filled) / weight)
     low = high = np.full(rows.shape[1], np.nan)
     if draws:
         tail = (1 - confidence) / 2
@@ -190,11 +191,11 @@ def _resample(
     """How often each distinct row is drawn, in batches of shape [draws, distinct rows].
 
     Together the batches are ``n_boot`` draws from Multinomial(units, counts / units). A
-    binomial number costs as much as some fifteen uniform ones, so rows with few units are
+    binomial number costs as much as some thirty uniform ones, so rows with few units are
     drawn as one lump first, and then unit by unit within the lump.
     """
     n_units, n_rows = int(counts.sum()), len(counts)
-    light = counts < 15
+    light = counts < 30
     owner = np.repeat(np.flatnonzero(light), counts[light])  # the lump: one row for every unit
     shares = np.append(counts[~light], len(owner)) / max(1, n_units)
     step = max(1, _CELLS // max(1, n_units, n_rows))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,6 @@ from transformers import PreTrainedTokenizerBase
 
 from wfine_utils import models
 from wfine_utils.errors import WfineError
-from wfine_utils.files import sha256_file
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.resampling import bootstrap_means
 from wfine_utils.taxonomy import Query, RequirementType
@@ -158,10 +156,10 @@ def load_reward_model(folder: str | Path) -> RewardModel:
             "notebook 03_reward_model first."
         )
     manifest = json.loads((folder / MANIFEST).read_text())
-    base = _resolved(manifest["base_model"], folder)
+    base = models.located(manifest["base_model"], folder)
     tokenizer = models.load_tokenizer(folder)
     for field, found in (
-        ("base_sha256", _weights_digest(base)),
+        ("base_sha256", models.weights_digest(base)),
         ("chat_template_sha256", _digest(tokenizer.chat_template)),
     ):
         if found != manifest[field]:
@@ -234,8 +232,8 @@ def write_manifest(
         n_pairs: number of training pairs.
     """
     manifest = {
-        "base_model": _portable(base_model, folder),
-        "base_sha256": _weights_digest(base_model),
+        "base_model": models.portable(base_model, folder),
+        "base_sha256": models.weights_digest(base_model),
         "revision": revision,
         "granularity": granularity,
         "chat_template_sha256": _digest(tokenizer.chat_template),
@@ -246,22 +244,5 @@ def write_manifest(
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _portable(base_model: str | Path, folder: Path) -> str:
-    """A Hub id as it is; a folder relative to the adapter, so that outputs/ can be moved."""
-    path = Path(base_model)
-    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else str(base_model)
-
-
-def _resolved(base_model: str, folder: Path) -> str | Path:
-    path = folder / base_model
-    return path.resolve() if path.is_dir() else base_model
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _weights_digest(base_model: str | Path) -> str | None:
-    """sha256 over the weight files of a local base; None for a Hub id, which has a revision."""
-    files = sorted(Path(base_model).glob("*.safetensors"))
-    return _digest("".join(map(sha256_file, files))) if files else None

@@ -129,7 +129,7 @@ def train_reward_model(
     )
     models.trainable_to_fp32(trainer.model)
     trainer.train()
-    trainer.model.save_pretrained(folder, safe_serialization=True)
+    models.save_adapter(trainer.model, base_model, folder)
     tokenizer.save_pretrained(folder)
     curve = learning_curve(trainer.state.log_history)
     curve.to_csv(folder / "learning_curve.csv", index=False)

@@ -13,133 +13,33 @@ scratch on a laptop, can write it, and still has to attend to the instruction to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from wfine_utils.checkers import verdicts
 from wfine_utils.taxonomy import Query, Requirement, RequirementType, TaskCategory
+from wfine_utils.vocabulary import (
+    ACTS,
+    ADJECTIVES,
+    CHECKS,
+    CONTENT_WEIGHTS,
+    CONTENTS,
+    FORMATS,
+    GENRES,
+    IMAGES,
+    STYLES,
+    THINGS,
+    TOPICS,
+    WHERE,
+    Feature,
+)
 
-GENRES: dict[TaskCategory, tuple[str, ...]] = {
-    TaskCategory.CREATIVE: ("story", "poem", "scene"),
-    TaskCategory.FRAMEWORKS: ("plan", "outline", "schedule"),
-    TaskCategory.ACADEMIC: ("essay", "report", "review"),
-    TaskCategory.DISCUSSION: ("reply", "speech", "comment"),
-    TaskCategory.PRACTICAL: ("notice", "guide", "summary"),
-}
-
-THINGS: dict[str, tuple[str, ...]] = {
-    "harbour": ("ferry", "anchor", "net", "lighthouse", "sailor", "crane"),
-    "bakery": ("oven", "loaf", "flour", "baker", "cake", "apron"),
-    "forest": ("oak", "fox", "path", "fern", "owl", "stream"),
-    "library": ("shelf", "novel", "reader", "lamp", "atlas", "desk"),
-    "school": ("teacher", "pupil", "chalk", "bell", "lesson", "ruler"),
-    "hospital": ("nurse", "doctor", "ward", "patient", "bandage", "chart"),
-    "farm": ("tractor", "barn", "cow", "wheat", "farmer", "fence"),
-    "museum": ("statue", "guard", "vase", "painter", "ticket", "mask"),
-    "station": ("train", "porter", "platform", "clock", "signal", "bench"),
-    "garden": ("rose", "spade", "hedge", "bee", "pond", "seed"),
-    "castle": ("tower", "knight", "gate", "banner", "queen", "shield"),
-    "theatre": ("stage", "actor", "curtain", "script", "mirror", "balcony"),
-    "market": ("stall", "trader", "basket", "cheese", "coin", "scale"),
-    "mountain": ("peak", "climber", "rope", "snow", "eagle", "hut"),
-    "kitchen": ("pan", "cook", "spoon", "kettle", "recipe", "stove"),
-    "orchestra": ("violin", "drum", "conductor", "flute", "score", "hall"),
-    "circus": ("clown", "tent", "juggler", "lion", "trapeze", "crowd"),
-    "desert": ("camel", "dune", "oasis", "cactus", "nomad", "storm"),
-    "island": ("palm", "shell", "reef", "fisher", "canoe", "parrot"),
-    "laboratory": ("flask", "chemist", "microscope", "sample", "burner", "notebook"),
-    "stadium": ("runner", "coach", "whistle", "medal", "track", "flag"),
-    "airport": ("pilot", "runway", "suitcase", "passport", "radar", "hangar"),
-    "river": ("bridge", "otter", "raft", "mill", "heron", "reed"),
-    "workshop": ("hammer", "carpenter", "saw", "plank", "nail", "drill"),
-    "village": ("chapel", "mayor", "fountain", "cottage", "cart", "dog"),
-    "cafe": ("waiter", "cup", "menu", "guest", "teapot", "napkin"),
-    "park": ("swing", "duck", "sandpit", "jogger", "kite", "lawn"),
-    "observatory": ("telescope", "comet", "dome", "astronomer", "lens", "star"),
-    "vineyard": ("grape", "cellar", "barrel", "grower", "bottle", "slope"),
-    "factory": ("engine", "worker", "belt", "boiler", "crate", "switch"),
-    "winter": ("sledge", "icicle", "scarf", "skater", "frost", "glove"),
-    "hotel": ("lobby", "key", "pillow", "maid", "lift", "towel"),
-    "zoo": ("tiger", "keeper", "cage", "monkey", "zebra", "bucket"),
-    "beach": ("wave", "surfer", "umbrella", "crab", "sandal", "pier"),
-    "mine": ("shaft", "miner", "helmet", "wagon", "lantern", "pick"),
-    "studio": ("easel", "brush", "potter", "canvas", "sculptor", "clay"),
-}
-"""Each topic, and the things that are talked about there and nowhere else."""
-
-_NAMES = tuple(THINGS)
-TOPICS: dict[str, tuple[str, ...]] = {
-    "train": _NAMES[:24],
-    "validation": _NAMES[24:30],
-    "test": _NAMES[30:],
-}
-"""Topics by split; no topic is in two splits."""
-
-_ACTS = (
-    "stands", "waits", "rests", "looks fine", "seems old", "is ready", "remains quiet",
-    "is well known", "looks small", "stays useful",
-)  # fmt: skip
-_WHERE = (
-    "in the morning", "at noon", "every day", "in the evening", "for a while", "all year",
-    "near the door", "in the centre", "behind the wall", "under the roof",
-)  # fmt: skip
-_IMAGES = ("mountain lake", "silver moon", "quiet song", "warm fire", "sleeping cat")
-_ADJECTIVES = ("good", "calm", "bright", "simple", "pleasant")
-
-
-class _Feature(NamedTuple):
-    """One way to ask for something: phrases with a slot ``{x}``, and the check."""
-
-    name: str
-    subtype: str
-    phrases: tuple[str, ...]
-
-
-_FORMATS = (
-    _Feature("bullet_list", "customised structure",
-             ("Use a bullet list.", "Write it as bullet points.")),
-    _Feature("numbered_list", "customised structure",
-             ("Use a numbered list.", "Number every line.")),
-    _Feature("heading", "customised structure",
-             ("Begin with a heading.", "Put a heading on top.")),
-    _Feature("letter", "professional standard",
-             ("Use the layout of a letter.", "Write it as a letter.")),
-    _Feature("bold_term", "emphasis rules",
-             ("Put the word {x} in bold.", "Mark the word {x} in bold.")),
-)  # fmt: skip
-_STYLES = (
-    _Feature("exclamations", "tone",
-             ("Sound excited in every sentence.", "Keep an excited tone throughout.")),
-    _Feature("questions", "rhetorical devices",
-             ("Ask a rhetorical question.", "Include one question to the reader.")),
-    _Feature("simile", "rhetorical devices",
-             ("Use a simile.", "Compare something by a simile.")),
-    _Feature("first_person", "identity or voice",
-             ("Speak in the first person.", "Write as somebody who was there.")),
-    _Feature("address", "audience and culture",
-             ("Speak to the reader directly.", "Address the audience.")),
-)  # fmt: skip
-_CONTENTS = (
-    _Feature("thing", "required entities",
-             ("Mention the {x}.", "Say something about the {x}.", "Include the {x}.")),
-    _Feature("figures", "required data or statistics",
-             ("Give a number.", "Include a figure in digits.")),
-    _Feature("order", "chronological order",
-             ("Tell it in the order of events.", "Go through the steps in time.")),
-    _Feature("counter", "counter-arguments",
-             ("Raise an objection.", "Include a counter-argument.")),
-)  # fmt: skip
-_CONTENT_WEIGHTS = (0.4, 0.2, 0.2, 0.2)
-_CHECKS = {
-    "simile": {"kind": "mentions", "terms": ["like a"]},
-    "first_person": {"kind": "mentions", "terms": ["I"]},
-    "address": {"kind": "mentions", "terms": ["you"]},
-    "order": {"kind": "in_order", "terms": ["first", "then", "finally"]},
-    "counter": {"kind": "mentions", "terms": ["however"]},
-}
 MIN_SENTENCES, MAX_SENTENCES = 3, 6
 """Three sentences hold any three features that need a sentence of their own."""
+OF_PARTS = ("order", "letter", "bullet_list", "numbered_list", "exclamations")
+"""Features of several parts, which can be half done: a letter without its closing."""
+P_HALF, P_OTHER = 0.5, 0.9
+"""Where a feature was dropped, it is half done, or else another of its kind takes its place."""
 
 
 def _pick(rng: np.random.Generator, options: Sequence):
@@ -166,10 +66,10 @@ def _length_requirement(rng: np.random.Generator) -> Requirement:
 
 
 def _requirement(
-    rng: np.random.Generator, type_: RequirementType, feature: _Feature, x: str
+    rng: np.random.Generator, type_: RequirementType, feature: Feature, x: str
 ) -> Requirement:
     arguments = {"bold_term": {"term": x}, "thing": {"kind": "mentions", "terms": [x]}}
-    check = {"kind": feature.name, **_CHECKS.get(feature.name, arguments.get(feature.name, {}))}
+    check = {"kind": feature.name, **CHECKS.get(feature.name, arguments.get(feature.name, {}))}
     return Requirement(type_, feature.subtype, _pick(rng, feature.phrases).format(x=x), check)
 
 
@@ -185,11 +85,11 @@ def sample_query(rng: np.random.Generator, topics: Sequence[str] = TOPICS["train
     """
     topic = _pick(rng, topics)
     category = _pick(rng, list(TaskCategory))
-    content = _CONTENTS[int(rng.choice(len(_CONTENTS), p=_CONTENT_WEIGHTS))]
+    content = CONTENTS[int(rng.choice(len(CONTENTS), p=CONTENT_WEIGHTS))]
     requirements = [
         _length_requirement(rng),
-        _requirement(rng, RequirementType.FORMAT, _pick(rng, _FORMATS), topic),
-        _requirement(rng, RequirementType.STYLE, _pick(rng, _STYLES), ""),
+        _requirement(rng, RequirementType.FORMAT, _pick(rng, FORMATS), topic),
+        _requirement(rng, RequirementType.STYLE, _pick(rng, STYLES), ""),
         _requirement(rng, RequirementType.CONTENT, content, _pick(rng, THINGS[topic])),
     ]
     requirements = [requirements[i] for i in rng.permutation(4)]
@@ -206,7 +106,7 @@ def sample_queries(n: int, topics: Sequence[str], *, seed: int) -> list[Query]:
 def _feature_of(requirement: Requirement) -> str:
     """Name of the feature behind a requirement of this world."""
     check = requirement.check or {}
-    for name, spec in _CHECKS.items():
+    for name, spec in CHECKS.items():
         if check == spec:
             return name
     return "thing" if check["kind"] == "mentions" else check["kind"]
@@ -216,13 +116,13 @@ def _sentence(
     rng: np.random.Generator, topic: str, thing: str, feature: str | None, bold: str | None
 ) -> str:
     """One sentence without its final full stop or exclamation mark."""
-    act, where, adjective = _pick(rng, _ACTS), _pick(rng, _WHERE), _pick(rng, _ADJECTIVES)
+    act, where, adjective = _pick(rng, ACTS), _pick(rng, WHERE), _pick(rng, ADJECTIVES)
     if bold:
         return f"The **{bold}** is {adjective} and the {thing} {act}"
     if feature == "questions":
         return f"Who can forget the {thing} {where}?"
     if feature == "simile":
-        return f"The {thing} is like a {_pick(rng, _IMAGES)} {where}"
+        return f"The {thing} is like a {_pick(rng, IMAGES)} {where}"
     if feature == "first_person":
         return f"I {_pick(rng, ('saw', 'liked', 'found'))} the {thing} {where}"
     if feature == "address":
@@ -242,17 +142,31 @@ def _sentence(
     )
 
 
-def _lay_out(rng: np.random.Generator, sentences: list[str], layout: str, topic: str) -> str:
-    if layout == "bullet_list":
-        return "\n".join(f"- {s}" for s in sentences)
-    if layout == "numbered_list":
-        return "\n".join(f"{i}. {s}" for i, s in enumerate(sentences, start=1))
+def _lay_out(
+    rng: np.random.Generator, sentences: list[str], layout: str, whole: bool, topic: str
+) -> str:
+    """The sentences in a layout; if not ``whole``, with one of its marks left out."""
+    if layout in ("bullet_list", "numbered_list"):
+        items = [
+            f"{f'{i}.' if layout == 'numbered_list' else '-'} {s}"
+            for i, s in enumerate(sentences, 1)
+        ]
+        if not whole:
+            bare = int(rng.integers(len(items)))
+            items[bare] = sentences[bare]
+        return "\n".join(items)
     body = " ".join(sentences)
     if layout == "heading":
         return f"# The {topic}\n{body}"
     if layout == "letter":
-        greeting = _pick(rng, ("Dear friend,", "Dear reader,"))
-        return f"{greeting}\n{body}\n{_pick(rng, ('Yours truly', 'Regards'))}"
+        lines = [
+            _pick(rng, ("Dear friend,", "Dear reader,")),
+            body,
+            _pick(rng, ("Yours truly", "Regards")),
+        ]
+        if not whole:
+            del lines[_pick(rng, (0, -1))]
+        return "\n".join(lines)
     return body
 
 
@@ -268,17 +182,17 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     else:
         n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
 
-    def chosen(type_: RequirementType, features: Sequence[_Feature], p_other: float) -> str:
-        """The feature asked for; where it was dropped, some other one or none."""
+    def chosen(type_: RequirementType, features: Sequence[Feature]) -> tuple[str, bool]:
+        """A feature, and whether to do it wholly: the one asked for; dropped, another or half."""
         _, name, keep = want[type_]
-        if keep:
-            return name
+        if keep or (name in OF_PARTS and rng.random() < P_HALF):
+            return name, keep
         others = [f.name for f in features if f.name not in (name, "thing")]
-        return _pick(rng, others) if rng.random() < p_other else ""
+        return (_pick(rng, others) if rng.random() < P_OTHER else ""), True
 
-    layout = chosen(RequirementType.FORMAT, _FORMATS, 0.4)
-    style = chosen(RequirementType.STYLE, _STYLES, 0.4)
-    content = chosen(RequirementType.CONTENT, _CONTENTS, 0.4)
+    layout, layout_whole = chosen(RequirementType.FORMAT, FORMATS)
+    style, style_whole = chosen(RequirementType.STYLE, STYLES)
+    content, content_whole = chosen(RequirementType.CONTENT, CONTENTS)
     content_requirement, content_name, content_kept = want[RequirementType.CONTENT]
     # A text is mostly about one of the topic's things, the one asked for where that is kept.
     things = list(rng.permutation(THINGS[topic]))
@@ -293,21 +207,24 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
         if special and special not in ("exclamations", "thing") and order:
             slots[order.pop()] = special
     bold_at = order.pop() if layout == "bold_term" and order else None
+    openers = {0: "First, ", 1: "Then ", n - 1: "Finally, "} if content == "order" else {}
+    if not content_whole:
+        for i in rng.choice(list(openers), size=int(rng.integers(1, 3)), replace=False):
+            del openers[i]
+    calm = int(rng.integers(n)) if not style_whole else None
     sentences = []
     for i, feature in enumerate(slots):
         thing = aside if rng.random() < 0.25 else subject
         sentence = _sentence(rng, topic, thing, feature, topic if i == bold_at else None)
-        if content == "order":
-            opener = {0: "First, ", 1: "Then "}.get(i, "Finally, " if i == n - 1 else "")
-            if opener and not sentence.startswith("I "):
-                sentence = sentence[0].lower() + sentence[1:]
-            sentence = opener + sentence
-        if style == "exclamations":
+        if i in openers and not sentence.startswith("I "):
+            sentence = sentence[0].lower() + sentence[1:]
+        sentence = openers.get(i, "") + sentence
+        if style == "exclamations" and i != calm:
             sentence = sentence.rstrip("?") + "!"
         elif not sentence.endswith("?"):
             sentence += "."
         sentences.append(sentence)
-    return _lay_out(rng, sentences, layout, topic)
+    return _lay_out(rng, sentences, layout, layout_whole, topic)
 
 
 def write(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
