@@ -26,10 +26,10 @@ PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 
 # Ground floor first. A module imports from floors below its own, or from a room further left.
 FLOORS = (
-    ("errors", "taxonomy", "files", "sources", "results", "plots"),
+    ("errors", "taxonomy", "files", "sources", "results", "plots", "training_plots"),
     ("checkers", "params"),
     ("readers", "released", "data", "vocabulary", "synthetic", "dropping", "pairs", "audit"),
-    ("resampling", "adherence", "models", "generation", "base_model", "weval"),
+    ("resampling", "adherence", "rank_metrics", "weval", "models", "generation", "base_model"),
     ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
     ("rendering", "tables"),
     ("presets", "batch", "reference", "report"),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from wfine_utils import resampling, weval
+from wfine_utils import rank_metrics, resampling
 from wfine_utils.data import load_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.scorers import ConstantScorer, LengthScorer, OverlapScorer
@@ -269,7 +269,7 @@ def test_only_the_order_of_scores_matters():
 def test_small_batches_give_the_same_table(monkeypatch):
     chains, scores = random_case(5, nan=True)
     frame = evaluate(chains, scores, n_boot=0)
-    monkeypatch.setattr(weval, "_CELLS", 40)
+    monkeypatch.setattr(rank_metrics, "_CELLS", 40)
     pd.testing.assert_frame_equal(frame, evaluate(chains, scores, n_boot=0), check_exact=True)
 
 

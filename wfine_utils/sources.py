@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent
 # these check parameters, start notebooks or show results
 _CANNOT_CHANGE_NUMBERS = frozenset({
     "batch", "errors", "params", "plots", "presets", "rendering", "report", "tables",
+    "training_plots",
 })  # fmt: skip
 
 
