@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import product
 
@@ -22,6 +23,28 @@ def test_a_text_meets_exactly_what_it_was_told_to_meet(seed):
     query = synthetic.sample_query(rng)
     for kept in product([True, False], repeat=4):
         assert verdicts(query.requirements, synthetic.write(query, kept, rng)) == kept
+
+
+PARTS = {
+    "order": r"\b(First|Then|Finally)\b",
+    "letter": r"^Dear|^(Yours truly|Regards)$",
+    "bullet_list": r"^- ",
+    "numbered_list": r"^\d\. ",
+    "exclamations": r"!",
+}
+
+
+@pytest.mark.parametrize("feature", synthetic.OF_PARTS)
+def test_a_dropped_requirement_of_parts_is_half_done_now_and_then(feature):
+    """The half that is done is what a reward model must not be content with."""
+    rng, some = np.random.default_rng(4), []
+    while len(some) < 60:
+        query = synthetic.sample_query(rng)
+        kept = tuple(synthetic._feature_of(r) != feature for r in query.requirements)
+        if not all(kept):
+            text = synthetic.write(query, kept, rng)
+            some.append(re.search(PARTS[feature], text, re.MULTILINE) is not None)
+    assert 0.3 < np.mean(some) < 0.8
 
 
 def test_every_query_has_one_requirement_of_each_type():

@@ -89,7 +89,7 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
         arrays = [np.asarray(given, dtype=np.float64) for given in scores]
     except (TypeError, ValueError):
         arrays = []
-    if [array.shape for array in arrays] != [(size,) for size in sizes]:
+    if list(map(attrgetter("shape"), arrays)) != list(zip(sizes, strict=True)):
         raise _misshapen(chains, scores)
     score = np.concatenate(arrays)
     n_responses = np.array(sizes)
@@ -118,7 +118,8 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     requirements = chain_links.from_iterable(map(attrgetter("requirements"), chains))
     types = map(id, map(attrgetter("type"), requirements))
     type_code = np.fromiter(map(_CODE.__getitem__, types), np.int64)
-    n_requirements = np.array([len(chain.requirements) for chain in chains])
+    n_requirements = np.array(list(map(len, map(attrgetter("requirements"), chains))))
+    categories = map(id, map(attrgetter("category"), chains))
     n_scored = np.bincount(chain_of[scored], minlength=len(chains))
     return ScoredChains(
         n_responses=n_responses,
@@ -129,7 +130,7 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
         kept=patterns,
         type_start=np.cumsum(n_requirements) - n_requirements,
         type_code=type_code,
-        category_code=np.array([_CODE[id(chain.category)] for chain in chains]),
+        category_code=np.fromiter(map(_CODE.__getitem__, categories), np.int64),
     )
 
 

@@ -38,7 +38,7 @@ MIN_SENTENCES, MAX_SENTENCES = 3, 6
 """Three sentences hold any three features that need a sentence of their own."""
 OF_PARTS = ("order", "letter", "bullet_list", "numbered_list", "exclamations")
 """Features of several parts, which can be half done: a letter without its closing."""
-P_HALF, P_OTHER = 0.5, 0.9
+P_HALF, P_OTHER = 0.5, 0.4
 """Where a feature was dropped, it is half done, or else another of its kind takes its place."""
 
 
