@@ -153,7 +153,10 @@ def reward_config(
     return RewardConfig(
         output_dir=str(folder / "trainer"),
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
+        # High until the last third: a small model finds out about one kind of requirement after
+        # the other, and a rate that falls all the way (cosine) leaves the last ones unlearnt.
+        lr_scheduler_type="warmup_stable_decay",
+        lr_scheduler_kwargs={"num_decay_steps": max(1, n_steps * 3 // 10)},
         warmup_steps=0.05,
         num_train_epochs=settings.n_epochs,
         per_device_train_batch_size=settings.micro_batch_size,
