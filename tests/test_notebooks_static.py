@@ -27,8 +27,19 @@ PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 # Ground floor first. A module imports from floors below its own, or from a room further left.
 FLOORS = (
     ("errors", "taxonomy", "files", "sources", "results", "plots", "training_plots"),
-    ("checkers", "params"),
-    ("readers", "released", "data", "vocabulary", "synthetic", "dropping", "pairs", "audit"),
+    ("markdown", "sentences", "prose_checks", "ifeval", "checkers", "params"),
+    (
+        "readers",
+        "released",
+        "chain_rules",
+        "data",
+        "hand",
+        "vocabulary",
+        "synthetic",
+        "dropping",
+        "pairs",
+        "audit",
+    ),
     ("resampling", "adherence", "rank_metrics", "weval", "models", "generation", "base_model"),
     ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
     ("rendering", "tables"),

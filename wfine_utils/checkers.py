@@ -4,9 +4,10 @@ A check is plain data, ``{"kind": "sentence_count", "n": 3}``, so that it travel
 requirement through JSON. ``check`` looks the kind up in :data:`CHECKS` and calls it. A check
 reads the response alone and never raises on any text.
 
-Words are runs of letters, digits and inner apostrophes or hyphens; sentences end with ``.``,
-``!`` or ``?`` before white space or the end. List markers, heading marks and bold marks
-belong to the layout, not to the words.
+The checks in this module are those of the tiny world, simple and fast; those for natural prose
+and Markdown are in :mod:`wfine_utils.prose_checks`. Words are runs of letters, digits and inner
+apostrophes or hyphens; here, sentences end with ``.``, ``!`` or ``?`` before white space or the
+end. List markers, heading marks and bold marks belong to the layout, not to the words.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wfine_utils.errors import WfineError
+from wfine_utils.prose_checks import PROSE_CHECKS
 from wfine_utils.taxonomy import Requirement
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -142,7 +144,7 @@ CHECKS: dict[str, Callable[..., bool]] = {
         exclamations,
         questions,
     )
-}
+} | PROSE_CHECKS
 """Every kind of check, by the name that stands in ``Requirement.check["kind"]``."""
 
 
@@ -170,6 +172,20 @@ def check(spec: dict[str, Any], text: str) -> bool:
             f"{', '.join(list(inspect.signature(function).parameters)[1:]) or 'no arguments'}."
         ) from None
     return function(text, **arguments)
+
+
+def measure(spec: dict[str, Any], text: str) -> float | None:
+    """What a check counts in a text before it compares with its bounds; None if it counts nothing.
+
+    Args:
+        spec: as in :func:`check`.
+        text: the response.
+    """
+    if spec["kind"] == "word_count":
+        return len(words(text))
+    count = getattr(CHECKS[spec["kind"]], "measure", None)
+    arguments = {k: v for k, v in spec.items() if k not in ("kind", "low", "high")}
+    return None if count is None else count(text, **arguments)
 
 
 def verdicts(requirements: Sequence[Requirement], text: str) -> tuple[bool | None, ...]:

@@ -8,7 +8,9 @@ because its keys differ from kind to kind.
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
+from wfine_utils import chain_rules
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, shown
 from wfine_utils.readers import (
@@ -48,7 +51,7 @@ _PARQUET = frozenset({".parquet", ".pq"})
 _JSONL = frozenset({".jsonl", ".json", ".ndjson"})
 
 _REQUIREMENT = {"type": pa.string(), "subtype": pa.string(), "text": pa.string(),
-                "check": pa.string()}  # fmt: skip
+                "check": pa.string(), "rubric": pa.string()}  # fmt: skip
 _RESPONSE = {"text": pa.string(), "kept": pa.list_(pa.bool_()), "source": pa.string()}
 _SCHEMA = pa.schema({
     "chain_id": pa.string(),
@@ -312,3 +315,37 @@ def split_chains(
     for chain, unit in zip(chains, units, strict=True):
         split[part_of[unit]].append(chain)
     return split
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check a file of chains by the rules of WEval-Hand: ``python -m wfine_utils.data FILE``.
+
+    Returns:
+        0 if every chain keeps the rules; 1 if some do not, each breach on a line of its own; 2
+        if the file cannot be loaded.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m wfine_utils.data",
+        description="Check chains by the rules of WEval-Hand: five levels, one more requirement "
+        "dropped at each, machine checks that agree with the labels, nothing else that changes.",
+    )
+    parser.add_argument("file", help="chains, as load_chains reads them (.jsonl or .parquet)")
+    path = Path(parser.parse_args(arguments).file)
+    try:
+        chains = load_chains(path)
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    found = chain_rules.problems(chains)
+    n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)
+    n_responses = sum(len(chain.responses) for chain in chains)
+    sys.stdout.write("".join(f"{line}\n" for line in found))
+    sys.stdout.write(
+        f"{shown(path)}: {len(chains)} chains, {n_responses} responses, {n_checks} machine checks: "
+        f"{len(found) or 'no'} breach{'' if len(found) == 1 else 'es'} of the rules\n"
+    )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -88,15 +88,25 @@ class Requirement:
         text: the requirement as it stands in the instruction; never empty.
         check: machine check ``{"kind": ..., **arguments}`` for ``wfine_utils.checkers``, or
             None where no machine can judge.
+        rubric: a question that a reader of the response alone answers with yes if the
+            requirement is met; for requirements without a check.
 
     Raises:
-        pydantic.ValidationError: empty text, or a subtype that is not one of the type's.
+        pydantic.ValidationError: empty text, a subtype that is not one of the type's, or both
+            a check and a rubric.
     """
 
     type: RequirementType | None
     subtype: str | None
     text: NonEmptyText
     check: dict[str, Any] | None = None
+    rubric: NonEmptyText | None = None
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> Requirement:
+        if self.check is not None and self.rubric is not None:
+            raise ValueError("found a check and a rubric, expected one of the two")
+        return self
 
     @model_validator(mode="after")
     def _subtype_belongs_to_type(self) -> Requirement:
