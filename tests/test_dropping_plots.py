@@ -124,6 +124,15 @@ def test_length_by_kept_draws_the_mean_of_each_level():
     assert list(means.get_ydata()) == [15, 40]
 
 
+def test_length_by_kept_draws_another_measure_and_leaves_out_what_has_no_value():
+    table = pd.DataFrame({"gold": [0, 0, 0, 1, 1], "ease": [1.0, 2.0, float("nan"), 3.0, 5.0]})
+    ax = plots.length_by_kept(table, Figure().subplots(), measure="ease", ylabel="ease in points")
+    means = next(line for line in ax.lines if line.get_marker() == "D")
+    assert list(means.get_ydata()) == [1.5, 4]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0\nn = 2", "1\nn = 2"]
+    assert ax.get_ylabel() == "ease in points"
+
+
 def test_subtype_bars_keep_the_order_of_the_table_from_the_top():
     table = pd.DataFrame(
         {"type": ["length", "style"], "subtype": ["character limit", "tone"], "n": [0, 4]}

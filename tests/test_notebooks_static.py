@@ -41,7 +41,7 @@ FLOORS = (
         "audit",
     ),
     ("resampling", "adherence", "rank_metrics", "weval", "models", "generation", "base_model"),
-    ("reward_model", "reward_training", "scorers", "model_scorers", "policy"),
+    ("reward_model", "reward_training", "scorers", "fluency", "model_scorers", "policy"),
     ("rendering", "tables"),
     ("presets", "batch", "reference", "report"),
 )

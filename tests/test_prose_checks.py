@@ -125,7 +125,10 @@ def test_no_text_makes_a_check_raise(text):
         checkers.check({"kind": kind}, text)
 
 
-@pytest.mark.parametrize("unit", ["word. ", "[", "*", "> ", "|a", "- ", "<", "\x00", "中文。", "1"])
+@pytest.mark.parametrize(
+    "unit",
+    ["word. ", "[", "*", "> ", "|a", "- ", "<", "\x00", "中文。", "1", "\n", "A-", "“a", "(A"],
+)
 def test_huge_texts(unit):
     text = unit * (1_000_000 // len(unit))
     for kind, met, _ in CASES:

@@ -1,4 +1,4 @@
-"""WEval-Hand: sixty chains of natural prose, written by hand for this project.
+"""WEval-Hand: sixty chains of natural prose, written one by one for this project.
 
 The texts, their datasheet and their licence (CC-BY-4.0) are in ``wfine_utils/data/``.
 """

@@ -134,6 +134,7 @@ class DroppingParams(NotebookParams):
         ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)"
     )
     p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
+    released_path: str = Field(description="chains file to audit for contrast; empty: none")
 
 
 class RewardSettings(Settings):

@@ -152,14 +152,23 @@ def drop_rate_plot(rates: pd.DataFrame, ax: Axes, *, group: str) -> Axes:
     return ax
 
 
-def length_by_kept(table: pd.DataFrame, ax: Axes) -> Axes:
+def length_by_kept(
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    measure: str = "n_words",
+    ylabel: str = "length in words",
+) -> Axes:
     """Response length against the number of requirements kept: quartiles, and the mean.
 
     Args:
-        table: one row per response with ``gold`` and ``n_words``.
+        table: one row per response with ``gold`` and the measure; rows without a value (NaN)
+            are left out.
         ax: where to draw. The mean has a 95 % interval (normal approximation).
+        measure: column of ``table``, the length or another number per response.
+        ylabel: what the measure is, with its unit.
     """
-    groups = table.groupby("gold")["n_words"]
+    groups = table.dropna(subset=[measure]).groupby("gold")[measure]
     mean, half = groups.mean(), 1.96 * groups.sem()
     x = np.arange(len(mean))
     ax.boxplot(
@@ -172,7 +181,7 @@ def length_by_kept(table: pd.DataFrame, ax: Axes) -> Axes:
         label="mean, 95 % interval", zorder=5,
     )  # fmt: skip
     ax.set_xticks(x, [f"{gold}\nn = {n:,}" for gold, n in groups.size().items()])
-    ax.set(xlabel="requirements kept", ylabel="length in words")
+    ax.set(xlabel="requirements kept", ylabel=ylabel)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     sns.despine(ax=ax)
     return ax

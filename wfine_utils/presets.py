@@ -40,6 +40,9 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
 
+CHAINS_FIELDS = ("chains_path", "released_path")
+"""Parameters that name a chains file of the user's; a notebook has one of them at most."""
+
 
 def presets() -> list[str]:
     """Names of the folders in ``params``."""
@@ -58,7 +61,8 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
     Raises:
         WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
             parameter is missing, unknown or has a bad value; ``preset`` or ``output_root``
-            differ between files; ``chains_path`` points to a file that cannot be used.
+            differ between files; ``chains_path`` or ``released_path`` points to a
+            file that cannot be used.
     """
     if preset not in presets():
         close = difflib.get_close_matches(preset, presets(), n=1)
@@ -95,7 +99,8 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         try:
             load_chains(path)
         except WfineError as error:
-            where = f"params/{preset}/{name}.yaml: chains_path"
+            field = next(field for field in CHAINS_FIELDS if getattr(checked[name], field, ""))
+            where = f"params/{preset}/{name}.yaml: {field}"
             raise WfineError(f"{where}: {error}") from error
     return checked
 
@@ -109,8 +114,12 @@ def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:
 
 def chains_paths(checked: Mapping[str, NotebookParams]) -> dict[str, Path]:
     """The user's own chains files by notebook, for the notebooks that were given one."""
-    found = {name: getattr(cfg, "chains_path", None) for name, cfg in checked.items()}
-    return {name: resolve(path) for name, path in found.items() if path}
+    return {
+        name: resolve(getattr(cfg, field))
+        for name, cfg in checked.items()
+        for field in CHAINS_FIELDS
+        if getattr(cfg, field, "")
+    }
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _CLOSING = re.compile(
 )
 _AUTHOR_YEAR = re.compile(
     r"\([A-Z][^()\n]{1,60}?,? (?:1[6-9]|20)\d\d[a-z]?(?:[,;][^()\n]{1,60})?\)"
-    r"|\b[A-Z][\w'’-]+(?: (?:and|&) [A-Z][\w'’-]+| et al\.)? \((?:1[6-9]|20)\d\d[a-z]?\)"
+    r"|\b[A-Z][\w'’-]{1,40}(?: (?:and|&) [A-Z][\w'’-]{1,40}| et al\.)? \((?:1[6-9]|20)\d\d[a-z]?\)"
 )
 _QUOTATION = re.compile(r"[\"“]([^\"“”\n]+)[\"”]")
 
@@ -231,7 +231,7 @@ def citations(text: str, style: str = "author-year") -> int:
 @counted
 def dialogue_turns(text: str) -> int:
     """So many lines ``NAME: speech``."""
-    turn = re.compile(r"^\s*\**[A-Z][\w .'’-]{0,30}\**:\**\s+\S", re.MULTILINE)
+    turn = re.compile(r"^[ \t]*\**[A-Z][\w .'’-]{0,30}\**:\**[ \t]+\S", re.MULTILINE)
     return len(turn.findall(text))
 
 
@@ -310,14 +310,14 @@ def forbids(text: str, terms: Sequence[str]) -> bool:
 @counted
 def numbers(text: str) -> int:
     """So many numbers in digits, list numbering left aside."""
-    unnumbered = re.sub(r"^\s*\d{1,3}[.)]\s", "", text, flags=re.MULTILINE)
+    unnumbered = re.sub(r"^[ \t]*\d{1,3}[.)]\s", "", text, flags=re.MULTILINE)
     return len(_NUMBER.findall(unnumbered))
 
 
 @counted
 def percentages(text: str) -> int:
     """So many percentages."""
-    found = re.findall(r"\d[\d.,]*\s?(?:%|per ?cent\b)", text, flags=re.IGNORECASE)
+    found = re.findall(r"(?<![\d.,])\d[\d.,]*+\s?(?:%|per ?cent\b)", text, flags=re.IGNORECASE)
     return len(found)
 
 
