@@ -28,6 +28,7 @@ OUT = f"{ROOT}/{PRESET}"
 needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
 CHAINS = chains_paths(PARAMS)
+WEVAL_HAND = ["wfine_utils/data/weval_hand.jsonl", "wfine_utils/data/weval_hand_split.json"]
 
 
 rule all:
@@ -48,6 +49,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             # the last notebook tabulates what the others cost
             costs=[f"{OUT}/benchmarks/{other}.tsv" for other in previous if name[:2] == "07"],
             chains=[str(CHAINS[name])] if name in CHAINS else [],
+            hand=WEVAL_HAND if "hand" in {p.stem for p in imported_modules(name)} else [],
         output:
             executed=f"{OUT}/notebooks/{name}.ipynb",
             results=f"{OUT}/{name}/results.json",
