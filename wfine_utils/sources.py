@@ -13,9 +13,9 @@ from wfine_utils.files import project_root
 
 PACKAGE = Path(__file__).parent
 
-# these check parameters, start notebooks or show results
+# these check parameters and data, start notebooks or show results
 _CANNOT_CHANGE_NUMBERS = frozenset({
-    "batch", "errors", "params", "plots", "presets", "rendering", "report", "tables",
+    "batch", "chain_rules", "errors", "params", "plots", "presets", "rendering", "report", "tables",
     "training_plots",
 })  # fmt: skip
 
