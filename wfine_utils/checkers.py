@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wfine_utils.errors import WfineError
-from wfine_utils.prose_checks import PROSE_CHECKS
+from wfine_utils.prose_checks import PROSE_CHECKS, WORD, mentioned
 from wfine_utils.taxonomy import Requirement
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)*]|$)")
 _LIST_MARKER = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
 _HEADING_MARK = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
@@ -34,7 +33,7 @@ def plain_text(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text in order, without layout marks."""
-    return _WORD.findall(plain_text(text))
+    return WORD.findall(plain_text(text))
 
 
 def sentence_ends(text: str) -> list[str]:
@@ -95,10 +94,8 @@ def bold_term(text: str, term: str) -> bool:
 
 def mentions(text: str, terms: Sequence[str]) -> bool:
     """Every term occurs as a whole word or phrase, ignoring case."""
-    lowered = plain_text(text).lower()
-    return all(
-        re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", lowered) is not None for term in terms
-    )
+    plain = plain_text(text)
+    return all(mentioned(plain, term) for term in terms)
 
 
 def in_order(text: str, terms: Sequence[str]) -> bool:

@@ -35,6 +35,7 @@ from typing import Any
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from wfine_utils.errors import WfineError
+from wfine_utils.prose_checks import WORD
 from wfine_utils.sentences import split_sentences
 
 LANGUAGES = frozenset(
@@ -50,7 +51,6 @@ INSTRUCTIONS: dict[str, Callable[..., bool]] = {}
 _RELATIONS = ("less than", "at least")
 _CONSTRAINED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 _POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
-_CAPITAL_TOKEN = re.compile(r"\w+(?:['’-]\w+)*")
 _WORD_STOP = re.compile(r"[.,?!'\"]")
 _SINGLE_HIGHLIGHT = re.compile(r"\*([^\n*]*)\*")
 _DOUBLE_HIGHLIGHT = re.compile(r"\*\*([^\n*]*)\*\*")
@@ -252,7 +252,7 @@ def quotation(text: str) -> bool:
 @_instruction("change_case:capital_word_frequency")
 def capital_word_frequency(text: str, capital_frequency: int, capital_relation: str) -> bool:
     """At least, or less than, so many words in capitals."""
-    found = sum(word.isupper() for word in _CAPITAL_TOKEN.findall(text))
+    found = sum(word.isupper() for word in WORD.findall(text))
     return _compare(found, capital_relation, capital_frequency)
 
 

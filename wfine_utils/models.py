@@ -264,9 +264,9 @@ def encode(
     Returns:
         Token ids, at most ``max_tokens``; the last one is where the score is read.
 
-    Differences from it: the released template puts the response first, which would let the
-    requirements of one response share its prefix. In the tiny world that order learnt less
-    from the same pairs (tau-b 0.82 against 0.93 on 200 chains, one seed each).
+    Differences from the released template: that puts the response first, which would let the
+    requirements of one response share its prefix. In a trial in the tiny world that order
+    learnt clearly less from the same pairs, with one seed each.
     """
     ids = tokenizer.apply_chat_template(
         messages(instruction, response),

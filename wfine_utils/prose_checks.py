@@ -21,7 +21,8 @@ from typing import Any
 from wfine_utils.markdown import parse
 from wfine_utils.sentences import split_sentences
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+WORD = re.compile(r"\w+(?:['’-]\w+)*")
+"""A word: letters and digits, with apostrophes or hyphens inside."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
 _FIRST_PERSON = frozenset(
     "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split()
@@ -81,10 +82,11 @@ def counted(count: Callable[..., float]) -> Callable[..., bool]:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
-def _mentioned(text: str, term: str) -> re.Match | None:
+def mentioned(text: str, term: str) -> re.Match | None:
+    """Where a term first stands as a whole word or phrase, ignoring case."""
     return re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", text.lower())
 
 
@@ -190,7 +192,7 @@ def headings(text: str, level: int | None = None, texts: Sequence[str] = ()) -> 
 def bold_terms(text: str, terms: Sequence[str]) -> bool:
     """Each term stands in bold, alone or within a longer phrase."""
     found = parse(text).bold
-    return all(any(_mentioned(phrase, term) for phrase in found) for term in terms)
+    return all(any(mentioned(phrase, term) for phrase in found) for term in terms)
 
 
 @counted
@@ -299,12 +301,12 @@ def contractions(text: str) -> int:
 @counted
 def mentions_some(text: str, terms: Sequence[str]) -> int:
     """So many of the terms occur as whole words or phrases, ignoring case."""
-    return sum(_mentioned(text, term) is not None for term in terms)
+    return sum(mentioned(text, term) is not None for term in terms)
 
 
 def forbids(text: str, terms: Sequence[str]) -> bool:
     """None of the terms occurs."""
-    return not any(_mentioned(text, term) for term in terms)
+    return not any(mentioned(text, term) for term in terms)
 
 
 @counted
