@@ -50,11 +50,33 @@ FLOORS = (
         "generation",
         "base_model",
     ),
-    ("reward_model", "reward_training", "scorers", "model_scorers", "fluency", "policy"),
+    (
+        "call_cache",
+        "backends",
+        "endpoint",
+        "reward_model",
+        "reward_training",
+        "scorers",
+        "model_scorers",
+        "model_backend",
+        "classifier_scorer",
+        "fluency",
+        "judge_prompts",
+        "judge_bounds",
+        "judges",
+        "pairwise_judge",
+        "controls",
+        "agreement",
+        "annotation",
+        "policy",
+    ),
     ("rendering", "tables"),
     ("presets", "batch", "reference", "report"),
 )
-NO_TORCH = {"__init__", "weval", "data", "results", "tables", "presets", "report", "batch"}
+NO_TORCH = {
+    *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
+    *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
+}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import shutil
@@ -31,7 +32,7 @@ from wfine_utils.reward_training import (
 
 SETTINGS = RewardSettings(
     quantise=True, lora_r=4, lora_alpha=8, learning_rate=5e-3, batch_size=8, micro_batch_size=8,
-    n_epochs=1, max_tokens=96, center_coefficient=0.01,
+    n_epochs=1, max_tokens=96, center_coefficient=0.01, loss="bradley_terry",
 )  # fmt: skip
 
 
@@ -72,6 +73,31 @@ def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     curve = (folder / "learning_curve.csv").read_text().splitlines()
     assert curve[0] == "step,split,loss,accuracy,margin"
     assert any("validation" in line for line in curve)
+
+
+@pytest.mark.parametrize("loss", ["bradley_terry", "bradley_terry_margin", "cross_entropy"])
+def test_the_loss_is_the_one_that_was_asked_for(loss, chains, tiny_base, tmp_path):
+    """One step with next to no learning rate, against the formula on the rewards it left."""
+    pairs = preference_pairs(chains, granularity="requirement")[:8]
+    pairs = [dataclasses.replace(pair, n_dropped=1 + i % 3) for i, pair in enumerate(pairs)]
+    nothing = {"loss": loss, "learning_rate": 1e-12, "center_coefficient": 0.0}
+    curve = train_reward_model(
+        pairs, pairs, base_model=tiny_base, granularity="requirement",
+        settings=SETTINGS.model_copy(update=nothing), seed=0, folder=tmp_path,
+    )  # fmt: skip
+    model = load_reward_model(tmp_path)
+    instructions = [pair.instruction for pair in pairs]
+    chosen = model.rewards(instructions, [pair.chosen for pair in pairs])
+    rejected = model.rewards(instructions, [pair.rejected for pair in pairs])
+    margin = np.array([pair.n_dropped for pair in pairs])
+    expected = {
+        "bradley_terry": np.log1p(np.exp(rejected - chosen)),
+        "bradley_terry_margin": np.log1p(np.exp(rejected - chosen + margin)),
+        "cross_entropy": (np.log1p(np.exp(-chosen)) + np.log1p(np.exp(rejected))) / 2,
+    }[loss].mean()
+    for split in ("train", "validation"):
+        logged = curve.loc[curve["split"] == split, "loss"].iloc[0]
+        assert logged == pytest.approx(expected, abs=2e-3), split
 
 
 @pytest.mark.parametrize("granularity", ["prompt", "requirement"])

@@ -140,6 +140,9 @@ class DroppingParams(NotebookParams):
 class RewardSettings(Settings):
     """How a reward model is trained."""
 
+    loss: Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"] = Field(
+        description="of a pair; the margin is the number of requirements dropped between the two"
+    )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")

@@ -24,13 +24,33 @@ from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import Granularity, write_manifest
 
 
+class _CrossEntropyTrainer(RewardTrainer):
+    """The same pairs, each text by itself: is it the better one, yes or no?
+
+    One logit and its sigmoid are what a classifier of two labels computes, as only the
+    difference of its two logits matters.
+    """
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Mean cross-entropy of "chosen" with label 1 and "rejected" with label 0."""
+        _, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+        log_p = torch.nn.functional.logsigmoid(torch.stack([chosen, -rejected]))
+        return (-log_p.mean(), outputs) if return_outputs else -log_p.mean()
+
+
 def encode_pairs(
-    pairs: Sequence[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    pairs: Sequence[PreferencePair],
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    *,
+    margin: bool = False,
 ) -> Dataset:
     """Token ids of preference pairs, rendered exactly as in scoring.
 
     Returns:
-        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order.
+        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order; with
+        ``margin`` also that column, by how much the rewards are to differ at least.
     """
     columns = {
         f"{side}_ids": [
@@ -39,6 +59,8 @@ def encode_pairs(
         ]
         for side in ("chosen", "rejected")
     }
+    if margin:
+        columns["margin"] = [float(pair.n_dropped) for pair in pairs]
     return Dataset.from_dict(columns)
 
 
@@ -79,10 +101,12 @@ def train_reward_model(
     folder: Path,
     revision: str | None = None,
 ) -> pd.DataFrame:
-    """Train LoRA adapters and a scalar head on a 4-bit base by the Bradley–Terry loss.
+    """Train LoRA adapters and a scalar head on a 4-bit base, by default with Bradley–Terry.
 
     Args:
-        pairs: training pairs; the loss of each is −log σ(r(chosen) − r(rejected)).
+        pairs: training pairs; the loss of each is −log σ(r(chosen) − r(rejected)), or that
+            with a margin subtracted inside σ, or the cross-entropy −log σ(r(chosen)) −
+            log σ(−r(rejected)), by ``settings.loss``.
         validation_pairs: pairs on other topics; scored four times on the way.
         base_model: folder or Hub id of a language model with a chat template.
         granularity: what ``instruction`` is in the pairs; written into the manifest.
@@ -106,14 +130,16 @@ def train_reward_model(
             "batch_size."
         )
     tokenizer = models.load_tokenizer(base_model, revision)
-    train = encode_pairs(pairs, tokenizer, settings.max_tokens)
+    margin = settings.loss == "bradley_terry_margin"
+    train = encode_pairs(pairs, tokenizer, settings.max_tokens, margin=margin)
     lengths = [
         max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"], strict=True)
     ]
     train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
     n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
-    trainer = RewardTrainer(
+    trainer_class = _CrossEntropyTrainer if settings.loss == "cross_entropy" else RewardTrainer
+    trainer = trainer_class(
         model=models.load_quantised(
             base_model,
             "reward",
@@ -124,7 +150,7 @@ def train_reward_model(
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
         train_dataset=train,
-        eval_dataset=encode_pairs(validation_pairs, tokenizer, settings.max_tokens),
+        eval_dataset=encode_pairs(validation_pairs, tokenizer, settings.max_tokens, margin=margin),
         peft_config=models.lora_config("reward", r=settings.lora_r, alpha=settings.lora_alpha),
     )
     models.trainable_to_fp32(trainer.model)
