@@ -18,7 +18,7 @@ import yaml
 from conftest import ROOT
 
 import wfine_utils.params
-from wfine_utils.presets import NOTEBOOKS, RESOURCES, presets
+from wfine_utils.presets import BY_HAND, NOTEBOOKS, RESOURCES, presets
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted((ROOT / "wfine_utils").glob("*.py"))
@@ -119,7 +119,7 @@ def parameters(preset: str, name: str) -> dict[str, Any]:
 
 
 def test_the_batch_run_knows_every_notebook_and_only_earlier_ones_feed_later():
-    assert list(NOTEBOOKS) == [path.stem for path in FILES]
+    assert [*NOTEBOOKS, *BY_HAND] == [path.stem for path in FILES]
     for name, previous in NOTEBOOKS.items():
         assert all(other < name for other in previous), name
 
@@ -209,13 +209,13 @@ class TestNotebook:
 
 def test_presets_hold_no_odd_files():
     assert presets() == PRESETS
-    known = {f"{name}.yaml" for name in NOTEBOOKS} | {RESOURCES}
+    known = {f"{name}.yaml" for name in (*NOTEBOOKS, *BY_HAND)} | {RESOURCES}
     for preset in PRESETS:
         assert {p.name for p in (ROOT / "params" / preset).iterdir()} <= known
 
 
 def test_smoke_is_small_and_differs_from_mini_in_numbers_alone():
-    for name in NOTEBOOKS:
+    for name in (*NOTEBOOKS, *BY_HAND):
         smoke, mini = parameters("smoke", name), parameters("mini", name)
         for key in smoke:
             if smoke[key] != mini[key] and key != "preset":

@@ -213,3 +213,17 @@ class WevalParams(NotebookParams):
     score_models: bool = Field(description="score with the models of notebooks 00 and 03 too")
     n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
     n_permutations: int = Field(ge=1, description="random sign flips, for every p-value")
+
+
+class AnnotationParams(NotebookParams):
+    """Notebook 08: which chains people rank, and where their files lie."""
+
+    notebook: ClassVar[str] = "08_annotation"
+
+    chains_path: str = Field(description="chains file to rank; empty: dev chains of WEval-Hand")
+    n_chains: int = Field(ge=1, description="chains to rank, the same ones for all annotators")
+    annotations_dir: str = Field(min_length=1, description="folder of the annotators' files")
+    annotator: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{0,32}$", description="pseudonym; empty: the form asks for it"
+    )
+    n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")

@@ -37,6 +37,9 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 }
 """Every notebook of the batch run, and the notebooks whose results it reads."""
 
+BY_HAND = ("08_annotation",)
+"""Notebooks that need a person: they have parameter files, and are no part of the batch run."""
+
 RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
 
@@ -72,7 +75,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             f"in params).{hint} Choose with: make reproduce PRESET=mini"
         )
     folder = project_root() / "params" / preset
-    known = {f"{name}.yaml" for name in NOTEBOOKS} | {RESOURCES}
+    known = {f"{name}.yaml" for name in (*NOTEBOOKS, *BY_HAND)} | {RESOURCES}
     if odd := sorted({p.name for p in folder.glob("*.y*ml")} - known):
         raise WfineError(
             f"{shown(folder)} holds {', '.join(odd)}, which no notebook reads: expected "
@@ -80,7 +83,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         )
     models = {model.notebook: model for model in _models(NotebookParams)}
     checked = {}
-    for name in NOTEBOOKS:
+    for name in (*NOTEBOOKS, *BY_HAND):
         path = folder / f"{name}.yaml"
         values = read_yaml(path)
         checked[name] = models[name].checked(values, shown(path))
@@ -102,7 +105,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             field = next(field for field in CHAINS_FIELDS if getattr(checked[name], field, ""))
             where = f"params/{preset}/{name}.yaml: {field}"
             raise WfineError(f"{where}: {error}") from error
-    return checked
+    return {name: checked[name] for name in NOTEBOOKS}
 
 
 def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:
