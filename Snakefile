@@ -28,7 +28,7 @@ OUT = f"{ROOT}/{PRESET}"
 needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
 CHAINS = chains_paths(PARAMS)
-WEVAL_HAND = ["wfine_utils/data/weval_hand.jsonl", "wfine_utils/data/weval_hand_split.json"]
+WEVAL_HAND = [f"wfine_utils/data/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
 
 
 rule all:
