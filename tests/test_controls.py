@@ -19,14 +19,12 @@ from wfine_utils.controls import (
     UNDETERMINED,
     by_gap,
     by_type_dropped_first,
-    chains_needed,
-    detectable_difference,
     length_matched,
-    paired_spread,
     partial_tau,
 )
 from wfine_utils.errors import WfineError
 from wfine_utils.hand import load_hand
+from wfine_utils.power import chains_needed, detectable_difference, paired_spread
 from wfine_utils.scorers import ConstantScorer, LengthScorer, OracleScorer, RandomScorer
 from wfine_utils.taxonomy import Chain, Requirement, RequirementType, Response
 

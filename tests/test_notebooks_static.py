@@ -39,12 +39,17 @@ FLOORS = (
         "dropping",
         "pairs",
         "audit",
+        "annotation_files",
+        "dirt",
+        "study_cells",
+        "study_data",
     ),
     (
         "resampling",
         "adherence",
         "rank_metrics",
         "weval",
+        "power",
         "models",
         "packaged_models",
         "generation",
@@ -67,8 +72,12 @@ FLOORS = (
         "pairwise_judge",
         "controls",
         "agreement",
+        "verdict_agreement",
         "annotation",
+        "annotation_form",
         "policy",
+        "study_runs",
+        "study",
     ),
     ("rendering", "tables"),
     ("presets", "batch", "reference", "report"),
@@ -76,6 +85,7 @@ FLOORS = (
 NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
+    *("power", "annotation_files", "verdict_agreement", "annotation_form", "study"),
 }
 
 
