@@ -28,7 +28,7 @@ class TestNotebook:
         lines = ["# Parameters", *(f"{k} = {v!r}" for k, v in parameters.items())]
         source.cells.insert(at, nbformat.v4.new_code_cell("\n".join(lines)))
         where = {"metadata": {"path": str(project)}}
-        done = NotebookClient(source, timeout=120, resources=where).execute()
+        done = NotebookClient(source, timeout=600, resources=where).execute()
         file = project / "outputs" / "mini" / "08_annotation" / "results.json"
         return done, json.loads(file.read_text(encoding="utf-8"))
 
