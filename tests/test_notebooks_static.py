@@ -64,6 +64,7 @@ FLOORS = (
         "scorers",
         "model_scorers",
         "model_backend",
+        "classifier_checks",
         "classifier_scorer",
         "fluency",
         "judge_prompts",

@@ -176,6 +176,24 @@ def test_likelihood_is_that_of_the_response_alone(tiny_base, chains):
     assert scorer.score([chain])[0][0] == pytest.approx(by_hand, abs=1e-4)
 
 
+def test_likelihood_without_instruction_and_as_a_sum(tiny_base, chains):
+    """Without the instruction only the text counts; the sum is the mean times the tokens."""
+    base = models.Base(str(tiny_base), None)
+    tokenizer = models.load_tokenizer(*base)
+    chain = chains[0]
+    other = dataclasses.replace(chain, base_task="Write a very different thing.")
+    alone = LikelihoodScorer(base, instruction=False, quantise=False)
+    np.testing.assert_array_equal(alone.score([chain])[0], alone.score([other])[0])
+    asked = LikelihoodScorer(base, quantise=False)
+    assert (asked.score([chain])[0] != asked.score([other])[0]).any()
+    total = LikelihoodScorer(base, instruction=False, quantise=False, per_token=False)
+    n_tokens = [
+        len(tokenizer(r.text, add_special_tokens=False)["input_ids"]) for r in chain.responses
+    ]
+    mean = alone.score([chain])[0]
+    np.testing.assert_allclose(total.score([chain])[0], mean * n_tokens, rtol=1e-5)
+
+
 def test_accuracy_counts_ties_half(chains):
     class Fixed:
         def rewards(self, instructions, responses):

@@ -29,6 +29,7 @@ from wfine_utils import results, sources
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, atomic_write, json_text, plain, sha256_file, shown
 from wfine_utils.study_cells import (
+    ADAPTER,
     Cell,
     PolicyCell,
     RewardCell,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:  # torch is slow to import, and most of what is here can do wi
     from wfine_utils.models import Base
 
 RESULT = "result.json"
-ADAPTER = "reward_model"
 _FILES = {
     RewardCell: ("scores.parquet", "per_chain.parquet", "pairs.parquet", "learning_curve.csv"),
     PolicyCell: ("per_query.parquet", "training_curve.csv"),

@@ -24,6 +24,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 LOSSES = {"bradley_terry": "bt", "cross_entropy": "ce", "bradley_terry_margin": "btm"}
+ADAPTER = "reward_model"
+"""Folder of a reward model inside that of its cell."""
 PURE_KINDS: tuple[Dirt, ...] = ("not_dropped", "others_broken", "length", "fluency")
 
 

@@ -23,11 +23,9 @@ from wfine_utils.policy import train_policy
 from wfine_utils.reward_model import RewardModel, load_reward_model
 from wfine_utils.reward_training import train_reward_model
 from wfine_utils.scorers import Scores, scores_table
-from wfine_utils.study_cells import PolicyCell, RewardCell, StudySettings
+from wfine_utils.study_cells import ADAPTER, PolicyCell, RewardCell, StudySettings
 from wfine_utils.taxonomy import Chain
 from wfine_utils.weval import evaluate, per_chain
-
-ADAPTER = "reward_model"
 
 
 class CellResult(NamedTuple):
