@@ -22,12 +22,12 @@ from wfine_utils.checkers import verdicts, words
 from wfine_utils.dropping import KeptSet, stream
 from wfine_utils.errors import WfineError
 from wfine_utils.pairs import PreferencePair
+from wfine_utils.params import Source
 from wfine_utils.synthetic import damage, write
 from wfine_utils.taxonomy import Query, Requirement
 
 Dirt = Literal["not_dropped", "others_broken", "length", "fluency", "sloppy"]
 """``sloppy`` is a mixture: each dirty pair is ``not_dropped`` or ``others_broken``."""
-Source = Literal["neighbours", "single", "nested", "both"]
 
 KINDS: tuple[Dirt, ...] = get_args(Dirt)
 SHORTER_BY = 5

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wfine_utils.errors import WfineError
+from wfine_utils.taxonomy import RequirementType, TaskCategory
+
+Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
+Source = Literal["neighbours", "single", "nested", "both"]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class NotebookParams(BaseModel):
@@ -140,7 +146,7 @@ class DroppingParams(NotebookParams):
 class RewardSettings(Settings):
     """How a reward model is trained."""
 
-    loss: Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"] = Field(
+    loss: Loss = Field(
         description="of a pair; the margin is the number of requirements dropped between the two"
     )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
@@ -184,6 +190,65 @@ class PolicySettings(Settings):
     beta: float = Field(ge=0, description="weight of the k3 estimate of KL to the base model")
     temperature: float = Field(gt=0)
     max_new_tokens: int = Field(gt=0, description="longest completion")
+
+
+class StudySettings(Settings):
+    """Size of the study of notebook 06: what is trained how often, and what it is examined on."""
+
+    questions: list[Annotated[int, Field(ge=2, le=7)]] = Field(description="which are answered")
+    seed: int = Field(ge=0, description="of everything that all cells have in common")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="of questions 2, 3")
+    n_choice_seeds: Count = Field(description="of question 4: the first of seeds")
+    n_generalisation_seeds: Count = Field(description="of question 5: the first of seeds")
+    n_pairs: Count = Field(description="training pairs of every cell but those of sizes")
+    shares: list[Share] = Field(min_length=1, description="of dirty pairs, question 2; 0 is added")
+    sloppy_share: Share = Field(lt=1, description="of dirty pairs, question 3")
+    losses: list[Loss] = Field(description="compared in question 4")
+    sources: list[Source] = Field(description="of pairs, compared in question 4")
+    sizes: list[Count] = Field(description="further numbers of training pairs, question 4")
+    n_types_out: int = Field(ge=0, le=len(RequirementType), description="question 5")
+    n_categories_out: int = Field(ge=0, le=len(TaskCategory), description="question 5")
+    values_out: list[Annotated[int, Field(ge=3, le=6)]] = Field(
+        description="sentence counts, each left out by itself, question 5"
+    )
+    n_policy_models: Count = Field(description="policies of question 6")
+    n_test_chains: Count = Field(description="nested chains on test topics")
+    n_test_pairs: Count = Field(
+        description="clean pairs on test topics; a quarter as many per sentence count"
+    )
+    n_ifeval_pairs: Count = Field(description="pairs per IFEval instruction")
+    n_train_queries: Count = Field(description="of a policy, training topics")
+    n_test_queries: Count = Field(description="of a policy, test topics")
+    reward: RewardSettings = Field(description="its loss gives way to that of the cell")
+    policy: PolicySettings
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        for name in ("questions", "seeds", "shares", "losses", "sources", "sizes", "values_out"):
+            found = getattr(self, name)
+            if len(set(found)) < len(found):
+                raise ValueError(f"{name}: found {found}, expected each value once")
+        for name in ("n_choice_seeds", "n_generalisation_seeds"):
+            if (found := getattr(self, name)) > len(self.seeds):
+                raise ValueError(
+                    f"{name}: found {found}, expected at most the {len(self.seeds)} of seeds"
+                )
+        return self
+
+
+class ValidityParams(NotebookParams):
+    """Notebook 06: the study's cells, and what else is looked at."""
+
+    notebook: ClassVar[str] = "06_validity_and_ablations"
+
+    released_path: str = Field(description="chains file for question 1; empty: none")
+    judge_model: str = Field(
+        description="language model as judge of WEval-Hand: folder, Hub id, or the name of a "
+        "packaged model; empty: none"
+    )
+    n_judge_chains: int = Field(ge=1, description="test chains of WEval-Hand that it judges")
+    n_boot: int = Field(ge=1, description="bootstrap draws of every interval")
+    study: StudySettings
 
 
 class PolicyParams(PolicySettings, NotebookParams):

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["NotebookConfig", "Run", "atomic_write", "project_root", "resolve", "sha256_file",
-           "shown", "start_run"]  # fmt: skip
+__all__ = ["NotebookConfig", "Run", "atomic_write", "environment", "project_root", "resolve",
+           "sha256_file", "shown", "start_run", "versions"]  # fmt: skip
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets",
               "numpy", "scipy", "pandas")  # fmt: skip
@@ -62,7 +62,8 @@ class NotebookConfig(Protocol):
     def model_dump(self, *, mode: str) -> dict[str, Any]: ...
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -171,10 +172,9 @@ class Run:
             WfineError: the folder cannot be written, or ``key`` holds NaN or infinity.
         """
         final = self.path(name)
-        versions = _versions()
         wanted = plain(
             {"key": dict(key), "seed": self.cfg.seed, "source": source_digest(self.cfg.notebook),
-             "versions": versions}, f"stage {name}"
+             "versions": versions()}, f"stage {name}"
         )  # fmt: skip
         if _stage_is_done(final, wanted):
             self.stages[name] = "loaded"
@@ -264,13 +264,20 @@ def _stamp(cfg: NotebookConfig, torch: Any) -> dict[str, Any]:
         "seed": cfg.seed,
         "parameters": cfg.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
         "source_sha256": source_digest(cfg.notebook),
+        **environment(),
+        "gpu": gpus,
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Where a number was computed: versions, commit, platform, CPU and its number of cores."""
+    return {
+        "versions": versions(),
         "git_commit": _git_commit(),
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cpu_cores": os.cpu_count(),
-        "gpu": gpus,
     }
 
 

@@ -13,10 +13,10 @@ from wfine_utils.files import project_root
 
 PACKAGE = Path(__file__).parent
 
-# these check parameters and data, start notebooks or show results
+# These check parameters and data, start notebooks, show results, or list what is to be computed.
 _CANNOT_CHANGE_NUMBERS = frozenset({
-    "batch", "chain_rules", "errors", "params", "plots", "presets", "rendering", "report", "tables",
-    "training_plots",
+    "batch", "chain_rules", "errors", "params", "plots", "presets", "rendering", "report",
+    "study_cells", "tables", "training_plots",
 })  # fmt: skip
 
 
@@ -34,11 +34,16 @@ def source_digest(notebook: str) -> str:
         notebook: "03_reward_model", say. All modules count if ``notebooks`` in the project
             root has no such file.
     """
-    digest = hashlib.sha256()
-    for path in imported_modules(notebook):
+    return digest(imported_modules(notebook))
+
+
+def digest(modules: Iterable[Path]) -> str:
+    """SHA-256 over the code of the modules that can change a number; see :func:`source_digest`."""
+    found = hashlib.sha256()
+    for path in modules:
         if path.stem not in _CANNOT_CHANGE_NUMBERS:
-            digest.update(f"{path.stem}\n{code_only(path.read_text(encoding='utf-8'))}\n".encode())
-    return digest.hexdigest()
+            found.update(f"{path.stem}\n{code_only(path.read_text(encoding='utf-8'))}\n".encode())
+    return found.hexdigest()
 
 
 def imported_modules(notebook: str) -> list[Path]:
@@ -47,11 +52,14 @@ def imported_modules(notebook: str) -> list[Path]:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-        todo = list(_imports(code))
+        return with_imports([*_imports(code), PACKAGE / "__init__.py"])
     except (OSError, ValueError, KeyError, SyntaxError):  # also a cell with a %magic
         return sorted(PACKAGE.glob("*.py"))
-    found: set[Path] = set()
-    todo.append(PACKAGE / "__init__.py")
+
+
+def with_imports(modules: Iterable[Path]) -> list[Path]:
+    """These modules of this package and all of its modules that they import, in order of name."""
+    todo, found = list(modules), set()
     while todo:
         module = todo.pop()
         if module not in found and module.exists():

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
 import time
@@ -44,7 +42,13 @@ if TYPE_CHECKING:  # torch is slow to import, and most of what is here can do wi
 
 RESULT = "result.json"
 _FILES = {
-    RewardCell: ("scores.parquet", "per_chain.parquet", "pairs.parquet", "learning_curve.csv"),
+    RewardCell: (
+        "scores.parquet",
+        "verdicts.parquet",
+        "per_chain.parquet",
+        "pairs.parquet",
+        "learning_curve.csv",
+    ),
     PolicyCell: ("per_query.parquet", "training_curve.csv"),
 }
 # What a cell's numbers depend on. The list of cells is left out: the key holds the cell.
@@ -52,7 +56,6 @@ _MODULES: dict[type[Cell], tuple[str, ...]] = {
     RewardCell: ("dirt", "reward_model", "reward_training", "scorers", "study_data", "weval"),
     PolicyCell: ("adherence", "generation", "policy", "study_data"),
 }
-_LEFT_OUT = ("errors", "params", "study_cells")
 _SETTINGS: dict[type[Cell], tuple[str, ...]] = {
     RewardCell: ("seed", "n_test_chains", "n_test_pairs", "n_ifeval_pairs", "reward"),
     PolicyCell: ("seed", "n_train_queries", "n_test_queries", "policy"),
@@ -143,7 +146,7 @@ def _key(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> dict[
         "settings": values,
         "base": base.fingerprint,
         "source": _source_digest(type(cell)),
-        "versions": results._versions(),
+        "versions": results.versions(),
     }
     if isinstance(cell, PolicyCell):
         adapter = folder / cell.reward_cell.slug / ADAPTER / "adapter_model.safetensors"
@@ -167,32 +170,19 @@ def _is_done(final: Path, key: Mapping[str, Any], expected: Sequence[str]) -> bo
 
 @cache
 def _source_digest(kind: type[Cell]) -> str:
-    """SHA-256 over the modules that can change a number of such a cell, as for notebooks."""
-    todo = [sources.PACKAGE / f"{name}.py" for name in _MODULES[kind]]
-    found: set[Path] = set()
-    while todo:
-        path = todo.pop()
-        if path not in found and path.exists() and path.stem not in _LEFT_OUT:
-            found.add(path)
-            todo += sources._imports([path.read_text(encoding="utf-8")])
-    digest = hashlib.sha256()
-    for path in sorted({*found, sources.PACKAGE / "study_runs.py"}):
-        digest.update(f"{path.stem}\n{sources.code_only(path.read_text())}\n".encode())
-    return digest.hexdigest()
+    """Digest of the modules that can change a number of such a cell, as for notebooks."""
+    modules = [sources.PACKAGE / f"{name}.py" for name in _MODULES[kind]]
+    # study_runs serves both kinds; what it imports for the other one does not count.
+    return sources.digest(
+        sorted({*sources.with_imports(modules), sources.PACKAGE / "study_runs.py"})
+    )
 
 
 def _stamp() -> dict[str, Any]:
     import torch
 
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": results._versions(),
-        "git_commit": results._git_commit(),
-        "platform": platform.platform(),
-        "cpu": results._cpu_name(),
-        "cpu_cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-    }
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"finished": finished, **results.environment(), "threads": torch.get_num_threads()}
 
 
 def _make_empty(folder: Path) -> None:

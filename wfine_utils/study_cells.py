@@ -9,21 +9,23 @@ of a seed serves them all and is made once. :func:`questions` says which questio
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from wfine_utils.dirt import Dirt, Source
+from wfine_utils.dirt import Dirt
 from wfine_utils.errors import WfineError
 from wfine_utils.files import shown
-from wfine_utils.params import PolicySettings, RewardSettings, Settings
+from wfine_utils.params import Loss, Settings, Source, StudySettings
 from wfine_utils.taxonomy import RequirementType, TaskCategory
 
-Share = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-
-LOSSES = {"bradley_terry": "bt", "cross_entropy": "ce", "bradley_terry_margin": "btm"}
+LOSSES: dict[Loss, str] = {
+    "bradley_terry": "bt",
+    "cross_entropy": "ce",
+    "bradley_terry_margin": "btm",
+}
+"""Losses of reward models, as they are called in slugs."""
 ADAPTER = "reward_model"
 """Folder of a reward model inside that of its cell."""
 PURE_KINDS: tuple[Dirt, ...] = ("not_dropped", "others_broken", "length", "fluency")
@@ -39,7 +41,7 @@ class RewardCell(Settings):
     n_pairs: int = Field(ge=1)
     source: Source = "neighbours"
     granularity: Literal["prompt", "requirement"] = "requirement"
-    loss: Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"] = "bradley_terry"
+    loss: Loss = "bradley_terry"
     dirt: Dirt | None = None
     share: float = Field(default=0, ge=0, le=1, description="of dirty pairs")
     filtered: bool = Field(default=False, description="pairs that fail the checkers are replaced")
@@ -97,51 +99,6 @@ class PolicyCell(Settings):
 
 
 Cell = RewardCell | PolicyCell
-
-
-class StudySettings(Settings):
-    """Size of the study: what is trained how often, and what it is examined on."""
-
-    questions: list[Annotated[int, Field(ge=2, le=7)]] = Field(description="which are answered")
-    seed: int = Field(ge=0, description="of everything that all cells have in common")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="of questions 2, 3")
-    n_choice_seeds: Count = Field(description="of question 4: the first of seeds")
-    n_generalisation_seeds: Count = Field(description="of question 5: the first of seeds")
-    n_pairs: Count = Field(description="training pairs of every cell but those of sizes")
-    shares: list[Share] = Field(min_length=1, description="of dirty pairs, question 2; 0 is added")
-    sloppy_share: Share = Field(lt=1, description="of dirty pairs, question 3")
-    sizes: list[Count] = Field(description="further numbers of training pairs, question 4")
-    n_categories_out: int = Field(ge=0, le=len(TaskCategory), description="question 5")
-    value_out: int = Field(ge=3, le=6, description="sentence count left out, question 5")
-    n_policy_models: Count = Field(description="policies of question 6")
-    n_test_chains: Count = Field(description="nested chains on test topics")
-    n_test_pairs: Count = Field(
-        description="clean pairs on test topics; a quarter as many per sentence count"
-    )
-    n_ifeval_pairs: Count = Field(description="pairs per IFEval instruction")
-    n_train_queries: Count = Field(description="of a policy, training topics")
-    n_test_queries: Count = Field(description="of a policy, test topics")
-    reward: RewardSettings = Field(description="its loss gives way to that of the cell")
-    policy: PolicySettings
-
-    @model_validator(mode="after")
-    def _hold_together(self) -> Self:
-        for name in ("questions", "seeds", "shares", "sizes"):
-            found = getattr(self, name)
-            if len(set(found)) < len(found):
-                raise ValueError(f"{name}: found {found}, expected each value once")
-        limits = {
-            "n_choice_seeds": len(self.seeds),
-            "n_generalisation_seeds": len(self.seeds),
-            "n_policy_models": len(_policy_candidates(self)),
-        }
-        for name, limit in limits.items():
-            if getattr(self, name) > limit:
-                raise ValueError(
-                    f"{name}: found {getattr(self, name)}, expected at most {limit}: that is what "
-                    "these seeds, shares and sizes give"
-                )
-        return self
 
 
 def load_settings(path: str | Path) -> StudySettings:
@@ -246,7 +203,7 @@ def _choices(s: StudySettings) -> list[Cell]:
         for seed in s.seeds[: s.n_choice_seeds]
         for granularity in ("requirement", "prompt")
         for rest in (
-            *({"loss": loss, "source": x} for loss in LOSSES for x in ("single", "nested", "both")),
+            *({"loss": loss, "source": x} for loss in s.losses for x in s.sources),
             *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
         )
     ]
@@ -258,9 +215,9 @@ def _generalisation(s: StudySettings) -> list[Cell]:
         for seed in s.seeds[: s.n_generalisation_seeds]
         for held_out in (
             {},  # never saw an IFEval instruction, and is what the others are compared with
-            *({"hold_out_type": t} for t in RequirementType),
+            *({"hold_out_type": t} for t in list(RequirementType)[: s.n_types_out]),
             *({"hold_out_category": c} for c in list(TaskCategory)[: s.n_categories_out]),
-            {"hold_out_values": (s.value_out,)},
+            *({"hold_out_values": (v,)} for v in s.values_out),
         )
     ]
 
@@ -283,7 +240,13 @@ def _policy_candidates(s: StudySettings) -> list[RewardCell]:
         {"hold_out_type": RequirementType.LENGTH},
         {"hold_out_type": RequirementType.CONTENT},
     ]
-    return list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
+    found = list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
+    if s.n_policy_models > len(found):
+        raise WfineError(
+            f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(found)}: "
+            "that is what these shares and sizes give."
+        )
+    return found[: s.n_policy_models]
 
 
 def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:
@@ -291,7 +254,7 @@ def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:
 
 
 def _policies(s: StudySettings) -> list[Cell]:
-    return _with_policies(_policy_candidates(s)[: s.n_policy_models], s.seeds[0])
+    return _with_policies(_policy_candidates(s), s.seeds[0])
 
 
 def _hacking(s: StudySettings) -> list[Cell]:

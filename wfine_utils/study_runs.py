@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +80,7 @@ def run_reward_cell(
         settings: of the study.
         base: the model it starts from.
         folder: empty; gets the adapter, ``scores.parquet`` (of every response of the test chains),
+            ``verdicts.parquet`` (of every requirement of every response),
             ``per_chain.parquet`` (every metric), ``pairs.parquet`` (margins of the test pairs)
             and ``learning_curve.csv``.
     """
@@ -103,9 +104,11 @@ def run_reward_cell(
     shutil.copy(adapter / "learning_curve.csv", folder)
     clock.lap("training")
     model = load_reward_model(adapter)
-    scores, chain_metrics, metrics = _on_chains(cell, model, exam.chains)
+    verdicts, flat = _verdicts(cell, model, exam.chains)
+    scores, chain_metrics, metrics = _on_chains(flat, exam.chains)
     margins = _on_pairs(model, exam.pairs)
     clock.lap("examination")
+    verdicts.to_parquet(folder / "verdicts.parquet", index=False)
     scores.to_parquet(folder / "scores.parquet", index=False)
     chain_metrics.to_parquet(folder / "per_chain.parquet", index=False)
     margins.to_parquet(folder / "pairs.parquet", index=False)
@@ -119,15 +122,38 @@ def run_reward_cell(
     return CellResult(metrics + _accuracies(margins), sizes, clock.seconds)
 
 
-def _on_chains(
+def _verdicts(
     cell: RewardCell, model: RewardModel, chains: Sequence[Chain]
-) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Scores, metrics chain by chain, and their means; the authors' mismatch beside them."""
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """What a model says of every requirement, and its scores; the authors' mismatch beside them.
+
+    Returns:
+        ``chain_id, response, requirement, probability`` (no rows for whole prompts), and the
+        scores of all responses in reading order by how the model was used.
+    """
     queries = [chain.query for chain in chains for _ in chain.responses]
     texts = [response.text for chain in chains for response in chain.responses]
-    flat = {"as trained": model.score(queries, texts)}
-    if cell.is_clean and cell.granularity == "requirement":
+    if cell.granularity == "prompt":
+        columns = ["chain_id", "response", "requirement", "probability"]
+        return pd.DataFrame(columns=columns), {"as trained": model.score(queries, texts)}
+    each = model.probabilities(queries, texts)
+    flat = {"as trained": np.array([p.mean() for p in each])}
+    if cell.is_clean:
         flat["whole prompt"] = model.rewards([query.prompt() for query in queries], texts)
+    places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
+    rows = [
+        (*place, j, probability)
+        for place, found in zip(places, each, strict=True)
+        for j, probability in enumerate(found)
+    ]
+    table = pd.DataFrame(rows, columns=["chain_id", "response", "requirement", "probability"])
+    return table, flat
+
+
+def _on_chains(
+    flat: Mapping[str, np.ndarray], chains: Sequence[Chain]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """Scores, metrics chain by chain, and their means."""
     cuts = np.cumsum([len(chain.responses) for chain in chains])[:-1]
     found: dict[str, Scores] = {used: np.split(values, cuts) for used, values in flat.items()}
     each, means = (
