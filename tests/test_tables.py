@@ -107,11 +107,19 @@ def write_costs(folder: Path) -> None:
     (killed / "stage.json").write_text("{")
 
 
+def write_answers(folder: Path) -> None:
+    write_csv(folder, tables.STUDY, "answers.csv", [
+        {"question": q, "quantity": f"effect {q}", "value": 0.1 * q, "ci_low": 0.0, "ci_high": 1.0,
+         "p_value": None if q == 1 else 0.01, "p_holm": None if q == 1 else 0.02,
+         "cohens_d": 0.5, "n": 5, "unit": "training seeds"} for q in range(1, 8)
+    ])  # fmt: skip
+
+
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "smoke"
     folder.mkdir()
-    for write in (write_dropping, write_weval, write_policies, write_costs):
+    for write in (write_dropping, write_weval, write_policies, write_costs, write_answers):
         write(folder)
     return folder
 
@@ -173,6 +181,31 @@ def test_t6_charges_a_repeated_notebook_for_its_finished_stages(folder):
     minutes = tables.table_t6(folder).set_index(["notebook", "stage"])["minutes"]
     assert minutes["03_reward_model", "all"] == 10.0 + 11.0
     assert minutes["all", "all"] == 21.5
+
+
+def test_t6_charges_the_cells_of_the_study_by_the_cores_they_shared(folder):
+    write_csv(folder, tables.STUDY, "cells.csv", [
+        {"slug": slug, "seconds": 60.0, "threads": 1, "cpu_cores": 2} for slug in "abcd"
+    ])  # fmt: skip
+    minutes = tables.table_t6(folder).set_index(["notebook", "stage"])["minutes"]
+    assert minutes[tables.STUDY, "cells"] == 2.0
+
+
+def test_t4_and_t5_share_out_the_seven_questions(folder):
+    t4, t5 = tables.table_t4(folder), tables.table_t5(folder)
+    assert t4["question"].tolist() == ["3", "4", "5"]
+    assert t5["question"].tolist() == ["1", "2", "6", "7"]
+    assert t4.loc[0, "value"] == pytest.approx(0.3) and t4.loc[0, "value_ci_high"] == 1.0
+    assert np.isnan(t5.loc[0, "p_holm"])  # a rate is not tested against anything
+    assert pretty(t4)["value"][0] == "0.300 [0.000, 1.000]"
+
+
+def test_t4_of_a_study_that_asked_other_questions(folder):
+    path = folder / tables.STUDY / "answers.csv"
+    table = pd.read_csv(path)
+    table[table["question"] < 3].to_csv(path, index=False)
+    with pytest.raises(MissingRun, match="no answer to questions 3, 4, 5"):
+        tables.table_t4(folder)
 
 
 def test_t6_without_a_batch_run_has_the_stages(folder):
@@ -308,7 +341,8 @@ def test_notebook_writes_every_table_and_figure(folder, tmp_path, monkeypatch):
         for suffix in ("csv", "md", "tex"):
             assert (out / "tables" / f"{name}.{suffix}").stat().st_size > 0
     assert not (out / "tables" / "T2_categories.csv").exists()
-    figures = ("T2_weval", "T2_released_rule", "T2_types", "T3_policies", "T6_cost")
+    figures = ("T2_weval", "T2_released_rule", "T2_types", "T3_policies", "T4_ablations",
+               "T6_cost")  # fmt: skip
     assert {p.name for p in (out / "figures").iterdir()} == {
         f"{name}.{suffix}" for name in figures for suffix in ("png", "pdf")
     }

@@ -7,8 +7,6 @@ one text of them. No model is loaded and nothing is estimated anew.
 
 A result that is not there raises ``readers.MissingRun``; one that is there but is not as it
 should be raises another ``WfineError``.
-
-T4 and T5 belong to notebook 06 and are made there.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ NULL_BASELINES = ("constant", "random", "coin flip", "length", "minus length", "
 """Scorers that know nothing of writing; the headline shows only the best of them."""
 
 DROPPING, WEVAL, POLICY = "02_requirement_dropping", "05_weval_correlation", "04_wrl_policy"
+STUDY = "06_validity_and_ablations"
 INTERVAL = ("", "_ci_low", "_ci_high")
 """How the columns of a value and of the ends of its interval end."""
 _TIDY = ["value", "ci_low", "ci_high"]
@@ -196,6 +195,35 @@ def table_t3_comparisons(folder: Path) -> pd.DataFrame:
     return _comparisons(folder, POLICY, ("policy_a", "policy_b"), "n")
 
 
+# --- T4 and T5: the study -----------------------------------------------------------------------
+
+
+def _answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
+    numbers = ["question", "value", "ci_low", "ci_high", "p_holm", "cohens_d", "n"]
+    columns = dict.fromkeys(["quantity", "unit"], str) | dict.fromkeys(numbers, float)
+    df = read_results(folder, STUDY, "answers.csv", columns)
+    df = df[df["question"].isin(asked)]
+    if df.empty:
+        raise MissingRun(
+            f"{STUDY}/answers.csv has no answer to questions {', '.join(map(str, asked))}: name "
+            "them in the parameter study of that notebook and run it again."
+        )
+    df = df.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
+    first = ["question", "quantity", *[f"value{end}" for end in INTERVAL]]
+    df = df[[*first, "p_holm", "cohens_d", "n", "unit"]].astype({"question": str})
+    return df.reset_index(drop=True)
+
+
+def table_t4(folder: Path) -> pd.DataFrame:
+    """T4: ablations, questions 3 to 5 of notebook 06: paired differences between recipes."""
+    return _answers(folder, (3, 4, 5))
+
+
+def table_t5(folder: Path) -> pd.DataFrame:
+    """T5: validity, questions 1, 2, 6 and 7: drops, dirt, WEval against RL, a bias for length."""
+    return _answers(folder, (1, 2, 6, 7))
+
+
 # --- T6: cost -----------------------------------------------------------------------------------
 
 
@@ -216,6 +244,8 @@ def table_t6(folder: Path) -> pd.DataFrame:
         rows.append(
             {"notebook": path.parts[-3], "stage": path.parts[-2], "minutes": _seconds(path) / 60}
         )
+    if (folder / STUDY / "cells.csv").exists():
+        rows.append({"notebook": STUDY, "stage": "cells", "minutes": _cells_minutes(folder)})
     if not rows:
         raise MissingRun(
             f"benchmarks/*.tsv and */*/stage.json are missing: run the notebooks of preset "
@@ -245,6 +275,12 @@ def _benchmark(path: Path) -> dict[str, float]:
     return {"minutes": seconds / 60, "peak_memory_gib": mib / _MIB_PER_GIB}
 
 
+def _cells_minutes(folder: Path) -> float:
+    numbers = dict.fromkeys(["seconds", "threads", "cpu_cores"], float)
+    cells = read_results(folder, STUDY, "cells.csv", numbers)
+    return float((cells["seconds"] * cells["threads"] / cells["cpu_cores"]).sum() / 60)
+
+
 def _seconds(path: Path) -> float:
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
@@ -263,6 +299,8 @@ TABLES: tuple[Table, ...] = (
           table_t2_comparisons),
     Table("T3_policies", "Policies on the same prompts, before and after WRL.", table_t3),
     Table("T3_comparisons", "Paired differences, policy a minus policy b.", table_t3_comparisons),
+    Table("T4_ablations", "Ablations: filter, choices of the recipe, generalisation.", table_t4),
+    Table("T5_validity", "Validity: drops, dirt, WEval against RL, a bias for length.", table_t5),
     Table("T6_cost", "Time and peak memory.", table_t6),
 )  # fmt: skip
 """Every table of notebook 07, in order."""
