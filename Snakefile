@@ -11,24 +11,42 @@ there (gpu, mem_mb, runtime in minutes) stands in params/<preset>/resources.yaml
 A rule runs again when its notebook, its parameter file, the results it reads, or a module of
 wfine_utils that it imports has changed. The long jobs inside a notebook keep their own finished
 stages; they are deliberately no outputs here, because Snakemake deletes outputs of a job that
-was interrupted.
+was interrupted. For the same reason a cell of notebook 06's study, which is a job of its own so
+that a cluster computes many at a time, has a marker as its output, and not its result.
 """
 
 import os
 import shlex
 from pathlib import Path
 
-from wfine_utils.presets import NOTEBOOKS, RESOURCES, chains_paths, load_preset, read_yaml
-from wfine_utils.sources import imported_modules
+from wfine_utils.presets import RESOURCES, chains_paths, load_preset, preset_notebooks, read_yaml
+from wfine_utils.sources import PACKAGE, imported_modules, with_imports
+from wfine_utils.study import RESULT, cell_modules
+from wfine_utils.study_cells import PolicyCell, cells
 
 PRESET = config.get("preset", "mini")
 PARAMS = load_preset(PRESET)
-ROOT = os.path.expanduser(config.get("output_root") or PARAMS["00_base_model"].output_root)
+NOTEBOOKS = preset_notebooks(PRESET)
+ROOT = os.path.expanduser(config.get("output_root") or next(iter(PARAMS.values())).output_root)
 OUT = f"{ROOT}/{PRESET}"
 needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
 CHAINS = chains_paths(PARAMS)
 WEVAL_HAND = [f"wfine_utils/data/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
+STUDY = "06_validity_and_ablations"
+CELLS = {cell.slug: cell for cell in cells(PARAMS[STUDY].study)} if STUDY in PARAMS else {}
+DONE = f"{OUT}/{STUDY}/done"
+GRID = with_imports([PACKAGE / "study_cells.py"])
+CELL_MODULES = {
+    kind: sorted(os.path.relpath(path) for path in {*cell_modules(kind), *GRID})
+    for kind in {type(cell) for cell in CELLS.values()}
+}
+
+
+def reward_marker(wildcards):
+    """The marker of the reward model that a policy is trained against."""
+    cell = CELLS[wildcards.slug]
+    return [f"{DONE}/{cell.reward_cell.slug}.txt"] if isinstance(cell, PolicyCell) else []
 
 
 rule all:
@@ -48,6 +66,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             previous=[f"{OUT}/{other}/results.json" for other in previous],
             # the last notebook tabulates what the others cost
             costs=[f"{OUT}/benchmarks/{other}.tsv" for other in previous if name[:2] == "07"],
+            cells=[f"{DONE}/{slug}.txt" for slug in CELLS if name == STUDY],
             chains=[str(CHAINS[name])] if name in CHAINS else [],
             hand=WEVAL_HAND if "hand" in {p.stem for p in imported_modules(name)} else [],
         output:
@@ -66,10 +85,41 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             # nothing unless the run was told to write elsewhere than the parameter files say
             elsewhere=f"-r output_root {shlex.quote(ROOT)}" if config.get("output_root") else "",
             name=name,
+            preset=PRESET,
         shell:
             "papermill {input.notebook} {log:q} -f {input.params} {params.elsewhere} 2>&1"
-            " | python -m wfine_utils.batch watch {params.name} {log:q}"
+            " | python -m wfine_utils.batch watch {params.preset} {params.name} {log:q}"
             " && cp {log:q} {output.executed:q}"
+
+
+rule cell:
+    input:
+        base=f"{OUT}/00_base_model/results.json",
+        params=f"params/{PRESET}/{STUDY}.yaml",
+        package=lambda wildcards: CELL_MODULES[type(CELLS[wildcards.slug])],
+        reward_model=reward_marker,
+    output:
+        # its content changes with the result, or a policy would not notice a new reward model
+        f"{DONE}/{{slug}}.txt",
+    wildcard_constraints:
+        slug="|".join(CELLS) or "none",
+    log:
+        f"{OUT}/logs/cells/{{slug}}.txt",
+    benchmark:
+        f"{OUT}/benchmarks/cells/{{slug}}.tsv"
+    threads: 1  # and no priority: many cells together would outweigh the notebooks before them
+    resources:
+        **NEEDS,
+    params:
+        base=f"{OUT}/00_base_model/base.json",
+        cells=f"{OUT}/{STUDY}/cells",
+        result=f"{OUT}/{STUDY}/cells/{{slug}}/{RESULT}",
+    shell:
+        # batch tells from the log whether it failed
+        "(python -m wfine_utils.study run {wildcards.slug} --settings {input.params}"
+        " --base {params.base:q} --out {params.cells:q} --threads 1 > {log:q} 2>&1 || true)"
+        " && python -m wfine_utils.batch cell {log:q} {params.result:q}"
+        " && cksum < {params.result:q} > {output:q}"
 
 
 rule report:

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wfine_utils.batch import EXPLAINED, explain, headline, watch
+from wfine_utils.batch import EXPLAINED, cell, explain, headline, watch
 from wfine_utils.errors import WfineError
 from wfine_utils.reference import keep_reference
 from wfine_utils.report import build, notebook_page
@@ -23,7 +23,7 @@ def run_watch(talk: bytes, executed: Path) -> tuple[int, str]:
     os.close(writing)
     out = io.StringIO()
     try:
-        return watch("03_reward_model", executed, reading, out), out.getvalue()
+        return watch("mini", "03_reward_model", executed, reading, out), out.getvalue()
     finally:
         os.close(reading)
 
@@ -43,7 +43,7 @@ def test_watch_shows_one_line_and_hides_the_rest(tmp_path):
     )
     status, said = run_watch(talk.encode(), tmp_path / "none.ipynb")
     assert status == 0
-    assert said.splitlines()[0] == "[4/7] 03_reward_model ..."
+    assert said.splitlines()[0] == "[4/8] 03_reward_model ..."
     assert "12 of 12 cells" in said
     assert "warning" not in said
 
@@ -65,6 +65,40 @@ def test_other_errors_name_cell_and_kind(tmp_path):
 def test_failure_outside_a_cell_shows_papermills_last_line(tmp_path):
     said = explain(tmp_path / "none.ipynb", ["Traceback", "DeadKernelError: Kernel died", ""])
     assert "DeadKernelError: Kernel died" in said
+
+
+def run_cell(folder: Path, said: str, *, seconds: float = 65.4) -> tuple[int, str]:
+    log, result, out = folder / "log.txt", folder / "rm-a-s0" / "result.json", io.StringIO()
+    log.write_text(said)
+    result.parent.mkdir()
+    result.write_text(json.dumps({"seconds": {"total": seconds}}))
+    return cell(log, result, out), out.getvalue()
+
+
+@pytest.mark.parametrize(("how", "cost"), [("computed", "1:05 min"), ("loaded", "loaded")])
+def test_a_finished_cell_is_one_line(tmp_path, how, cost):
+    status, said = run_cell(tmp_path, f"{{'loss': 1}}\n  0%|  \r 100%|##\nrm-a-s0: {how}\n")
+    assert status == 0
+    assert said.count("\n") == 1
+    assert said.split()[:2] == ["rm-a-s0", how]
+    assert said.endswith(f"{cost}\n")
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        ("10%|#\rstudy: n: found a, expected b\n\n", "study: n: found a, expected b"),
+        ("rm-b-s0: computed\nTraceback\n  File x\nValueError: no\n", "ValueError: no"),
+        ("", "it was ended before it said anything"),
+    ],
+)
+def test_a_cell_that_failed_is_one_paragraph(tmp_path, talk, reason):
+    status, said = run_cell(tmp_path, talk)
+    assert status == EXPLAINED
+    assert said == (
+        f"\nCell rm-a-s0 of the study could not be computed: {reason}\n"
+        f"All that it said: {tmp_path / 'log.txt'}\n"
+    )
 
 
 @pytest.fixture
@@ -149,7 +183,15 @@ def at_home(run_folder, monkeypatch) -> Path:
 
 
 def test_reference_keeps_small_files_alone(at_home, run_folder):
-    for name in ("03/stage/model/config.json", "03/x.safetensors", "logs/00_first.ipynb"):
+    left_out = (
+        "03/stage/model/config.json",
+        "03/x.safetensors",
+        "logs/00_first.ipynb",
+        "06_validity_and_ablations/cells/rm-a-s0/result.json",
+        "06_validity_and_ablations/done/a.md",
+        "benchmarks/cells/rm-a-s0.tsv",
+    )
+    for name in left_out:
         (run_folder / name).parent.mkdir(parents=True, exist_ok=True)
         (run_folder / name).write_text("{}")
     (run_folder / "big.parquet").write_bytes(bytes(1_000_001))

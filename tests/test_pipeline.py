@@ -17,11 +17,12 @@ import psutil
 import pytest
 from conftest import copy_project
 
-from wfine_utils.presets import NOTEBOOKS
+from wfine_utils.errors import WfineError
+from wfine_utils.presets import NOTEBOOKS, load_preset, preset_notebooks
 from wfine_utils.tables import TABLES
 
 OUT = Path("outputs/smoke")
-COSTS = {"T6_cost.csv", "headline.csv"}  # minutes and memory: never the same twice
+COSTS = {"T6_cost.csv", "headline.csv", "cells.csv"}  # minutes and memory: never the same twice
 
 whole_run = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -95,7 +96,7 @@ class TestWholeRun:
         lines = first[1].stdout.strip().splitlines()
         assert lines[-1] == "Report: outputs/smoke/report/index.html"
         assert any("tau-b of oracle" in line for line in lines)
-        places = [re.match(r"\[(\d)/7\] (\w+) .* min$", line) for line in lines]
+        places = [re.match(r"\[(\d)/8\] (\w+) .* min$", line) for line in lines]
         assert [p[2] for p in places if p] == list(NOTEBOOKS), "one line for each notebook"
 
     def test_report_needs_no_network(self, finished):
@@ -186,7 +187,7 @@ def test_killed_in_03_and_started_again_gives_the_same_tables(finished, tmp_path
 
     again = reproduce(project)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "[1/7]" not in again.stdout, "a finished notebook was repeated"
+    assert "[1/8]" not in again.stdout, "a finished notebook was repeated"
     assert {p: p.stat().st_mtime_ns for p in before} == before, "a finished stage was repeated"
     assert {p: p.stat().st_mtime_ns for p in early} == early
     assert not [p for p in (project / OUT).rglob("*") if ".partial-" in p.name]
@@ -244,7 +245,41 @@ def test_missing_parameter_file(project):
 
 def test_file_that_no_notebook_reads(project):
     (project / "params" / "smoke" / "06_other.yaml").touch()
-    refused(project, "06_other.yaml", "no notebook reads")
+    refused(project, "06_other.yaml", "no notebook of this preset reads")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("notebooks: [00_base_model, 06_other]", "found '06_other', which is no notebook"),
+        ("notebooks: [02_requirement_dropping, 00_base_model]", "in this order, each once"),
+        ("notebooks: [00_base_model, 03_reward_model]", "without 02_requirement_dropping"),
+        ("notebooks: []", "and nothing else"),
+        ("notebook: [00_base_model]", "and nothing else"),
+    ],
+)
+def test_choice_of_notebooks_that_does_not_hold(project, content, expected):
+    (project / "params" / "smoke" / "preset.yaml").write_text(content)
+    refused(project, "params/smoke/preset.yaml: found", expected)
+
+
+def test_study_that_has_no_grid(project):
+    edit(project, "06_validity_and_ablations", r"n_policy_models: .*", "n_policy_models: 99")
+    refused(project, "params/smoke/06_validity_and_ablations.yaml: study: n_policy_models", "99")
+
+
+def test_a_preset_may_leave_notebooks_out(project, monkeypatch):
+    monkeypatch.chdir(project)
+    folder = project / "params" / "smoke"
+    chosen = ["00_base_model", "02_requirement_dropping", "07_paper_tables"]
+    (folder / "preset.yaml").write_text(f"notebooks: [{', '.join(chosen)}]")
+    with pytest.raises(WfineError, match=r"03_reward_model.yaml, .*no notebook of this preset"):
+        load_preset("smoke")
+    for path in folder.glob("0*.yaml"):
+        if path.stem not in chosen:
+            path.unlink()  # that of a notebook which needs a person too
+    assert list(load_preset("smoke")) == chosen
+    assert preset_notebooks("smoke")["07_paper_tables"] == tuple(chosen[:2])
 
 
 def test_parameters_of_another_preset(project):

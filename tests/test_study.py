@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from wfine_utils import study, study_data, synthetic
+from wfine_utils import study, study_data, study_jobs, synthetic
 from wfine_utils.checkers import verdicts
 from wfine_utils.errors import WfineError
 from wfine_utils.ifeval import INSTRUCTIONS
@@ -36,7 +36,9 @@ from wfine_utils.taxonomy import RequirementType, TaskCategory
 SMALL = {
     "questions": [2, 3, 4, 5, 6, 7], "seed": 0, "seeds": [0, 1], "n_choice_seeds": 1,
     "n_generalisation_seeds": 2, "n_pairs": 12, "shares": [0.25, 0.5], "sloppy_share": 0.4,
-    "sizes": [4, 8], "n_categories_out": 1, "value_out": 5, "n_policy_models": 8,
+    "losses": ["bradley_terry", "cross_entropy", "bradley_terry_margin"],
+    "sources": ["single", "nested", "both"], "sizes": [4, 8], "n_types_out": 4,
+    "n_categories_out": 1, "values_out": [5], "n_policy_models": 8,
     "n_test_chains": 4, "n_test_pairs": 8, "n_ifeval_pairs": 1, "n_train_queries": 4,
     "n_test_queries": 3,
     "reward": {
@@ -134,7 +136,7 @@ class TestGrid:
             ({"seeds": []}, "at least 1 item"), ({"seeds": [1, 1]}, "expected each value once"),
             ({"questions": [1]}, "greater than or equal to 2"), ({"shares": [0]}, "greater than 0"),
             ({"sloppy_share": 1}, "less than 1"), ({"n_choice_seeds": 3}, "expected at most 2"),
-            ({"n_policy_models": 15}, "expected at most 14"), ({"typo": 1}, "Extra inputs"),
+            ({"losses": ["hinge"]}, "Input should be"), ({"typo": 1}, "Extra inputs"),
         ],
     )  # fmt: skip
     def test_bad_settings_are_refused(self, change, message, tmp_path):
@@ -142,6 +144,15 @@ class TestGrid:
         path.write_text(yaml.safe_dump(SMALL | change))
         with pytest.raises(WfineError, match=message):
             load_settings(path)
+
+    def test_more_policies_than_reward_models(self):
+        with pytest.raises(WfineError, match="found 15, expected at most 14"):
+            cells(changed(n_policy_models=15))
+
+    def test_a_small_grid(self):
+        small = changed(losses=["bradley_terry"], sources=["single"], sizes=[4], n_types_out=1,
+                        n_categories_out=0, values_out=[])  # fmt: skip
+        assert len(questions(small)[4]) == 6 and len(questions(small)[5]) == 4
 
     def test_settings_at_the_top_of_a_file_or_under_study(self, tmp_path):
         top, under, bad = (tmp_path / name for name in "abc")
@@ -365,6 +376,37 @@ class TestResume:
             CLEAN.slug: False, f"policy-s0-{CLEAN.slug}": True
         }  # fmt: skip
         assert study.read_metrics(SETTINGS, folder / "nothing").empty
+
+
+class TestJobs:
+    def test_same_numbers_as_one_by_one_and_a_second_call_loads(self, base, tmp_path, capfd):
+        settings, record, out = (tmp_path / n for n in ("settings.yaml", "base.json", "out"))
+        settings.write_text(yaml.safe_dump(SMALL))
+        write_base(record, base.model, base.revision)
+        words = ("run", CLEAN.slug, "--settings", settings, "--base", record, "--out", out)
+        subprocess.run(
+            [sys.executable, "-m", "wfine_utils.study", *map(str, words), "--threads", "1"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        place = tmp_path / "jobs"
+        found = study_jobs.run_cells([CLEAN], SETTINGS, base, place, jobs=2)
+        assert found == {CLEAN.slug: "computed"}
+        assert result(place, CLEAN)["metrics"] == result(out, CLEAN)["metrics"]
+        assert result(place, CLEAN)["stamp"]["threads"] == 1
+        assert (place / study_jobs.LOG).exists() and capfd.readouterr().out == ""
+        assert study_jobs.run_cells([CLEAN], SETTINGS, base, place) == {CLEAN.slug: "loaded"}
+
+    def test_what_is_done_starts_no_worker(self, folder, base, monkeypatch):
+        monkeypatch.setattr(study_jobs, "ProcessPoolExecutor", None)
+        both = [PolicyCell(seed=0, reward_cell=CLEAN), CLEAN]
+        found = study_jobs.run_cells(both, SETTINGS, base, folder)
+        assert list(found.items()) == [(cell.slug, "loaded") for cell in both]
+        assert not study.is_done(clean_cell(SETTINGS, 1), SETTINGS, base, folder)
+
+    def test_a_cell_that_fails_is_named(self, base, tmp_path):
+        alone = PolicyCell(seed=0, reward_cell=CLEAN)
+        with pytest.raises(WfineError, match=f"cell {alone.slug} failed.*expected the reward mod"):
+            study_jobs.run_cells([alone], SETTINGS, base, tmp_path, jobs=1)
 
 
 class TestCommandLine:

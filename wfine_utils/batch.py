@@ -26,13 +26,18 @@ import psutil
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import project_root, resolve, shown
-from wfine_utils.presets import NOTEBOOKS, load_preset
+from wfine_utils.presets import load_preset, preset_notebooks
 from wfine_utils.rendering import pretty
 
 HEADLINE = "07_paper_tables/tables/headline.csv"
 EXPLAINED = 3
-"""Exit status of ``watch`` when it has told the user what went wrong."""
+"""Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
 
+_OURS = re.compile(
+    r"snakemake.* preset=(\S+)|papermill.* -f params/([^/ ]+)/"
+    r"|wfine_utils\.study run .*--settings params/([^/ ]+)/"
+)
+"""Command lines of processes that write the results of a preset."""
 _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # tokenizers warn in every process forked after use
@@ -59,7 +64,7 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
         WfineError: the preset does not hold, the output folder cannot be written, or the same
             preset is being run by another process.
     """
-    root = output_root or load_preset(preset)["00_base_model"].output_root
+    root = output_root or next(iter(load_preset(preset).values())).output_root
     folder = resolve(root) / preset
     _refuse_unwritable(folder)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
@@ -91,19 +96,19 @@ def _refuse_unwritable(folder: Path) -> None:
 def _other_runs() -> Iterator[tuple[int, str]]:
     """Process id and preset of every batch run of this project that is still alive.
 
-    A killed Snakemake leaves its lock behind, and may leave a papermill that goes on; the
-    lock may be taken away only when neither is alive.
+    A killed Snakemake leaves its lock behind, and may leave a papermill or a cell of the study
+    that goes on; the lock may be taken away only when none of them is alive.
     """
     mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "cmdline"]):
         words = process.info["cmdline"] or []
         line = " ".join(words)
-        found = re.search(r"snakemake.* preset=(\S+)|papermill.* -f params/([^/ ]+)/", line)
+        found = _OURS.search(line)
         if process.info["pid"] in mine or not found or "python" not in words[0]:
             continue
         try:
             if Path(process.cwd()) == project_root() and process.status() != "zombie":
-                yield process.info["pid"], found[1] or found[2]
+                yield process.info["pid"], found[1] or found[2] or found[3]
         except (psutil.Error, OSError):
             continue  # it has just ended, or belongs to somebody else
 
@@ -151,10 +156,13 @@ def headline(folder: Path) -> str:
     return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
 
 
-def watch(notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdout) -> int:
+def watch(
+    preset: str, notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdout
+) -> int:
     """Show papermill's progress in one line, and explain its failure in one paragraph.
 
     Args:
+        preset: whose notebooks are counted.
         notebook: name to show.
         executed: where papermill writes the executed notebook.
         source: file descriptor of papermill's output.
@@ -163,7 +171,8 @@ def watch(notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdo
     Returns:
         0, or :data:`EXPLAINED` when papermill has failed.
     """
-    number = f"[{list(NOTEBOOKS).index(notebook) + 1}/{len(NOTEBOOKS)}]"
+    names = list(preset_notebooks(preset))
+    number = f"[{names.index(notebook) + 1}/{len(names)}]"
     start = time.monotonic()
     kept: collections.deque[str] = collections.deque(maxlen=60)
     cells, failed, rest, live = "", False, "", out.isatty()
@@ -226,6 +235,37 @@ def explain(executed: Path, talk: Sequence[str] = ()) -> str:
     return f"Cell [{count}] stopped with {error['ename']}: {error['evalue']}\n{where}"
 
 
+def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
+    """Say in one line that a cell of the study is finished, or in one paragraph why it is not.
+
+    Args:
+        log: what ``wfine_utils.study run`` said of this cell alone.
+        result: the file that a finished cell leaves, in the cell's folder.
+        out: where to write.
+
+    Returns:
+        0, or :data:`EXPLAINED` when the cell has failed.
+    """
+    slug = result.parent.name
+    said = [x for x in re.split(r"[\r\n]+", log.read_text("utf-8", errors="replace")) if x.strip()]
+    last = said[-1] if said else "it was ended before it said anything"
+    how = next((x for x in ("computed", "loaded") if f"{slug}: {x}" in said), None)
+    if how:  # not always the last line: libraries may still warn when Python ends
+        total = json.loads(result.read_text(encoding="utf-8"))["seconds"]["total"]
+        minutes, seconds = divmod(int(total), 60)
+        cost = f"{minutes:>3}:{seconds:02} min" if how == "computed" else ""
+        # one write: several cells may end at the same moment
+        out.write(f"      {slug:<67} {how:<8} {cost}".rstrip() + "\n")
+        out.flush()
+        return 0
+    out.write(
+        f"\nCell {slug} of the study could not be computed: {last}\n"
+        f"All that it said: {shown(log.resolve())}\n"
+    )
+    out.flush()
+    return EXPLAINED
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_utils.batch --help``."""
     parser = argparse.ArgumentParser(prog="python -m wfine_utils.batch", description=__doc__)
@@ -235,13 +275,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("--output-root", help="write here instead of where the parameters say")
     one.add_argument("--cores", default="all")
     two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
+    two.add_argument("preset")
     two.add_argument("notebook")
     two.add_argument("executed", type=Path)
+    three = commands.add_parser("cell", help="(used by the Snakefile) say how a cell ended")
+    three.add_argument("log", type=Path)
+    three.add_argument("result", type=Path)
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
             return run(given.preset, output_root=given.output_root, cores=given.cores)
-        return watch(given.notebook, given.executed)
+        if given.command == "cell":
+            return cell(given.log, given.result)
+        return watch(given.preset, given.notebook, given.executed)
     except WfineError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -1,8 +1,8 @@
 """Which notebooks there are, in what order, and whether a preset's parameter files hold.
 
-A preset is a folder ``params/<preset>`` with one YAML file per notebook. The check is made
-before anything runs: a misspelt name in the last file should not cost the hours of the first
-six notebooks.
+A preset is a folder ``params/<preset>`` with one YAML file per notebook; it may run only some of
+them if its ``preset.yaml`` says which. The check is made before anything runs: a misspelt name in
+the last file should not cost the hours of the notebooks before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from wfine_utils.data import load_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import project_root, resolve, shown
 from wfine_utils.params import NotebookParams
+from wfine_utils.study_cells import cells
 
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_base_model": (),
@@ -26,6 +27,7 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "03_reward_model": ("00_base_model", "02_requirement_dropping"),
     "04_wrl_policy": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
     "05_weval_correlation": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
+    "06_validity_and_ablations": ("00_base_model", "02_requirement_dropping"),
     "07_paper_tables": (
         "00_base_model",
         "01_data_taxonomy",
@@ -33,15 +35,22 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
         "03_reward_model",
         "04_wrl_policy",
         "05_weval_correlation",
+        "06_validity_and_ablations",
     ),
 }
 """Every notebook of the batch run, and the notebooks whose results it reads."""
+
+COLLECTS = "07_paper_tables"
+"""The notebook that reads whatever is there; the others need all that they read."""
 
 BY_HAND = ("08_annotation",)
 """Notebooks that need a person: they have parameter files, and are no part of the batch run."""
 
 RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
+
+CHOICE = "preset.yaml"
+"""Optional file of a preset: ``notebooks``, those that it runs; without it, all of them."""
 
 CHAINS_FIELDS = ("chains_path", "released_path")
 """Parameters that name a chains file of the user's; a notebook has one of them at most."""
@@ -52,6 +61,34 @@ def presets() -> list[str]:
     return sorted(p.name for p in (project_root() / "params").glob("*") if p.is_dir())
 
 
+def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
+    """:data:`NOTEBOOKS`, restricted to those that a preset runs.
+
+    Raises:
+        WfineError: the ``preset.yaml`` of the preset does not hold.
+    """
+    path = project_root() / "params" / preset / CHOICE
+    if not path.exists():
+        return dict(NOTEBOOKS)
+    values = read_yaml(path)
+    chosen = values.get("notebooks")
+    expected = f"Expected notebooks: [...] with some of {', '.join(NOTEBOOKS)}, in this order"
+    if set(values) != {"notebooks"} or not isinstance(chosen, list) or not chosen:
+        raise WfineError(f"{shown(path)}: found {values!r}. {expected}, and nothing else.")
+    if odd := [name for name in chosen if name not in list(NOTEBOOKS)]:
+        raise WfineError(f"{shown(path)}: found {odd[0]!r}, which is no notebook. {expected}.")
+    if chosen != [name for name in NOTEBOOKS if name in chosen]:
+        raise WfineError(f"{shown(path)}: found {', '.join(chosen)}. {expected}, each once.")
+    for name in chosen:
+        missing = [other for other in NOTEBOOKS[name] if other not in chosen]
+        if missing and name != COLLECTS:
+            raise WfineError(
+                f"{shown(path)}: found {name} without {', '.join(missing)}. Expected every "
+                f"notebook whose results it reads: add them to notebooks, or leave {name} out."
+            )
+    return {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+
+
 def load_preset(preset: str) -> dict[str, NotebookParams]:
     """Read and check all parameter files of a preset.
 
@@ -59,13 +96,13 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         preset: name of a folder in ``params``.
 
     Returns:
-        The checked parameters by notebook, in the order of :data:`NOTEBOOKS`.
+        The checked parameters of the notebooks that it runs, in the order of :data:`NOTEBOOKS`.
 
     Raises:
         WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
             parameter is missing, unknown or has a bad value; ``preset`` or ``output_root``
-            differ between files; ``chains_path`` or ``released_path`` points to a
-            file that cannot be used.
+            differ between files; the study of notebook 06 has no grid; ``chains_path`` or
+            ``released_path`` points to a file that cannot be used.
     """
     if preset not in presets():
         close = difflib.get_close_matches(preset, presets(), n=1)
@@ -75,15 +112,18 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             f"in params).{hint} Choose with: make reproduce PRESET=mini"
         )
     folder = project_root() / "params" / preset
-    known = {f"{name}.yaml" for name in (*NOTEBOOKS, *BY_HAND)} | {RESOURCES}
+    runs = list(preset_notebooks(preset))
+    known = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
+    # who leaves notebooks out need not have parameters for those that need a person
+    by_hand = [x for x in BY_HAND if (folder / f"{x}.yaml").exists() or len(runs) == len(NOTEBOOKS)]
     if odd := sorted({p.name for p in folder.glob("*.y*ml")} - known):
         raise WfineError(
-            f"{shown(folder)} holds {', '.join(odd)}, which no notebook reads: expected "
-            f"{', '.join(sorted(known))}. Rename or remove the file."
+            f"{shown(folder)} holds {', '.join(odd)}, which no notebook of this "
+            f"preset reads: expected {', '.join(sorted(known))}. Rename or remove the file."
         )
     models = {model.notebook: model for model in _models(NotebookParams)}
     checked = {}
-    for name in (*NOTEBOOKS, *BY_HAND):
+    for name in (*runs, *by_hand):
         path = folder / f"{name}.yaml"
         values = read_yaml(path)
         checked[name] = models[name].checked(values, shown(path))
@@ -98,6 +138,12 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             f"{shown(folder)}: output_root differs between the files ({', '.join(sorted(roots))}); "
             "the notebooks would not find each other's results. Write the same one in all."
         )
+    if (cfg := checked.get("06_validity_and_ablations")) is not None:
+        try:
+            cells(cfg.study)  # type: ignore[attr-defined]
+        except WfineError as error:
+            where = f"params/{preset}/06_validity_and_ablations.yaml"
+            raise WfineError(f"{where}: {error}") from error
     for name, path in chains_paths(checked).items():
         try:
             load_chains(path)
@@ -105,7 +151,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             field = next(field for field in CHAINS_FIELDS if getattr(checked[name], field, ""))
             where = f"params/{preset}/{name}.yaml: {field}"
             raise WfineError(f"{where}: {error}") from error
-    return {name: checked[name] for name in NOTEBOOKS}
+    return {name: checked[name] for name in runs}
 
 
 def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:

@@ -15,6 +15,12 @@ from wfine_utils.files import atomic_write, project_root, resolve, shown
 
 _MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
 """Beginnings of files that are of no use without the weights, which are not kept."""
+_PER_CELL = (
+    "06_validity_and_ablations/cells",
+    "06_validity_and_ablations/done",
+    "benchmarks/cells",
+)
+"""Of single cells of the study: many, and notebook 06 keeps what its tables are made from."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
 
 
@@ -49,6 +55,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         and p.suffix in _KEPT
         and not p.name.startswith(_MODEL_FILES)
         and p.relative_to(source).parts[0] not in {"report", "logs"}
+        and not any(p.is_relative_to(source / x) for x in _PER_CELL)
         and "trainer" not in p.parts
         and not any(x.startswith(".") for x in p.relative_to(source).parts)
         and (p.parent.name != "model" or p.name == "stage.json")  # its cost is kept, it is not

@@ -80,9 +80,8 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
     """
     final = folder / cell.slug
     key = _key(cell, settings, base, folder)
-    keep = cell in {c.reward_cell for c in cells(settings) if isinstance(c, PolicyCell)}
-    expected = (*_FILES[type(cell)], *([f"{ADAPTER}/adapter_model.safetensors"] if keep else []))
-    if _is_done(final, key, expected):
+    keep = _is_needed(cell, settings)
+    if _is_done(final, key, _expected(cell, keep)):
         return "loaded"
     from wfine_utils import study_runs  # brings torch
 
@@ -114,6 +113,22 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
     return "computed"
 
 
+def is_done(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> bool:
+    """Whether :func:`run_cell` with the same arguments would have nothing to do."""
+    try:
+        key = _key(cell, settings, base, folder)
+    except WfineError:  # a policy without its reward model
+        return False
+    return _is_done(folder / cell.slug, key, _expected(cell, _is_needed(cell, settings)))
+
+
+def cell_modules(kind: type[Cell]) -> list[Path]:
+    """The modules that the numbers of such cells depend on, directly or through others."""
+    modules = [sources.PACKAGE / f"{name}.py" for name in _MODULES[kind]]
+    # study_runs serves both kinds; what it imports for the other one does not count.
+    return sorted({*sources.with_imports(modules), sources.PACKAGE / "study_runs.py"})
+
+
 def read_metrics(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """The metrics of all finished cells, tidy.
 
@@ -131,6 +146,28 @@ def read_metrics(settings: StudySettings, folder: Path) -> pd.DataFrame:
             fields = {"slug": cell.slug, "policy": cell is not model, **model.model_dump()}
             found = json.loads(path.read_text(encoding="utf-8"))["metrics"]
             rows += [fields | row for row in found]
+    return pd.DataFrame(rows)
+
+
+def read_costs(settings: StudySettings, folder: Path) -> pd.DataFrame:
+    """What every finished cell is and what it cost, one row each.
+
+    Returns:
+        ``slug, policy``, the fields of the cell (a policy's are those of its reward model),
+        ``seconds`` (wall clock), ``cpu_seconds``, ``threads`` it was given, ``cpu_cores`` of the
+        machine.
+    """
+    rows = []
+    for cell in cells(settings):
+        path = folder / cell.slug / RESULT
+        if path.exists():
+            model = cell.reward_cell if isinstance(cell, PolicyCell) else cell
+            found = json.loads(path.read_text(encoding="utf-8"))
+            rows.append(
+                {"slug": cell.slug, "policy": cell is not model, **model.model_dump(mode="json")}
+                | {"seconds": found["seconds"]["total"], "cpu_seconds": found["seconds"]["cpu"]}
+                | {name: found["stamp"][name] for name in ("threads", "cpu_cores")}
+            )
     return pd.DataFrame(rows)
 
 
@@ -160,6 +197,16 @@ def _key(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> dict[
     return plain(key, "key")
 
 
+def _is_needed(cell: Cell, settings: StudySettings) -> bool:
+    """Whether a policy is trained against this cell's reward model."""
+    return any(isinstance(c, PolicyCell) and c.reward_cell == cell for c in cells(settings))
+
+
+def _expected(cell: Cell, keep: bool) -> list[str]:
+    """The files of a finished cell, beside its result."""
+    return [*_FILES[type(cell)], *([f"{ADAPTER}/adapter_model.safetensors"] if keep else [])]
+
+
 def _is_done(final: Path, key: Mapping[str, Any], expected: Sequence[str]) -> bool:
     try:
         found = json.loads((final / RESULT).read_text(encoding="utf-8"))
@@ -171,11 +218,7 @@ def _is_done(final: Path, key: Mapping[str, Any], expected: Sequence[str]) -> bo
 @cache
 def _source_digest(kind: type[Cell]) -> str:
     """Digest of the modules that can change a number of such a cell, as for notebooks."""
-    modules = [sources.PACKAGE / f"{name}.py" for name in _MODULES[kind]]
-    # study_runs serves both kinds; what it imports for the other one does not count.
-    return sources.digest(
-        sorted({*sources.with_imports(modules), sources.PACKAGE / "study_runs.py"})
-    )
+    return sources.digest(cell_modules(kind))
 
 
 def _stamp() -> dict[str, Any]:
