@@ -173,3 +173,9 @@ def test_every_question_is_said_in_one_line(folder):
     assert [line[:2] for line in lines] == ["2.", "5."]
     assert "length: -0.050 [" in lines[0] and "n = 3 training seeds" in lines[0]
     assert "IFEval, all" in lines[1] and "no_comma" not in lines[1]
+
+
+def test_policies_that_are_all_alike_are_predicted_by_nothing():
+    table = pd.DataFrame({"kendall_tau_b": [0.1, 0.2, 0.3], "adherence_after": [0.5] * 3})
+    answers = study_policies.weval_against_adherence(table)
+    assert answers["value"].tolist() == [0, 0] and answers["p_holm"].tolist() == [1, 1]

@@ -114,6 +114,10 @@ def weval_against_adherence(
         after RL, over reward models; p-values by permutation. Holm's correction over both.
     """
     x, y = table[TAU].to_numpy(dtype=float), table["adherence_after"].to_numpy(dtype=float)
+    if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
+        names = ("Pearson's r", "Spearman's ρ")
+        nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
+        return with_holm({"question": 6, "quantity": _correlation(n)} | nothing for n in names)
     rng = np.random.default_rng(seed)
     rows = []
     for name, of in (("Pearson's r", stats.pearsonr), ("Spearman's ρ", stats.spearmanr)):
@@ -128,11 +132,15 @@ def weval_against_adherence(
             values = [of(x[i], y[i]).statistic for i in draws if len(set(i)) > 2]
             low, high = np.nanquantile(values, (0.025, 0.975)) if values else (np.nan, np.nan)
         rows.append({
-            "question": 6, "quantity": f"{name} of τ-b with adherence after RL",
+            "question": 6, "quantity": _correlation(name),
             "value": float(of(x, y).statistic), "ci_low": float(low), "ci_high": float(high),
             "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": MODELS,
         })  # fmt: skip
     return with_holm(rows)
+
+
+def _correlation(name: str) -> str:
+    return f"{name} of τ-b with adherence after RL"
 
 
 def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:

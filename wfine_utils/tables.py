@@ -233,8 +233,10 @@ def table_t6(folder: Path) -> pd.DataFrame:
     From Snakemake's benchmark files (``s``: seconds; ``max_rss``: MiB) and from
     ``stage.json``. A notebook run by hand has no benchmark file and so no memory. One that
     was repeated on finished stages took less time than they did; their time is added, so that
-    it is charged what its results cost (its peak memory is that of the repetition). These
-    are the only numbers of all the tables that differ from run to run.
+    it is charged what its results cost (its peak memory is that of the repetition). The cells of
+    the study are one stage of notebook 06, from its ``cells.csv``: seconds × threads / cores of
+    the machine, which is wall-clock time if all cores were kept busy. These are the only numbers
+    of all the tables that differ from run to run.
     """
     rows = []
     for path in sorted((folder / "benchmarks").glob("*.tsv")):
