@@ -193,8 +193,9 @@ def test_t6_charges_the_cells_of_the_study_by_the_cores_they_shared(folder):
 
 def test_t4_and_t5_share_out_the_seven_questions(folder):
     t4, t5 = tables.table_t4(folder), tables.table_t5(folder)
-    assert t4["question"].tolist() == ["3", "4", "5"]
-    assert t5["question"].tolist() == ["1", "2", "6", "7"]
+    assert t4["question"].str[0].tolist() == ["3", "4", "5"]
+    assert t5["question"].str[0].tolist() == ["1", "2", "6", "7"]
+    assert t4.loc[0, "question"] == "3 Does the filter help?"
     assert t4.loc[0, "value"] == pytest.approx(0.3) and t4.loc[0, "value_ci_high"] == 1.0
     assert np.isnan(t5.loc[0, "p_holm"])  # a rate is not tested against anything
     assert pretty(t4)["value"][0] == "0.300 [0.000, 1.000]"

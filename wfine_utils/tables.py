@@ -20,6 +20,7 @@ import pandas as pd
 
 from wfine_utils.errors import WfineError
 from wfine_utils.readers import MissingRun, malformed, read_results
+from wfine_utils.study_answers import QUESTIONS
 from wfine_utils.taxonomy import RequirementType
 from wfine_utils.weval import METRICS
 
@@ -210,8 +211,9 @@ def _answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
         )
     df = df.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
     first = ["question", "quantity", *[f"value{end}" for end in INTERVAL]]
-    df = df[[*first, "p_holm", "cohens_d", "n", "unit"]].astype({"question": str})
-    return df.reset_index(drop=True)
+    names = {number: f"{number} {title}" for number, title in QUESTIONS.items()}
+    df = df.assign(question=df["question"].map(names))
+    return df[[*first, "p_holm", "cohens_d", "n", "unit"]].reset_index(drop=True)
 
 
 def table_t4(folder: Path) -> pd.DataFrame:
