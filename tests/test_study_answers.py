@@ -154,6 +154,13 @@ def test_policies_and_what_would_have_warned(folder):
     assert answers["τ of scores with length, length-biased minus clean"] > 0
 
 
+def test_the_gain_of_a_policy_is_paired_by_query(folder):
+    gains = study_policies.gains(SETTINGS, folder, n_boot=50).set_index("quantity")["value"]
+    assert gains["adherence after RL minus before, reward model clean, 12 pairs"] == pytest.approx(
+        tau(clean_cell(SETTINGS, 0)) / 2
+    )
+
+
 def test_correlation_over_reward_models_is_scipys(folder):
     table = study_policies.policies(SETTINGS, folder)
     answers = study_policies.weval_against_adherence(table, n_boot=100)

@@ -32,6 +32,12 @@ from wfine_utils.study_cells import PolicyCell, RewardCell, clean_cell, question
 from wfine_utils.taxonomy import Chain
 
 
+def policy_cells(settings: StudySettings) -> list[PolicyCell]:
+    """The policies of questions 6 and 7, each once."""
+    found = [c for q in (6, 7) for c in questions(settings).get(q, [])]
+    return list(dict.fromkeys(c for c in found if isinstance(c, PolicyCell)))
+
+
 def policies(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """Every reward model that has a policy: its WEval columns, and what the policy did.
 
@@ -42,14 +48,36 @@ def policies(settings: StudySettings, folder: Path) -> pd.DataFrame:
         ``adherence_after``, ``all_met_after``, ``words_before``, ``words_after``,
         ``reward_before``, ``reward_after``, ``kl_after``, ``n_queries``.
     """
-    found = [c for q in (6, 7) for c in questions(settings).get(q, [])]
-    cells = list(dict.fromkeys(c for c in found if isinstance(c, PolicyCell)))
-    return pd.DataFrame([_policy_row(cell, settings, folder) for cell in cells])
+    return pd.DataFrame([_policy_row(cell, settings, folder) for cell in policy_cells(settings)])
+
+
+def gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
+    """Adherence after RL minus before, on the same test queries, for every policy.
+
+    Returns:
+        Answers, with Holm's correction over the policies.
+    """
+    rows = []
+    for cell in policy_cells(settings):
+        before, after = (table["mean"].to_numpy(dtype=float) for table in _answered(cell, folder))
+        what = f"adherence after RL minus before, reward model {label(cell.reward_cell)}"
+        change = (after - before)[:, None]
+        rows.append(answer(6, what, change, QUERIES, n_boot=n_boot, seed=settings.seed))
+    return with_holm(rows)
+
+
+def _answered(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a policy did with the test queries before and after RL, in the order of the queries."""
+    table = pd.read_parquet(folder / cell.slug / "per_query.parquet")
+    before, after = (
+        table[table["policy"] == name].set_index("query").sort_index()
+        for name in ("before", "after")
+    )
+    return before, after
 
 
 def _policy_row(cell: PolicyCell, settings: StudySettings, folder: Path) -> dict[str, Any]:
-    table = pd.read_parquet(folder / cell.slug / "per_query.parquet")
-    before, after = (table[table["policy"] == name] for name in ("before", "after"))
+    before, after = _answered(cell, folder)
     model = cell.reward_cell
     row = {"slug": model.slug, "label": label(model), **weval_columns(model, settings, folder)}
     for name, column in (
@@ -154,11 +182,7 @@ def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.
     how = {"n_boot": n_boot, "seed": settings.seed}
     seed = settings.seeds[0]
     models = [clean_cell(settings, seed), clean_cell(settings, seed, dirt="length", share=1)]
-    after = []
-    for model in models:
-        slug = PolicyCell(seed=seed, reward_cell=model).slug
-        table = pd.read_parquet(folder / slug / "per_query.parquet")
-        after.append(table[table["policy"] == "after"].set_index("query").sort_index())
+    after = [_answered(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models]
     rows = [
         answer(7, f"{name} of the policy, length-biased minus clean reward",
                (after[1][column] - after[0][column]).to_numpy(dtype=float)[:, None], QUERIES, **how)
