@@ -201,6 +201,11 @@ def test_t4_and_t5_share_out_the_seven_questions(folder):
     assert pretty(t4)["value"][0] == "0.300 [0.000, 1.000]"
 
 
+def test_the_headline_has_what_dirt_costs_and_the_first_answer_of_two_questions(folder):
+    found = tables.headline(folder)["quantity"].tolist()
+    assert [q for q in found if q.startswith("effect")] == ["effect 2", "effect 3", "effect 6"]
+
+
 def test_t4_of_a_study_that_asked_other_questions(folder):
     path = folder / tables.STUDY / "answers.csv"
     table = pd.read_csv(path)
@@ -225,7 +230,7 @@ def test_headline(folder):
     assert table.loc["adherence (all four), wrl_requirement", "value"] == 0.4
     assert table.loc["minutes, all notebooks", "value"] == 10.5
     assert table.loc["peak memory, GiB", "value"] == 2.0
-    assert len(table) == 3 + 4 + 2
+    assert len(table) == 3 + 4 + 3 + 2
 
 
 def test_headline_of_nothing_is_empty(tmp_path):

@@ -318,12 +318,13 @@ def headline(folder: Path) -> pd.DataFrame:
 
     Returns:
         ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer but the null
-        baselines and of the best null baseline; the policies' adherence over all types;
-        minutes and peak memory of the whole run (no interval there, and no n). A scorer
-        without a value is left out.
+        baselines and of the best null baseline; the policies' adherence over all types; of the
+        study what dirt costs, what the filter gives and whether WEval predicts RL; minutes and
+        peak memory of the whole run (no interval there, and no n). A scorer without a value is
+        left out.
     """
     rows: list[dict[str, object]] = []
-    for part in (_headline_weval, _headline_policies, _headline_cost):
+    for part in (_headline_weval, _headline_policies, _headline_study, _headline_cost):
         try:
             rows += part(folder)
         except MissingRun:
@@ -359,6 +360,14 @@ def _headline_policies(folder: Path) -> list[dict[str, object]]:
          "ci_low": row.ci_low, "ci_high": row.ci_high, "n": row.n}
         for row in df.itertuples()
     ]  # fmt: skip
+
+
+def _headline_study(folder: Path) -> list[dict[str, object]]:
+    df = _answers(folder, (2, 3, 6))
+    first = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
+    names = {"value_ci_low": "ci_low", "value_ci_high": "ci_high"}
+    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
+    return first.rename(columns=names)[columns].to_dict("records")
 
 
 def _headline_cost(folder: Path) -> list[dict[str, object]]:
