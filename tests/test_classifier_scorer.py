@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from tokenizers import Tokenizer, pre_tokenizers, processors, trainers
 from tokenizers.models import WordPiece
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -42,6 +43,8 @@ from wfine_utils.taxonomy import Chain, Requirement, Response
 KINDS = ("llama", "qwen2", "gpt2", "bert", "roberta")
 DECODERS = KINDS[:3]
 WORDS = "the heron stood in a river and waited . be brief mention no rain again ? boats".split()
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def wordpiece() -> PreTrainedTokenizerFast:
@@ -98,15 +101,6 @@ def save_classifier(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Models this small only lose by a second thread, much so on a busy machine."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="session")
@@ -321,7 +315,10 @@ def test_four_bits(folders, chains):
 @pytest.mark.parametrize("kind", ["llama", "bert"])
 def test_scores_in_half_precision_are_not_rounded_to_it(kind, folders, chains, monkeypatch):
     monkeypatch.setattr(models, "compute_dtype", lambda: torch.bfloat16)
-    found = np.concatenate(ClassifierScorer(folders[kind], name="x").score(chains))
+    # One kernel of attention with and without padding: those of a CPU with AVX512_BF16 round so
+    # differently that the scorer refuses this model. No scorer computes in bf16 on a CPU but here.
+    with sdpa_kernel(SDPBackend.MATH):
+        found = np.concatenate(ClassifierScorer(folders[kind], name="x").score(chains))
     as_half = torch.tensor(found).to(torch.bfloat16).double().numpy()
     assert (found != as_half).mean() > 0.9
     monkeypatch.undo()

@@ -45,14 +45,7 @@ SIDES = ("left", "right")
 WINDOW = 2048  # the prompts of judges have several hundred tokens
 MAX_TOKENS = 6  # of a reply
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Models this small only lose by a second thread, much so on a busy machine."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from wfine_utils.checkers import verdicts
 from wfine_utils.errors import WfineError
 from wfine_utils.ifeval import INSTRUCTIONS
 from wfine_utils.models import Base, write_base
+from wfine_utils.params import ValidityParams
 from wfine_utils.study_cells import (
     PURE_KINDS,
     PolicyCell,
@@ -144,6 +145,13 @@ class TestGrid:
         path.write_text(yaml.safe_dump(SMALL | change))
         with pytest.raises(WfineError, match=message):
             load_settings(path)
+
+    def test_the_notebook_answers_all_questions_or_says_so_before_it_runs(self):
+        values = {"preset": "x", "output_root": "o", "seed": 0, "released_path": "",
+                  "judge_model": "", "n_judge_chains": 1, "n_boot": 1}  # fmt: skip
+        ValidityParams.checked(values | {"study": SMALL}, "here")
+        with pytest.raises(WfineError, match=r"found \[2\], expected all of 2 to 7"):
+            ValidityParams.checked(values | {"study": SMALL | {"questions": [2]}}, "here")
 
     def test_more_policies_than_reward_models(self):
         with pytest.raises(WfineError, match="found 15, expected at most 14"):

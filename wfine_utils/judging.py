@@ -58,8 +58,7 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     if name in MODELS and not folder.is_dir():
         folder = fetch(name, resolve("outputs/models") / name)
     n_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    # A small model gains nothing by 4 bits on a CPU: smollm2-135m took 1.74 and 1.82 s a verdict as
-    # it is, 1.85 and 1.89 s in NF4 (mode "logits", 20 verdicts on WEval-Hand, one core).
+    # A small model gains no time by 4 bits on a CPU, and needs none of the memory that they save.
     quantise = not 0 < n_bytes < SMALL_BYTES
     base = models.Base(str(folder) if folder.is_dir() else name, None)
     answers = CallCache(resolve(cache))  # first: it is cheap, and may be refused

@@ -250,6 +250,15 @@ class ValidityParams(NotebookParams):
     n_boot: int = Field(ge=1, description="bootstrap draws of every interval")
     study: StudySettings
 
+    @model_validator(mode="after")
+    def _answers_all(self) -> Self:
+        if sorted(self.study.questions) != [2, 3, 4, 5, 6, 7]:
+            raise ValueError(
+                f"study: questions: found {self.study.questions}, expected all of 2 to 7, "
+                "which this notebook answers. For some of them alone: python -m wfine_utils.study"
+            )
+        return self
+
 
 class PolicyParams(PolicySettings, NotebookParams):
     """Notebook 04: one policy per reward model, before and after."""
