@@ -40,6 +40,7 @@ SMALL = {
     "losses": ["bradley_terry", "cross_entropy", "bradley_terry_margin"],
     "sources": ["single", "nested", "both"], "sizes": [4, 8], "n_types_out": 4,
     "n_categories_out": 1, "values_out": [5], "n_policy_models": 8,
+    "policy_sizes": [16],
     "n_test_chains": 4, "n_test_pairs": 8, "n_ifeval_pairs": 1, "n_train_queries": 4,
     "n_test_queries": 3,
     "reward": {
@@ -123,7 +124,9 @@ class TestGrid:
         assert {c.hold_out_type for c in used[5]} == {None, *RequirementType}
         assert any(c.hold_out_values == (5,) for c in used[5])
         policies = [c for c in used[6] if isinstance(c, PolicyCell)]
-        assert len(policies) == len({c.reward_cell for c in policies}) == 8
+        assert len(policies) == len({c.reward_cell for c in policies}) == 9
+        assert policies[-1].reward_cell == clean_cell(SETTINGS, 0, n_pairs=16)
+        assert len(questions(changed(policy_sizes=[12]))[6]) == 16  # the clean one is there already
         assert any(c.dirt == "length" and c.share == 1 for c in used[7])
 
     def test_only_the_questions_asked(self):
@@ -415,6 +418,8 @@ class TestJobs:
         alone = PolicyCell(seed=0, reward_cell=CLEAN)
         with pytest.raises(WfineError, match=f"cell {alone.slug} failed.*expected the reward mod"):
             study_jobs.run_cells([alone], SETTINGS, base, tmp_path, jobs=1)
+        with pytest.raises(WfineError, match="jobs: found 0, expected 1 or more"):
+            study_jobs.run_cells([alone], SETTINGS, base, tmp_path, jobs=0)
 
 
 class TestCommandLine:

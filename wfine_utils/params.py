@@ -211,7 +211,10 @@ class StudySettings(Settings):
     values_out: list[Annotated[int, Field(ge=3, le=6)]] = Field(
         description="sentence counts, each left out by itself, question 5"
     )
-    n_policy_models: Count = Field(description="policies of question 6")
+    n_policy_models: Count = Field(description="policies of question 6, n_pairs each or fewer")
+    policy_sizes: list[Count] = Field(
+        description="further numbers of training pairs, each with a policy, question 6"
+    )
     n_test_chains: Count = Field(description="nested chains on test topics")
     n_test_pairs: Count = Field(
         description="clean pairs on test topics; a quarter as many per sentence count"
@@ -224,7 +227,8 @@ class StudySettings(Settings):
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        for name in ("questions", "seeds", "shares", "losses", "sources", "sizes", "values_out"):
+        names = ("questions", "seeds", "shares", "losses", "sources", "sizes", "policy_sizes")
+        for name in (*names, "values_out"):
             found = getattr(self, name)
             if len(set(found)) < len(found):
                 raise ValueError(f"{name}: found {found}, expected each value once")

@@ -223,7 +223,7 @@ def _generalisation(s: StudySettings) -> list[Cell]:
 
 
 def _policy_candidates(s: StudySettings) -> list[RewardCell]:
-    """Reward models of different quality; the first of them differ most."""
+    """Reward models of different quality; the first of them differ most, the last are largest."""
     dirtiest, mildest = max(s.shares), min(s.shares)
     changes: list[dict[str, Any]] = [
         {},
@@ -246,7 +246,8 @@ def _policy_candidates(s: StudySettings) -> list[RewardCell]:
             f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(found)}: "
             "that is what these shares and sizes give."
         )
-    return found[: s.n_policy_models]
+    larger = [clean_cell(s, s.seeds[0], n_pairs=n) for n in s.policy_sizes]
+    return list(dict.fromkeys([*found[: s.n_policy_models], *larger]))
 
 
 def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:

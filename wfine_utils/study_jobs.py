@@ -55,10 +55,12 @@ def run_cells(
         "computed" or "loaded" by slug, in the order of ``cells``.
 
     Raises:
-        WfineError: a cell failed; the message names it. Those that run at that time are brought
-            to their end, and everything finished is kept.
+        WfineError: fewer than one job; or a cell failed: the message names it. Those that run at
+            that time are brought to their end, and everything finished is kept.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    if jobs < 1:
+        raise WfineError(f"study: jobs: found {jobs}, expected 1 or more, or None for every core.")
     how: dict[str, str] = {}
     with tqdm(total=len(cells), unit="cell", desc="study") as bar:
         for policies in (False, True):
