@@ -63,6 +63,32 @@ def tiny_base(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> Path:
+    """Folder of a tiny BERT with random weights and no head, fit for 4-bit."""
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    from wfine_utils import synthetic
+
+    queries = synthetic.sample_queries(60, synthetic.TOPICS["train"], seed=0)
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    wordpiece = BertWordPieceTokenizer()
+    wordpiece.train_from_iterator(
+        [query.prompt() for query in queries], vocab_size=512, show_progress=False
+    )
+    wordpiece.save_model(str(folder))
+    BertTokenizer.from_pretrained(folder).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=512, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=128, max_position_embeddings=128,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Models this small only lose by a second thread, much so on a busy machine."""

@@ -64,6 +64,7 @@ FLOORS = (
         "reward_training",
         "scorers",
         "model_scorers",
+        "cross_validation",
         "model_backend",
         "classifier_checks",
         "classifier_scorer",

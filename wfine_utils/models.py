@@ -11,7 +11,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from transformers import (
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, sha256_file
+from wfine_utils.params import Precision
 
 
 def device() -> str:
@@ -37,32 +39,53 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def compute_dtype() -> torch.dtype:
-    """bf16 on a GPU; fp32 on a CPU, where bf16 is up to ten times slower without AVX512_BF16."""
-    return torch.bfloat16 if device() == "cuda" else torch.float32
+def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
+    """What matrix products are computed in.
+
+    Args:
+        precision: on a CPU. ``"fp32"``, the same everywhere; ``"auto"``, bf16 where the CPU has
+            instructions for it. Without them bf16 is up to ten times slower. A GPU always uses
+            bf16.
+    """
+    fast = precision == "auto" and cpu_has_bf16()
+    return torch.bfloat16 if device() == "cuda" or fast else torch.float32
 
 
-def precision_flags() -> dict[str, bool]:
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies matrices in bf16 (AVX512_BF16 or AMX)."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
+def precision_flags(precision: Precision = "fp32") -> dict[str, bool]:
     """The arguments that make a TRL or transformers config agree with :func:`compute_dtype`."""
-    on_gpu = device() == "cuda"
-    return {"bf16": on_gpu, "fp16": False, "use_cpu": not on_gpu}
+    in_half = compute_dtype(precision) == torch.bfloat16
+    return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
 
 
 def load_tokenizer(base_model: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
     """The tokenizer of a base model, from a folder or the Hub, with a padding token set.
 
     Raises:
-        WfineError: it cannot be loaded, or has no chat template.
+        WfineError: it cannot be loaded, or belongs to a language model and has no chat template.
     """
     tokenizer = _from_pretrained(AutoTokenizer, base_model, revision)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if not tokenizer.chat_template:
+    if not tokenizer.chat_template and not is_encoder(tokenizer):
         raise WfineError(
             f"base_model {base_model}: its tokenizer has no chat template; choose an instruction-"
             "tuned model, or save a tokenizer with a chat template beside the weights."
         )
     return tokenizer
+
+
+def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the model reads a text as a whole (BERT and its kin) and cannot write one.
+
+    Told by the mask token, which only models have that were trained to fill in gaps.
+    """
+    return tokenizer.mask_token is not None
 
 
 class Base(NamedTuple):
@@ -113,13 +136,13 @@ def weights_digest(base_model: str | Path) -> str | None:
     return hashlib.sha256(digests.encode()).hexdigest() if files else None
 
 
-def nf4_config() -> BitsAndBytesConfig:
+def nf4_config(precision: Precision = "fp32") -> BitsAndBytesConfig:
     """4-bit NF4 with double quantisation; the heads of classifiers are left unquantised."""
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=compute_dtype(),
+        bnb_4bit_compute_dtype=compute_dtype(precision),
         llm_int8_skip_modules=["score", "classifier", "lm_head"],
     )
 
@@ -131,6 +154,7 @@ def load_quantised(
     tokenizer: PreTrainedTokenizerBase,
     quantise: bool = True,
     revision: str | None = None,
+    precision: Precision = "fp32",
     attn_implementation: str = "sdpa",
 ) -> PreTrainedModel:
     """Load a base model, in 4-bit unless told otherwise. The one door for 4-bit models.
@@ -142,10 +166,11 @@ def load_quantised(
             sequence classifiers look for the last token of a text.
         quantise: False loads the weights unquantised in :func:`compute_dtype`.
         revision: Hub revision; None for a folder or the newest one.
+        precision: of the computation on a CPU, see :func:`compute_dtype`.
         attn_implementation: as in transformers.
 
     Raises:
-        WfineError: unknown head, or the model cannot be loaded.
+        WfineError: unknown head, an encoder that is to write, or the model cannot be loaded.
 
     Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first
         evaluation forward repacks a 4-bit weight in place, and training after it gets wrong
@@ -154,14 +179,20 @@ def load_quantised(
     classes = {"reward": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM}
     if head not in classes:
         raise WfineError(f"head: found {head!r}, expected one of {', '.join(classes)}.")
+    if head == "causal" and is_encoder(tokenizer):
+        raise WfineError(
+            f"base_model {base_model}: found an encoder (its tokenizer has a mask token), expected "
+            "a language model, because here it has to write. Encoders can be reward models: see "
+            "preset encoder."
+        )
     extra: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
     if quantise:
-        extra["quantization_config"] = nf4_config()
+        extra["quantization_config"] = nf4_config(precision)
     model = _from_pretrained(
         classes[head],
         base_model,
         revision,
-        dtype=compute_dtype(),
+        dtype=compute_dtype(precision),
         device_map={"": device()},
         use_safetensors=True,
         attn_implementation=attn_implementation,
@@ -169,6 +200,8 @@ def load_quantised(
         **extra,
     )
     disable_cpu_packing(model)
+    for module in _heads(model):
+        module.float()  # before an adapter is loaded, which brings a trained head in fp32
     return model
 
 
@@ -228,6 +261,26 @@ def trainable_to_fp32(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
+def head_to_fp32(model: torch.nn.Module) -> None:
+    """Compute the head of a reward model in fp32, inside autocast too. After adapters are added.
+
+    Rewards rounded to bf16 lie on a grid of about 1/128 of their size: they tie, and the loss of
+    a pair that is nearly decided falls in steps.
+    """
+    for head in _heads(model):
+        head.forward = partial(_in_fp32, head.forward)
+
+
+def _heads(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The modules that turn a hidden state into a reward; none in a language model."""
+    return [m for n, m in model.named_modules() if n.split(".")[-1] in ("score", "classifier")]
+
+
+def _in_fp32(forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
+    with torch.autocast(hidden.device.type, enabled=False):
+        return forward(hidden.float())
+
+
 def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None:
     """Save a trained adapter, naming its base so that both can be moved together.
 
@@ -255,19 +308,24 @@ def encode(
     """The one render: the token ids a reward model sees, in training, scoring and RL alike.
 
     Args:
-        tokenizer: with a chat template.
+        tokenizer: of a language model, with a chat template; or of an encoder, which reads
+            instruction and response as a pair with a separator between them.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
             tail of the response, and the instruction in front, stay.
 
     Returns:
-        Token ids, at most ``max_tokens``; the last one is where the score is read.
+        Token ids, at most ``max_tokens``. The score is read at the last one, by an encoder at
+        the first.
 
     Differences from the released template: that puts the response first, which would let the
     requirements of one response share its prefix. In a trial in the tiny world that order
     learnt clearly less from the same pairs, with one seed each.
     """
+    if is_encoder(tokenizer):
+        ids = tokenizer(instruction, response, split_special_tokens=True, verbose=False)
+        return cut_middle(ids["input_ids"], max_tokens)
     ids = tokenizer.apply_chat_template(
         messages(instruction, response),
         tokenize=True,

@@ -18,6 +18,7 @@ from wfine_utils.taxonomy import RequirementType, TaskCategory
 
 Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
 Source = Literal["neighbours", "single", "nested", "both"]
+Precision = Literal["fp32", "auto"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -150,11 +151,19 @@ class RewardSettings(Settings):
         description="of a pair; the margin is the number of requirements dropped between the two"
     )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    precision: Precision = Field(
+        "fp32", description="of the computation on a CPU; auto: bf16 where it has that"
+    )
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="pairs per optimiser step")
     micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
+    batch_by: Literal["length", "chain"] = Field(
+        "length",
+        description="pairs of similar length in a batch; or all pairs of a chain, whose texts are "
+        "then computed once",
+    )
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
     center_coefficient: float = Field(
@@ -173,6 +182,12 @@ class RewardModelParams(RewardSettings, NotebookParams):
     n_pairs_prompt: int = Field(gt=0, description="training pairs, whole prompt as input")
     n_pairs_coarse: int = Field(gt=0, description="training pairs, good against worse writing")
     n_pairs_validation: int = Field(gt=0, description="validation pairs per model")
+    max_drop_distance: int = Field(
+        ge=1, description="requirements dropped between the responses of a pair, at most"
+    )
+    n_folds: int = Field(
+        ge=0, description="of a cross-validation of the one-requirement model; 0: none"
+    )
 
 
 class PolicySettings(Settings):
@@ -289,6 +304,9 @@ class WevalParams(NotebookParams):
 
     chains_path: str = Field(description="chains file to evaluate on; empty: 02's test chains")
     score_models: bool = Field(description="score with the models of notebooks 00 and 03 too")
+    out_of_fold: bool = Field(
+        description="scores of chains_path are those of the cross-validation in notebook 03"
+    )
     n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
     n_permutations: int = Field(ge=1, description="random sign flips, for every p-value")
 

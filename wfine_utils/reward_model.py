@@ -50,6 +50,8 @@ class RewardModel:
         self.manifest = manifest
         self.granularity: Granularity = manifest["granularity"]
         self._max_tokens: int = manifest["settings"]["max_tokens"]
+        precision = manifest["settings"].get("precision", "fp32")  # older models have no choice
+        self._in_half = models.compute_dtype(precision) == torch.bfloat16
 
     def rewards(
         self,
@@ -125,13 +127,16 @@ class RewardModel:
 
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """Rewards of one batch; pooling by the true length, never by looking for padding."""
+        """Rewards of one batch. Language models are pooled by the true length, never by looking
+        for padding; encoders at their first token, by themselves.
+        """
         classifier = self._model.get_base_model()
         padded = self._tokenizer.pad(
             {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
         ).to(self._model.device)
-        on_gpu = self._model.device.type == "cuda"
-        with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
+            if models.is_encoder(self._tokenizer):
+                return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
             hidden = classifier.model(**padded, use_cache=False).last_hidden_state
         last = padded["attention_mask"].sum(dim=1) - 1
         pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
@@ -183,9 +188,11 @@ def load_reward_model(folder: str | Path) -> RewardModel:
         "reward",
         tokenizer=tokenizer,
         quantise=manifest["settings"]["quantise"],
+        precision=manifest["settings"].get("precision", "fp32"),
         revision=manifest["revision"],
     )
     adapted = PeftModel.from_pretrained(model, str(folder))
+    models.head_to_fp32(adapted)
     if not manifest["settings"]["quantise"]:
         adapted.merge_adapter()  # a third less work; into 4-bit weights it would round the scores
     return RewardModel(adapted, tokenizer, manifest)
@@ -258,5 +265,5 @@ def write_manifest(
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digest(text: str | None) -> str:
+    return hashlib.sha256((text or "").encode()).hexdigest()  # an encoder has no chat template

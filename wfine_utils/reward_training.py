@@ -7,8 +7,10 @@ batches hold pairs of similar length, which it cannot arrange itself; adapters s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,34 @@ from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import Granularity, write_manifest
 
 
-class _CrossEntropyTrainer(RewardTrainer):
+class _BradleyTerryTrainer(RewardTrainer):
+    """Computes a text that stands in several pairs of a batch only once.
+
+    A chain of five responses gives up to six pairs for one requirement and has only five texts.
+    """
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The loss of the trainer."""
+        once = partial(_each_text_once, model)
+        return super().compute_loss(once, inputs, return_outputs, num_items_in_batch)
+
+
+def _each_text_once(
+    model: Callable[..., Any], *, input_ids: torch.Tensor, attention_mask: torch.Tensor, **rest: Any
+) -> Any:
+    """``model(...)``, for a batch in which rows may be equal."""
+    _, first, place = np.unique(
+        input_ids.cpu().numpy(), axis=0, return_index=True, return_inverse=True
+    )
+    rest.pop("margin", None)  # of the pairs, and nothing to the model
+    if len(first) == len(input_ids):
+        return model(input_ids=input_ids, attention_mask=attention_mask, **rest)
+    outputs = model(input_ids=input_ids[first], attention_mask=attention_mask[first], **rest)
+    outputs.logits = outputs.logits[place]
+    return outputs
+
+
+class _CrossEntropyTrainer(_BradleyTerryTrainer):
     """The same pairs, each text by itself: is it the better one, yes or no?
 
     One logit and its sigmoid are what a classifier of two labels computes, as only the
@@ -90,6 +119,20 @@ def batches_of_similar_length(lengths: Sequence[int], batch_size: int, seed: int
     return np.concatenate([rng.permutation(full).ravel(), order[n_full * batch_size :]])
 
 
+def batches_by_chain(pairs: Sequence[PreferencePair], seed: int) -> np.ndarray:
+    """Chains in random order, the pairs of each side by side.
+
+    For pairs of all levels of a chain: its texts stand in several of them, and a text that occurs
+    twice in a batch is computed once.
+
+    Returns:
+        A permutation of ``range(len(pairs))``, int64.
+    """
+    _, chain = np.unique([pair.chain_id for pair in pairs], return_inverse=True)
+    place = np.random.default_rng(seed).permutation(chain.max() + 1)
+    return np.argsort(place[chain], kind="stable")
+
+
 def train_reward_model(
     pairs: Sequence[PreferencePair],
     validation_pairs: Sequence[PreferencePair],
@@ -132,19 +175,24 @@ def train_reward_model(
     tokenizer = models.load_tokenizer(base_model, revision)
     margin = settings.loss == "bradley_terry_margin"
     train = encode_pairs(pairs, tokenizer, settings.max_tokens, margin=margin)
-    lengths = [
-        max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"], strict=True)
-    ]
-    train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
+    if settings.batch_by == "chain":
+        order = batches_by_chain(pairs, seed)
+    else:
+        ids = zip(train["chosen_ids"], train["rejected_ids"], strict=True)
+        lengths = [max(map(len, both)) for both in ids]
+        order = batches_of_similar_length(lengths, settings.batch_size, seed)
+    train = train.select(order)
     n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
-    trainer_class = _CrossEntropyTrainer if settings.loss == "cross_entropy" else RewardTrainer
+    cross_entropy = settings.loss == "cross_entropy"
+    trainer_class = _CrossEntropyTrainer if cross_entropy else _BradleyTerryTrainer
     trainer = trainer_class(
         model=models.load_quantised(
             base_model,
             "reward",
             tokenizer=tokenizer,
             quantise=settings.quantise,
+            precision=settings.precision,
             revision=revision,
         ),
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
@@ -154,6 +202,7 @@ def train_reward_model(
         peft_config=models.lora_config("reward", r=settings.lora_r, alpha=settings.lora_alpha),
     )
     models.trainable_to_fp32(trainer.model)
+    models.head_to_fp32(trainer.model)
     trainer.train()
     models.save_adapter(trainer.model, base_model, folder)
     tokenizer.save_pretrained(folder)
@@ -197,7 +246,7 @@ def reward_config(
         logging_steps=max(1, n_steps // 40),
         save_strategy="no",
         seed=seed,
-        **models.precision_flags(),
+        **models.precision_flags(settings.precision),
     )
 
 

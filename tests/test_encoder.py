@@ -1,0 +1,165 @@
+"""Reward models on an encoder, which reads a text pair and cannot write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from wfine_utils import models, reward_training, synthetic
+from wfine_utils.cross_validation import folds, out_of_fold_scores
+from wfine_utils.dropping import build_chains
+from wfine_utils.errors import WfineError
+from wfine_utils.generation import load_policy
+from wfine_utils.model_scorers import RewardModelScorer
+from wfine_utils.pairs import preference_pairs
+from wfine_utils.params import RewardSettings
+from wfine_utils.reward_model import load_reward_model
+from wfine_utils.reward_training import train_reward_model
+
+SETTINGS = {
+    "quantise": True, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 8,
+    "micro_batch_size": 8, "n_epochs": 1, "max_tokens": 96, "center_coefficient": 0.01,
+    "loss": "bradley_terry",
+}  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def chains():
+    queries = synthetic.sample_queries(8, synthetic.TOPICS["train"], seed=3)
+    return build_chains(queries, "random", synthetic.write, 0)
+
+
+@pytest.fixture(scope="module")
+def pairs(chains):
+    return preference_pairs(chains, granularity="requirement", max_drop_distance=4)
+
+
+def train(pairs, base, folder, **changes):
+    return train_reward_model(
+        pairs[:24], pairs[24:32], base_model=base, granularity="requirement",
+        settings=RewardSettings(**SETTINGS | changes), seed=0, folder=folder,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(pairs, tiny_encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reward")
+    train(pairs, tiny_encoder, folder)
+    return folder
+
+
+class TestText:
+    def test_is_a_pair(self, tiny_encoder):
+        tokenizer = models.load_tokenizer(tiny_encoder)
+        assert models.is_encoder(tokenizer)
+        text = tokenizer.decode(models.encode(tokenizer, "be brief", "a river [SEP] b", 99))
+        assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
+
+    def test_loses_its_middle(self, tiny_encoder):
+        tokenizer = models.load_tokenizer(tiny_encoder)
+        whole = models.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
+        cut = models.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
+        assert cut == whole[:20] + whole[-20:]
+
+
+class TestRewardModel:
+    def test_scores_the_same_when_reloaded(self, pairs, folder):
+        first, again = load_reward_model(folder), load_reward_model(folder)
+        asked = [p.instruction for p in pairs[:24]], [p.chosen for p in pairs[:24]]
+        rewards = first.rewards(*asked)
+        assert np.ptp(rewards) > 1e-5
+        np.testing.assert_array_equal(again.rewards(*asked), rewards)
+
+    @pytest.mark.parametrize("budget", [1, 300, 100_000])
+    def test_scores_do_not_depend_on_the_batch(self, budget, chains, folder):
+        model = load_reward_model(folder)
+        queries = [chain.query for chain in chains for _ in chain.responses]
+        texts = [r.text for chain in chains for r in chain.responses]
+        whole = model.score(queries, texts)
+        asked = [(r.text, t) for q, t in zip(queries, texts) for r in q.requirements]
+        alone = expit(model.rewards(*zip(*asked, strict=True), token_budget=budget))
+        np.testing.assert_allclose(alone.reshape(len(texts), -1).mean(1), whole, atol=1e-5)
+
+    def test_the_head_is_neither_quantised_nor_rounded(self, folder, monkeypatch):
+        monkeypatch.setattr(models, "cpu_has_bf16", lambda: True)
+        tokenizer = models.load_tokenizer(folder)
+        base = load_reward_model(folder)
+        head = base._model.get_base_model().classifier
+        assert all(p.dtype == torch.float32 for p in head.parameters())
+        with torch.autocast("cpu", torch.bfloat16):
+            assert head(torch.ones(1, 64, dtype=torch.bfloat16)).dtype == torch.float32
+        assert tokenizer.chat_template is None
+
+    def test_in_bf16_where_the_cpu_has_it(self, pairs, tiny_encoder, tmp_path, monkeypatch):
+        monkeypatch.setattr(models, "cpu_has_bf16", lambda: True)
+        curve = train(pairs, tiny_encoder, tmp_path, precision="auto")
+        model = load_reward_model(tmp_path)
+        dtypes = {p.dtype for p in model._model.parameters() if not p.requires_grad}
+        assert torch.bfloat16 in dtypes and curve["loss"].notna().all()
+        rewards = model.rewards(["be brief"] * 2, ["a river", "two boats"])
+        assert np.isfinite(rewards).all() and len(set(rewards)) == 2
+
+    def test_cannot_write(self, tiny_encoder):
+        with pytest.raises(WfineError, match=r"found an encoder .* expected a language model"):
+            load_policy(tiny_encoder, quantise=False)
+
+
+class TestEachTextOnce:
+    def test_same_loss_with_fewer_texts(self, pairs, tiny_encoder, tmp_path, monkeypatch):
+        seen = []
+
+        def spy(model, **inputs):
+            seen.append(len(inputs["input_ids"]))
+            return model(**inputs)
+
+        def every(model, *, margin=None, **inputs):
+            return spy(model, **inputs)
+
+        once = reward_training._each_text_once
+        curves = {}
+        for name, forward in (
+            ("once", lambda model, **kw: once(lambda **x: spy(model, **x), **kw)),
+            ("every", every),
+        ):
+            seen.clear()
+            monkeypatch.setattr(reward_training, "_each_text_once", forward)
+            (tmp_path / name).mkdir()
+            curve = train(pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="chain")
+            curves[name] = curve, sum(seen)
+        (a, few), (b, many) = curves["once"], curves["every"]
+        assert few < many
+        np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
+
+
+class TestCrossValidation:
+    def test_every_chain_is_held_out_once_with_its_topic(self, chains):
+        parts = folds(chains, 3, seed=1)
+        ids = [chain.chain_id for part in parts for chain in part]
+        assert sorted(ids) == sorted(chain.chain_id for chain in chains)
+        topics = [{chain.topic for chain in part} for part in parts]
+        assert sum(map(len, topics)) == len(set.union(*topics))
+        assert folds(chains[::-1], 3, seed=1)[0] == parts[0][::-1]
+
+    def test_scores_come_from_a_model_that_did_not_see_the_chain(self, chains, folder):
+        seen = {}
+
+        def train(k, known):
+            seen[k] = {chain.chain_id for chain in known}
+            return folder
+
+        scores = out_of_fold_scores(chains, train, n_folds=2, seed=0)
+        assert [len(s) for s in scores] == [len(chain.responses) for chain in chains]
+        assert not seen[0] & seen[1]
+        assert seen[0] | seen[1] == {chain.chain_id for chain in chains}
+        whole = RewardModelScorer(folder, name="all").score(chains)
+        np.testing.assert_allclose(np.concatenate(scores), np.concatenate(whole), atol=1e-5)
+
+    def test_bad_numbers_are_refused(self, chains):
+        with pytest.raises(WfineError, match="n_folds: found 1, expected 2 or more"):
+            folds(chains, 1, seed=0)
+        with pytest.raises(WfineError, match="expected each id once"):
+            out_of_fold_scores([chains[0]] * 2, lambda k, c: "", n_folds=2, seed=0)
