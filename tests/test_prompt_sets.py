@@ -361,22 +361,21 @@ class TestLoading:
     def test_names_are_kept_apart(self, tmp_path):
         (tmp_path / "b").mkdir()
         paths = [jsonl(tmp_path / x / "a.jsonl", [writingbench_row(1)]) for x in ("", "b")]
-        with pytest.raises(WfineError, match="name 'a' is taken"):
+        with pytest.raises(WfineError, match="name 'a' is another set's"):
             load_prompt_sets([str(path) for path in paths])
-        with pytest.raises(WfineError, match="name 'tiny' is taken"):
+        with pytest.raises(WfineError, match="name 'tiny' is another set's"):
             load_prompt_sets([str(jsonl(tmp_path / "tiny.jsonl", [writingbench_row(1)]))])
         with pytest.raises(WfineError, match="no queries for it"):
             load_prompt_sets(["tiny"])
 
     def test_thinning_spreads_over_the_set(self, tmp_path):
         path = jsonl(tmp_path / "a.jsonl", [writingbench_row(i) for i in range(9)])
-        sets = [load_prompt_sets([str(path)], n_prompts=n)[0] for n in (0, 3, 20)]
+        (whole,) = load_prompt_sets([str(path)])
+        sets = [whole.thinned(n) for n in (0, 3, 20)]
         assert [len(one.queries) for one in sets] == [9, 3, 9]
         numbers = [re.search(r"\d", q.prompt())[0] for q in sets[1].queries]
         assert numbers == ["0", "4", "8"]
         assert sets[0].digest == sets[2].digest != sets[1].digest
-        (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES, n_prompts=3)
-        assert len(tiny.queries) == 12
 
     def test_a_preset_is_refused_before_anything_runs(self, project, monkeypatch):
         monkeypatch.chdir(project)

@@ -248,16 +248,13 @@ class ChecklistSet(PromptSet):
         return pd.DataFrame({CHECKLIST: [len(query.requirements) for query in self.queries]})
 
 
-def load_prompt_sets(
-    sources: Sequence[str], *, tiny: Sequence[Query] = (), n_prompts: int = 0
-) -> list[PromptSet]:
+def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> list[PromptSet]:
     """Prompt sets by name or from files, each checked as a whole.
 
     Args:
         sources: "tiny"; "weval_hand", its test chains; or a file, seen from the project root, in
             one of the layouts of :mod:`wfine_utils.prompt_files` or of ``data.load_chains``.
         tiny: the queries that "tiny" stands for: those of notebook 02.
-        n_prompts: at most so many prompts of every set but "tiny"; 0 for all.
 
     Returns:
         The sets in the order of ``sources``, without judges. That of a file is called by the
@@ -277,10 +274,10 @@ def load_prompt_sets(
                 )
             one: PromptSet = RequirementSet(TINY, tuple(tiny))
         else:
-            one = _load(source).thinned(n_prompts)
+            one = _load(source)
         if one.name in found or (one.name in BUILT_IN and one.name != source):
             raise WfineError(
-                f"prompt_sets: found {source!r}, but the name {one.name!r} is taken by another set; "
+                f"prompt_sets: found {source!r}, but the name {one.name!r} is another set's; "
                 "expected a name of its own for each, because tables and files are called by it. "
                 "Rename the file, or name the set once."
             )
