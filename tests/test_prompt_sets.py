@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -264,6 +264,8 @@ class TestIfeval:
         low, high = np.quantile(met[draws].sum(1) / n[draws].sum(1), [0.025, 0.975])
         assert got["value"] == pytest.approx(met.sum() / n.sum())
         assert (got["ci_low"], got["ci_high"]) == pytest.approx((low, high), abs=0.012)
+        two = values(evaluate_policies(ours.thinned(3), {"a": ["a, b", "a", '"a b"']}).table, "a")
+        assert 0 <= two.loc[INSTRUCTION_LEVEL, "ci_low"] <= two.loc[INSTRUCTION_LEVEL, "value"]
 
 
 class TestWritingBench:
@@ -442,6 +444,8 @@ def test_prompts_that_a_model_cannot_read_are_left_out_and_counted(tiny_base):
     found = fitting(ours, tiny_base, room=20)
     assert (found.queries, found.n_left_out) == ((QUERIES[0], QUERIES[1]), 1)
     assert found.describe()["n_left_out"] == 1
+    assert 20 < found.n_tokens <= 256
+    assert [replace(found, n_tokens=n).batch_size for n in (256, 5000, 100_000)] == [64, 13, 1]
     with pytest.raises(WfineError, match="found none of 3 prompts that fits into the 256 tokens"):
         fitting(ours, tiny_base, room=256)
 

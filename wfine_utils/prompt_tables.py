@@ -102,6 +102,9 @@ def _values(prompt_set: PromptSet, judged: Mapping[str, pd.DataFrame], **how: in
     parts = []
     for policy, frame in judged.items():
         part = adherence_table(_pooled(frame, prompt_set.weights()), **how)
+        pooled = part["type"].isin(prompt_set.weights())  # a linearised interval may stick out
+        for end in ("ci_low", "ci_high"):
+            part[end] = part[end].mask(pooled, part[end].clip(*prompt_set.scale))
         unreadable = part["type"].map((asked & frame.isna()).sum())
         parts.append(part.assign(policy=policy, measure=part["type"], n_unreadable=unreadable))
     return pd.concat(parts, ignore_index=True)[_VALUES]
