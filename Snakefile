@@ -19,7 +19,9 @@ import os
 import shlex
 from pathlib import Path
 
-from wfine_utils.presets import RESOURCES, chains_paths, load_preset, preset_notebooks, read_yaml
+from wfine_utils.presets import (
+    RESOURCES, chains_paths, load_preset, preset_notebooks, prompt_paths, read_yaml,
+)
 from wfine_utils.sources import PACKAGE, imported_modules, with_imports
 from wfine_utils.study import RESULT, cell_modules
 from wfine_utils.study_cells import PolicyCell, cells
@@ -32,6 +34,7 @@ OUT = f"{ROOT}/{PRESET}"
 needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
 CHAINS = chains_paths(PARAMS)
+PROMPTS = prompt_paths(PARAMS)
 WEVAL_HAND = [f"wfine_utils/data/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
 STUDY = "06_validity_and_ablations"
 CELLS = {cell.slug: cell for cell in cells(PARAMS[STUDY].study)} if STUDY in PARAMS else {}
@@ -68,6 +71,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             costs=[f"{OUT}/benchmarks/{other}.tsv" for other in previous if name[:2] == "07"],
             cells=[f"{DONE}/{slug}.txt" for slug in CELLS if name == STUDY],
             chains=[str(CHAINS[name])] if name in CHAINS else [],
+            prompts=[str(path) for path in PROMPTS.get(name, [])],
             hand=WEVAL_HAND if "hand" in {p.stem for p in imported_modules(name)} else [],
         output:
             executed=f"{OUT}/notebooks/{name}.ipynb",

@@ -333,6 +333,7 @@ class TestPrompts:
         "requirement-text/1": "1bfcb4b34172",
         "requirement-logits/1": "17990c13ccd0",
         "critic/1": "e8d0e0169187",
+        "checklist/1": "4bc5aa849148",
         "pairwise/1": "e42925a85c33",
     }
 

@@ -77,6 +77,9 @@ FLOORS = (
         "agreement",
         "verdict_agreement",
         "judging",
+        "prompt_files",
+        "prompt_sets",
+        "prompt_tables",
         "annotation",
         "annotation_form",
         "policy",
@@ -93,7 +96,7 @@ NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies"),
+    *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
 }
 
 

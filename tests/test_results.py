@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wfine_utils import results
+from wfine_utils import results, sources
 from wfine_utils.errors import WfineError
 from wfine_utils.params import NotebookParams
 from wfine_utils.results import atomic_write, resolve, sha256_file, start_run
@@ -240,6 +240,29 @@ def test_a_stage_of_other_inputs_is_computed_anew(tmp_path, monkeypatch, change)
     assert files(folder) == ["model.bin", "stage.json"]
     assert (folder / "model.bin").read_text() == "new"
     assert files(run.folder) == ["stamp.json", "wrl/model.bin", "wrl/stage.json"]
+
+
+def test_a_stage_that_names_its_modules_depends_on_no_other_code(tmp_path, monkeypatch):
+    package = tmp_path / "wfine_utils"
+    package.mkdir()
+    monkeypatch.setattr(results, "PACKAGE", package)
+    monkeypatch.setattr(sources, "PACKAGE", package)
+    for name in ("train", "loss", "judge"):
+        (package / f"{name}.py").write_text("from wfine_utils.loss import f" * (name == "train"))
+    run = start_run(params(tmp_path))
+
+    def outcome() -> str:
+        run.stage("wrl", {"lr": 1}, count_calls()[0], modules=["train"])
+        return run.stages["wrl"]
+
+    assert outcome() == "computed"
+    (package / "judge.py").write_text("x = 1")
+    monkeypatch.setattr(results, "source_digest", lambda notebook: "another")
+    assert outcome() == "loaded"
+    (package / "loss.py").write_text("x = 1")
+    assert outcome() == "computed"
+    with pytest.raises(ValueError, match="no modules"):
+        run.stage("wrl", {"lr": 1}, count_calls()[0], modules=["trian"])
 
 
 def test_a_stage_that_fails_keeps_the_older_result_and_its_rest_is_removed(tmp_path):

@@ -136,6 +136,19 @@ CRITIC = Template(
     'in the response decided, and the key "score" a whole number from 1 to 10.',
 )
 
+CHECKLIST = Template(
+    "checklist",
+    1,
+    "You are a strict critic. You score how well a response to a writing task meets one criterion. "
+    + _MATERIAL
+    + "$task\n\n$response\n\n$criterion\n\n"
+    "The criterion says what each score means, two scores to a line. Find the line that describes "
+    "the response, and give the higher of its two scores only if the response does all that the "
+    "line says. When in doubt between two lines, take the lower one. Judge this criterion alone. "
+    'Reply with one JSON object and nothing else: the key "reason" holds one or two sentences that '
+    'name what in the response decided, and the key "score" a whole number from 1 to 10.',
+)
+
 CRITERIA = (
     "relevance and completeness",
     "writing quality",

@@ -287,6 +287,21 @@ class PolicyParams(PolicySettings, NotebookParams):
     n_train_queries: int = Field(gt=0, description="training queries used, from notebook 02")
     n_test_queries: int = Field(gt=0, description="held-out queries answered before and after")
     n_bootstrap: int = Field(gt=0, description="bootstrap draws of every interval")
+    prompt_sets: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1,
+        description="what policies are judged on: tiny, weval_hand, or files of prompts",
+    )
+    n_prompts: int = Field(ge=0, description="of each set but tiny, at most; 0: all")
+    judge_model: str = Field(
+        description="language model as judge of rubrics and checklists: folder, Hub id, or the "
+        "name of a packaged model; empty: none"
+    )
+
+    @model_validator(mode="after")
+    def _each_set_once(self) -> Self:
+        if len(set(self.prompt_sets)) < len(self.prompt_sets):
+            raise ValueError(f"prompt_sets: found {self.prompt_sets}, expected each set once")
+        return self
 
 
 class TablesParams(NotebookParams):

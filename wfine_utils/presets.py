@@ -18,6 +18,7 @@ from wfine_utils.data import load_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import project_root, resolve, shown
 from wfine_utils.params import NotebookParams
+from wfine_utils.prompt_sets import BUILT_IN, load_prompt_sets
 from wfine_utils.study_cells import cells
 
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
@@ -101,8 +102,8 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
     Raises:
         WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
             parameter is missing, unknown or has a bad value; ``preset`` or ``output_root``
-            differ between files; the study of notebook 06 has no grid; ``chains_path`` or
-            ``released_path`` points to a file that cannot be used.
+            differ between files; the study of notebook 06 has no grid; ``chains_path``,
+            ``released_path`` or ``prompt_sets`` points to a file that cannot be used.
     """
     if preset not in presets():
         close = difflib.get_close_matches(preset, presets(), n=1)
@@ -151,6 +152,11 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             field = next(field for field in CHAINS_FIELDS if getattr(checked[name], field, ""))
             where = f"params/{preset}/{name}.yaml: {field}"
             raise WfineError(f"{where}: {error}") from error
+    for name, paths in prompt_paths(checked).items():
+        try:
+            load_prompt_sets([str(path) for path in paths])
+        except WfineError as error:
+            raise WfineError(f"params/{preset}/{name}.yaml: prompt_sets: {error}") from error
     return {name: checked[name] for name in runs}
 
 
@@ -168,6 +174,15 @@ def chains_paths(checked: Mapping[str, NotebookParams]) -> dict[str, Path]:
         for name, cfg in checked.items()
         for field in CHAINS_FIELDS
         if getattr(cfg, field, "")
+    }
+
+
+def prompt_paths(checked: Mapping[str, NotebookParams]) -> dict[str, list[Path]]:
+    """The user's own files of prompts by notebook, for the notebooks that were given some."""
+    return {
+        name: [resolve(source) for source in sources if source not in BUILT_IN]
+        for name, cfg in checked.items()
+        if (sources := getattr(cfg, "prompt_sets", []))
     }
 
 

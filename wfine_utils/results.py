@@ -38,7 +38,7 @@ from wfine_utils.files import (
     sha256_file,
     shown,
 )
-from wfine_utils.sources import source_digest
+from wfine_utils.sources import PACKAGE, digest, source_digest, with_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +149,14 @@ class Run:
             )
         return path
 
-    def stage(self, name: str, key: Mapping[str, Any], compute: Callable[[Path], object]) -> Path:
+    def stage(
+        self,
+        name: str,
+        key: Mapping[str, Any],
+        compute: Callable[[Path], object],
+        *,
+        modules: Sequence[str] = (),
+    ) -> Path:
         """Do a long job once: load its result if it belongs to the same inputs, else compute.
 
         A result belongs to the same inputs if ``key``, the seed, the digest of the package's
@@ -164,6 +171,8 @@ class Run:
             compute: called with an empty temporary folder; writes the result there. Its
                 folder becomes the result, in place of an older one, only when it returns; if
                 it raises or is killed, the temporary folder stays until the next start.
+            modules: of this package, all that ``compute`` calls: only their code, and that of what
+                they import, counts then, and not all code that the notebook imports.
 
         Returns:
             The folder of the result. ``self.stages[name]`` says how it came about.
@@ -172,9 +181,15 @@ class Run:
             WfineError: the folder cannot be written, or ``key`` holds NaN or infinity.
         """
         final = self.path(name)
+        source = source_digest(self.cfg.notebook)
+        if modules:
+            paths = [PACKAGE / f"{module}.py" for module in modules]
+            if absent := [path.stem for path in paths if not path.exists()]:
+                raise ValueError(f"stage {name}: found no modules {absent} in the package")
+            source = digest(with_imports(paths))
         wanted = plain(
-            {"key": dict(key), "seed": self.cfg.seed, "source": source_digest(self.cfg.notebook),
-             "versions": versions()}, f"stage {name}"
+            {"key": dict(key), "seed": self.cfg.seed, "source": source, "versions": versions()},
+            f"stage {name}",
         )  # fmt: skip
         if _stage_is_done(final, wanted):
             self.stages[name] = "loaded"
