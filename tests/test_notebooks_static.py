@@ -51,6 +51,9 @@ FLOORS = (
         "rank_metrics",
         "weval",
         "power",
+        "memory",
+        "gpu",
+        "hub_errors",
         "models",
         "packaged_models",
         "generation",
@@ -92,7 +95,7 @@ NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies"),
+    *("study_jobs", "study_answers", "study_policies", "memory"),
 }
 
 

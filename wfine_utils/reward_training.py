@@ -17,8 +17,9 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils import models
+from wfine_utils import memory, models
 from wfine_utils.errors import WfineError
+from wfine_utils.gpu import Meter, gpu_gib
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import Granularity, write_manifest
@@ -112,8 +113,8 @@ def train_reward_model(
         granularity: what ``instruction`` is in the pairs; written into the manifest.
         settings: hyper-parameters.
         seed: of the head's initial weights and of the order of the pairs.
-        folder: where the adapter, the tokenizer, ``manifest.json`` and
-            ``learning_curve.csv`` go; exists already.
+        folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
+            ``cost.json`` (memory and tokens per second) go; exists already.
         revision: Hub revision of the base model.
 
     Returns:
@@ -121,7 +122,8 @@ def train_reward_model(
         logged step. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
-        WfineError: fewer pairs than one batch.
+        WfineError: fewer pairs than one batch, texts that end with padding, or a GPU that is too
+            small by the estimate of ``wfine_utils.memory``.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
@@ -132,9 +134,17 @@ def train_reward_model(
     tokenizer = models.load_tokenizer(base_model, revision)
     margin = settings.loss == "bradley_terry_margin"
     train = encode_pairs(pairs, tokenizer, settings.max_tokens, margin=margin)
+    if train[0]["chosen_ids"][-1] == tokenizer.pad_token_id:
+        raise WfineError(  # the trainer takes the last token that is no padding for the last one
+            f"base_model {base_model}: a text ends with its padding token {tokenizer.pad_token!r}, "
+            "so training would read the reward one token too early. Expected a padding token of "
+            'its own: name an unused special token as "pad_token" in the tokenizer_config.json of '
+            "a folder with the model, and give that folder as base_model."
+        )
     lengths = [
         max(map(len, ids)) for ids in zip(train["chosen_ids"], train["rejected_ids"], strict=True)
     ]
+    meter = Meter(_estimate(base_model, revision, settings, max(lengths)))
     train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
     n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
@@ -155,6 +165,7 @@ def train_reward_model(
     )
     models.trainable_to_fp32(trainer.model)
     trainer.train()
+    meter.write(folder, _tokens(trainer.state.log_history))
     models.save_adapter(trainer.model, base_model, folder)
     tokenizer.save_pretrained(folder)
     curve = learning_curve(trainer.state.log_history)
@@ -170,6 +181,25 @@ def train_reward_model(
         n_pairs=len(pairs),
     )
     return curve
+
+
+def _estimate(
+    base_model: str | Path, revision: str | None, settings: RewardSettings, longest: int
+) -> memory.Estimate | None:
+    """The memory that training will need, or a refusal; None for a kind of model not known."""
+    config = models.load_config(base_model, revision)
+    if not memory.is_known(config):
+        return None
+    estimate = memory.estimate_reward_training(config, settings, longest=longest)
+    memory.require(
+        gpu_gib(), estimate, f"reward model ({base_model})", "Lower micro_batch_size or max_tokens"
+    )
+    return estimate
+
+
+def _tokens(log_history: Sequence[dict[str, float]]) -> float:
+    """Tokens that a reward trainer has trained on, as it logged them last."""
+    return max((x["num_tokens"] for x in log_history if "num_tokens" in x), default=0.0)
 
 
 def reward_config(
