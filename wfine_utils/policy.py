@@ -152,6 +152,26 @@ def _estimate(
 def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOConfig:
     """The arguments of ``trl.GRPOTrainer`` that follow from our settings.
 
+    What the paper says of its training, by the names of EasyR1, beside the arguments of TRL
+    that mean the same, and what the presets for one GPU (``qwen…``) take; * is scaled down.
+
+    =====================  ==================================================  ================
+    released               here                                                ``qwen…``
+    =====================  ==================================================  ================
+    n = 5                  ``num_generations``                                 5
+    rollout batch 384      ``generation_batch_size`` = prompts × n             16 × 5 *
+    global batch 96        … / updates_per_rollout per optimiser step          4 × 5 *
+    four updates           ``gradient_accumulation_steps``, from the two above 4
+    KL 0.01, low_var_kl    ``beta``, ``use_bias_correction_kl=False``          0.01
+    temperature 1.0        ``temperature``, no nucleus, no top-k               1.0
+    learning rate 1e-6     ``learning_rate``; adapters take ten times more     1e-5 *
+    up to 12,000 tokens    ``max_completion_length``                           1,024 *
+    all weights            LoRA on 4-bit NF4                                   *
+    think, answer          ``answer_format``, reward 0 where it is broken      think_answer
+    =====================  ==================================================  ================
+
+    Not said by the paper, and TRL's: clipping at 0.2, standardised within a group.
+
     Raises:
         WfineError: a rollout does not split evenly into updates and forward passes.
     """

@@ -1,8 +1,8 @@
 """Which notebooks there are, in what order, and whether a preset's parameter files hold.
 
 A preset is a folder ``params/<preset>`` with one YAML file per notebook; it may run only some of
-them if its ``preset.yaml`` says which. The check is made before anything runs: a misspelt name in
-the last file should not cost the hours of the notebooks before.
+them, and may need a GPU, if its ``preset.yaml`` says so. The check is made before anything runs:
+a misspelt name in the last file should not cost the hours of the notebooks before.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
 
 CHOICE = "preset.yaml"
-"""Optional file of a preset: ``notebooks``, those that it runs; without it, all of them."""
+"""Optional file of a preset: ``notebooks``, those that it runs, else all of them; and
+``needs_gpu_gib``, if it is not for a CPU: the least memory of a GPU that it is meant for."""
 
 CHAINS_FIELDS = ("chains_path", "released_path")
 """Parameters that name a chains file of the user's; a notebook has one of them at most."""
@@ -71,9 +72,14 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     if not path.exists():
         return dict(NOTEBOOKS)
     values = read_yaml(path)
-    chosen = values.get("notebooks")
+    chosen = values.get("notebooks", list(NOTEBOOKS))
     expected = f"Expected notebooks: [...] with some of {', '.join(NOTEBOOKS)}, in this order"
-    if set(values) != {"notebooks"} or not isinstance(chosen, list) or not chosen:
+    if odd := set(values) - {"notebooks", "needs_gpu_gib"}:
+        raise WfineError(
+            f"{shown(path)}: found {', '.join(sorted(map(str, odd)))}. {expected}, or "
+            "needs_gpu_gib: a number, and nothing else."
+        )
+    if not isinstance(chosen, list) or not chosen:
         raise WfineError(f"{shown(path)}: found {values!r}. {expected}, and nothing else.")
     if odd := [name for name in chosen if name not in list(NOTEBOOKS)]:
         raise WfineError(f"{shown(path)}: found {odd[0]!r}, which is no notebook. {expected}.")
@@ -87,6 +93,24 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
                 f"notebook whose results it reads: add them to notebooks, or leave {name} out."
             )
     return {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+
+
+def needs_gpu_gib(preset: str) -> float | None:
+    """GiB of GPU memory that a preset is meant for; None: it runs on a CPU.
+
+    Raises:
+        WfineError: the ``preset.yaml`` of the preset does not hold.
+    """
+    path = project_root() / "params" / preset / CHOICE
+    needed = read_yaml(path).get("needs_gpu_gib") if path.exists() else None
+    if needed is None:
+        return None
+    if isinstance(needed, bool) or not isinstance(needed, int | float) or not 0 < needed < 1e4:
+        raise WfineError(
+            f"{shown(path)}: needs_gpu_gib: found {needed!r}, expected a number of GiB such as 22, "
+            "what a GPU sold as 24 GB has left. Leave the line out for a preset that runs on a CPU."
+        )
+    return float(needed)
 
 
 def load_preset(preset: str) -> dict[str, NotebookParams]:
@@ -113,6 +137,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         )
     folder = project_root() / "params" / preset
     runs = list(preset_notebooks(preset))
+    needs_gpu_gib(preset)
     known = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
     # who leaves notebooks out need not have parameters for those that need a person
     by_hand = [x for x in BY_HAND if (folder / f"{x}.yaml").exists() or len(runs) == len(NOTEBOOKS)]
