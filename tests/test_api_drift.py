@@ -20,9 +20,12 @@ import pytest
 import torch
 from peft import LoraConfig
 from transformers import BitsAndBytesConfig, PreTrainedTokenizerFast, TrainingArguments
-from trl import GRPOConfig, RewardConfig
+from trl import GRPOConfig, RewardConfig, RewardTrainer
 
 from wfine_utils import models, policy, presets, reward_training
+from wfine_utils.pairs import PreferencePair
+from wfine_utils.params import RewardSettings
+from wfine_utils.taxonomy import RequirementType
 
 PACKAGE = Path(models.__file__).parent
 LIBRARIES = ("trl", "peft", "bitsandbytes", "transformers")
@@ -179,3 +182,40 @@ class TestMeaning:
         config = models.lora_config("reward", r=4, alpha=8)
         assert config.task_type == "SEQ_CLS" and config.lora_dropout == 0.0
         assert config.target_modules == "all-linear"
+
+    def test_what_a_model_is_loaded_with(self, tiny_base):
+        tokenizer = models.load_tokenizer(tiny_base)
+        model = models.load_quantised(tiny_base, "reward", tokenizer=tokenizer)
+        assert model.config.num_labels == 1
+        assert model.config.pad_token_id == tokenizer.pad_token_id
+        assert model.config._attn_implementation == "sdpa"
+        assert model.dtype == models.compute_dtype() and model.device.type == models.device()
+        assert model.config.quantization_config.quantization_method() == "nf4"
+
+
+class Stop(Exception):
+    """Raised in the place of a trainer, when its arguments are known."""
+
+
+def test_arguments_of_the_trainer_of_reward_models(tiny_base, tmp_path, monkeypatch):
+    """It is called by another name, so the search above does not see it."""
+    passed: dict = {}
+
+    def recorder(**kwargs):
+        passed.update(kwargs)
+        raise Stop
+
+    monkeypatch.setattr(reward_training, "RewardTrainer", recorder)
+    pair = PreferencePair("a", "b", RequirementType.FORMAT, "Use a list.", "- One.", "One.", 1)
+    small = {"batch_size": 2, "micro_batch_size": 2, "max_tokens": 64, "lora_r": 4}
+    settings = RewardSettings(
+        **REWARD.model_copy(update=small).model_dump(include=set(RewardSettings.model_fields))
+    )
+    with pytest.raises(Stop):
+        reward_training.train_reward_model(
+            [pair] * 2, [pair], base_model=tiny_base, granularity="prompt", settings=settings,
+            seed=0, folder=tmp_path,
+        )  # fmt: skip
+    taken = inspect.signature(RewardTrainer.__init__).parameters
+    assert len(passed) >= 6 and passed.keys() <= taken.keys()
+    assert not any(p.kind is p.VAR_KEYWORD for p in taken.values())
