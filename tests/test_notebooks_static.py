@@ -57,6 +57,7 @@ FLOORS = (
         "models",
         "packaged_models",
         "generation",
+        "model_writer",
         "base_model",
     ),
     (
@@ -95,7 +96,7 @@ NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies", "memory"),
+    *("study_jobs", "study_answers", "study_policies", "memory", "model_writer"),
 }
 
 

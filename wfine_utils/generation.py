@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,6 @@ def load_policy(
     return model.eval(), tokenizer
 
 
-@torch.inference_mode()
 def generate(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -124,18 +123,33 @@ def generate(
     Returns:
         n whole texts, in the order of the queries, without special tokens.
     """
+    return sample(
+        model, tokenizer, [prompt_messages(query, answer_format) for query in queries],
+        max_new_tokens=max_new_tokens, temperature=temperature, batch_size=batch_size, seed=seed,
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def sample(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Sequence[Sequence[Mapping[str, str]]],
+    *,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> list[str]:
+    """One sampled completion of each conversation; arguments as for :func:`generate`."""
     torch.manual_seed(seed)
     prompts = [
         tokenizer.apply_chat_template(
-            prompt_messages(query, answer_format),
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
+            list(conversation), add_generation_prompt=True, tokenize=True, return_dict=False
         )
-        for query in queries
+        for conversation in conversations
     ]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
-    texts = [""] * len(queries)
+    texts = [""] * len(prompts)
     for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
         batch = order[start : start + batch_size]
         inputs = tokenizer.pad(

@@ -142,6 +142,10 @@ class DroppingParams(NotebookParams):
     )
     p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
     released_path: str = Field(description="chains file to audit for contrast; empty: none")
+    writer: Literal["tiny", "model"] = Field(
+        description="who writes the chains: the tiny world, or notebook 00's model, validated"
+    )
+    writer_max_tokens: int = Field(gt=0, description="longest response of that model")
 
 
 class RewardSettings(Settings):

@@ -8,7 +8,7 @@ a misspelt name in the last file should not cost the hours of the notebooks befo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,10 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
         "06_validity_and_ablations",
     ),
 }
-"""Every notebook of the batch run, and the notebooks whose results it reads."""
+"""Every notebook of the batch run, and the notebooks whose results it reads in any case."""
+
+BASE, DROPS = "00_base_model", "02_requirement_dropping"
+"""The second reads the first if the model is to write its chains."""
 
 COLLECTS = "07_paper_tables"
 """The notebook that reads whatever is there; the others need all that they read."""
@@ -70,7 +73,7 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     """
     path = project_root() / "params" / preset / CHOICE
     if not path.exists():
-        return dict(NOTEBOOKS)
+        return dict(NOTEBOOKS) | _written_by_model(preset, list(NOTEBOOKS))
     values = read_yaml(path)
     chosen = values.get("notebooks", list(NOTEBOOKS))
     expected = f"Expected notebooks: [...] with some of {', '.join(NOTEBOOKS)}, in this order"
@@ -92,7 +95,21 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
                 f"{shown(path)}: found {name} without {', '.join(missing)}. Expected every "
                 f"notebook whose results it reads: add them to notebooks, or leave {name} out."
             )
-    return {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+    edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+    return edges | _written_by_model(preset, chosen)
+
+
+def _written_by_model(preset: str, chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What notebook 02 reads if the base model is to write its chains; else nothing is said."""
+    path = project_root() / "params" / preset / f"{DROPS}.yaml"
+    if not path.exists() or read_yaml(path).get("writer") != "model":
+        return {}
+    if BASE not in chosen:
+        raise WfineError(
+            f"{shown(path)}: found writer: model without {BASE}, whose model it is. Expected that "
+            f'notebook in {CHOICE}, or writer: "tiny".'
+        )
+    return {DROPS: (BASE,)}
 
 
 def needs_gpu_gib(preset: str) -> float | None:
