@@ -51,9 +51,13 @@ FLOORS = (
         "rank_metrics",
         "weval",
         "power",
+        "memory",
+        "gpu",
+        "hub_errors",
         "models",
         "packaged_models",
         "generation",
+        "model_writer",
         "base_model",
     ),
     (
@@ -97,6 +101,7 @@ NO_TORCH = {
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
     *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
+    *("memory", "model_writer"),
 }
 
 

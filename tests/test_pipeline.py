@@ -220,7 +220,9 @@ def refused(project: Path, *expected: str, preset: str = "smoke", options: tuple
 
 
 def test_unknown_preset(project):
-    refused(project, "no preset 'smokey'", "mini, smoke", "Did you mean 'smoke'?", preset="smokey")
+    refused(
+        project, "no preset 'smokey'", "mini, qwen0.5b", "Did you mean 'smoke'?", preset="smokey"
+    )
 
 
 def test_misspelt_parameter(project):

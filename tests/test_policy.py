@@ -23,7 +23,7 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04_wrl_policy.ipynb"
 SETTINGS = PolicySettings(
     quantise=True, lora_r=4, lora_alpha=8, learning_rate=5e-3, n_steps=2, prompts_per_rollout=2,
     num_generations=4, updates_per_rollout=1, micro_batch_size=8, beta=0.1, temperature=1.0,
-    max_new_tokens=12,
+    max_new_tokens=12, answer_format="plain",
 )  # fmt: skip
 QUERIES = synthetic.sample_queries(8, synthetic.TOPICS["train"], seed=0)
 

@@ -52,6 +52,7 @@ SMALL = {
         "quantise": False, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "n_steps": 1,
         "prompts_per_rollout": 2, "num_generations": 2, "updates_per_rollout": 1,
         "micro_batch_size": 4, "beta": 0.1, "temperature": 1.0, "max_new_tokens": 8,
+        "answer_format": "plain",
     },
 }  # fmt: skip
 SETTINGS = StudySettings(**SMALL)

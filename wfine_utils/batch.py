@@ -26,7 +26,7 @@ import psutil
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import project_root, resolve, shown
-from wfine_utils.presets import load_preset, preset_notebooks
+from wfine_utils.presets import load_preset, needs_gpu_gib, preset_notebooks
 from wfine_utils.rendering import pretty
 
 HEADLINE = "07_paper_tables/tables/headline.csv"
@@ -61,10 +61,11 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
         Exit status: 0, or that of the failure, which has been explained by then.
 
     Raises:
-        WfineError: the preset does not hold, the output folder cannot be written, or the same
-            preset is being run by another process.
+        WfineError: the preset does not hold, it needs a GPU that is not there, the output folder
+            cannot be written, or the same preset is being run by another process.
     """
     root = output_root or next(iter(load_preset(preset).values())).output_root
+    _refuse_without_gpu(preset)
     folder = resolve(root) / preset
     _refuse_unwritable(folder)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
@@ -78,6 +79,27 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
     if not others and any((project_root() / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, "--unlock"], capture_output=True, check=False)
     return _snakemake(command, folder, out)
+
+
+def _refuse_without_gpu(preset: str) -> None:
+    needed = needs_gpu_gib(preset)
+    if needed is None:
+        return
+    asked = subprocess.run(
+        [sys.executable, "-m", "wfine_utils.gpu"], capture_output=True, text=True, check=False
+    )
+    found = json.loads(asked.stdout) if asked.returncode == 0 else None
+    if found is not None and found >= needed:
+        return
+    seen = "no GPU that PyTorch can use"
+    if found is not None:
+        seen = f"{found:.1f} GiB of free GPU memory"
+    raise WfineError(
+        f"Preset {preset!r}: found {seen}, expected {needed:g} GiB. Run it on a machine with such "
+        "a GPU and a PyTorch built for it (make distclean, then make env without TORCH_INDEX), end "
+        "other programs on the GPU, or choose a smaller preset; the whole method runs on a CPU "
+        "with: make reproduce PRESET=mini"
+    )
 
 
 def _refuse_unwritable(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,57 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from wfine_utils import models
+from wfine_utils.memory import tokens_of_logits
+from wfine_utils.params import AnswerFormat
 from wfine_utils.taxonomy import Query
 
+THINK_ANSWER = (
+    "Before you write, think about what the task asks for and plan how to meet it. Put these "
+    "thoughts between <think> and </think>, and after them the finished text, and nothing but the "
+    "text, between <answer> and </answer>. Write each of these four marks once, in this order, "
+    "and nothing outside of them."
+)
+"""System prompt of the answer format ``"think_answer"``."""
 
-def prompt_messages(query: Query) -> list[dict[str, str]]:
-    """The conversation a policy answers: the full instruction as the user's turn."""
-    return [{"role": "user", "content": query.prompt()}]
+_MARK = r"</?(?:think|answer)>"
+_FORM = re.compile(
+    rf"\s*<think>(?:(?!{_MARK}).)*</think>\s*<answer>((?:(?!{_MARK}).)*)</answer>\s*", re.DOTALL
+)
+
+
+def prompt_messages(query: Query, answer_format: AnswerFormat = "plain") -> list[dict[str, str]]:
+    """The conversation a policy answers: the full instruction as the user's turn.
+
+    Args:
+        query: what is asked for.
+        answer_format: ``"think_answer"`` puts :data:`THINK_ANSWER` before it, as system prompt;
+            with ``"plain"`` there is none of ours, and a chat template may add its own.
+    """
+    user = {"role": "user", "content": query.prompt()}
+    if answer_format == "plain":
+        return [user]
+    return [{"role": "system", "content": THINK_ANSWER}, user]
+
+
+def answer(text: str, answer_format: AnswerFormat) -> str | None:
+    """What of a policy's text is meant for the reader; None where the form is broken.
+
+    Args:
+        text: whole text of a completion.
+        answer_format: ``"plain"`` takes all of it. ``"think_answer"`` takes the part between
+            ``<answer>`` and ``</answer>``, if both pairs of marks are there once, in order, with
+            nothing but space outside of them, and the answer is not empty. A text that was cut
+            off at its longest length breaks the form.
+
+    >>> answer("<think>Two lines.</think><answer>Rain.</answer>", "think_answer")
+    'Rain.'
+    >>> answer("<answer>Rain.</answer>", "think_answer") is None
+    True
+    """
+    if answer_format == "plain":
+        return text
+    found = _FORM.fullmatch(text)
+    return (found[1].strip() or None) if found else None
 
 
 def load_policy(
@@ -35,7 +81,13 @@ def load_policy(
         adapter: folder written by ``policy.train_policy``; None gives the base policy.
         quantise: as in training.
         revision: Hub revision of the base model.
+
+    Raises:
+        WfineError: the adapter was trained on another base model, or one of the two cannot be
+            loaded.
     """
+    if adapter is not None:  # before the weights are read
+        models.refuse_other_base(Path(adapter), models.Base(str(base_model), revision))
     tokenizer = models.load_tokenizer(base_model, revision)
     model = models.load_quantised(
         base_model, "causal", tokenizer=tokenizer, quantise=quantise, revision=revision
@@ -45,7 +97,6 @@ def load_policy(
     return model.eval(), tokenizer
 
 
-@torch.inference_mode()
 def generate(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -55,6 +106,7 @@ def generate(
     temperature: float = 1.0,
     batch_size: int = 64,
     seed: int = 0,
+    answer_format: AnswerFormat = "plain",
 ) -> list[str]:
     """One sampled completion per query, from the full instruction.
 
@@ -66,19 +118,38 @@ def generate(
         temperature: of sampling; no nucleus, no top-k.
         batch_size: prompts per call of ``generate``; prompts of similar length go together.
         seed: of sampling; the texts depend on it and on ``batch_size``.
+        answer_format: as in training; see :func:`answer` for the part that is to be judged.
 
     Returns:
-        n texts, in the order of the queries, without special tokens.
+        n whole texts, in the order of the queries, without special tokens.
     """
+    return sample(
+        model, tokenizer, [prompt_messages(query, answer_format) for query in queries],
+        max_new_tokens=max_new_tokens, temperature=temperature, batch_size=batch_size, seed=seed,
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def sample(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Sequence[Sequence[Mapping[str, str]]],
+    *,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> list[str]:
+    """One sampled completion of each conversation; arguments as for :func:`generate`."""
     torch.manual_seed(seed)
     prompts = [
         tokenizer.apply_chat_template(
-            prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
+            list(conversation), add_generation_prompt=True, tokenize=True, return_dict=False
         )
-        for query in queries
+        for conversation in conversations
     ]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
-    texts = [""] * len(queries)
+    texts = [""] * len(prompts)
     for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
         batch = order[start : start + batch_size]
         inputs = tokenizer.pad(
@@ -109,6 +180,7 @@ def divergence(
     texts: Sequence[str],
     *,
     batch_size: int = 16,
+    answer_format: AnswerFormat = "plain",
 ) -> pd.DataFrame:
     """How far a policy has moved from its base model, and how varied it still is.
 
@@ -119,25 +191,31 @@ def divergence(
         model: from :func:`load_policy`; without an adapter the KL is 0.
         tokenizer: of the same.
         queries: n queries.
-        texts: n texts the policy wrote to them.
-        batch_size: texts per forward pass.
+        texts: n whole texts the policy wrote to them.
+        batch_size: texts per forward pass; fewer where the vocabulary is large.
+        answer_format: of the prompts that the policy answered.
 
     Returns:
         One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in
         nats per token, and ``n_tokens``.
     """
+    ids, n_prompt = [], []
+    for query, text in zip(queries, texts, strict=True):
+        prompt = tokenizer.apply_chat_template(
+            prompt_messages(query, answer_format),
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+        written = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids.append([*prompt, *written, tokenizer.eos_token_id])
+        n_prompt.append(len(prompt))
+    room = tokens_of_logits(model.config.get_text_config().vocab_size)
+    batch_size = max(1, min(batch_size, room // max(map(len, ids), default=1)))
     rows = []
-    for start in tqdm(range(0, len(queries), batch_size), desc="divergence", unit="batch"):
-        batch = list(zip(queries, texts, strict=True))[start : start + batch_size]
-        ids, n_prompt = [], []
-        for query, text in batch:
-            prompt = tokenizer.apply_chat_template(
-                prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
-            )
-            answer = tokenizer(text, add_special_tokens=False)["input_ids"]
-            ids.append([*prompt, *answer, tokenizer.eos_token_id])
-            n_prompt.append(len(prompt))
-        inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="right")
+    for start in tqdm(range(0, len(ids), batch_size), desc="divergence", unit="batch"):
+        batch = ids[start : start + batch_size]
+        inputs = tokenizer.pad({"input_ids": batch}, return_tensors="pt", padding_side="right")
         inputs = inputs.to(model.device)
         log_p = model(**inputs).logits.float().log_softmax(-1)
         log_q = log_p
@@ -146,7 +224,8 @@ def divergence(
                 log_q = model(**inputs).logits.float().log_softmax(-1)
         p = log_p.exp()
         kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
-        for i, (row, first) in enumerate(zip(ids, n_prompt, strict=True)):
+        for i, row in enumerate(batch):
+            first = n_prompt[start + i]
             written = slice(first - 1, len(row) - 1)  # position t predicts token t + 1
             rows.append([float(x[i, written].mean()) for x in (kl, entropy)] + [len(row) - first])
     return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])

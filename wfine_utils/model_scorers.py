@@ -13,6 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from wfine_utils import models
+from wfine_utils.memory import tokens_of_logits
 from wfine_utils.reward_model import load_reward_model, token_budget_batches
 from wfine_utils.scorers import Scores
 from wfine_utils.taxonomy import Chain
@@ -77,7 +78,9 @@ class LikelihoodScorer:
             revision=base.revision,
         ).eval()
         self._instruction, self._per_token = instruction, per_token
-        self._max_tokens, self._token_budget = max_tokens, token_budget
+        vocab_size = self._model.config.get_text_config().vocab_size
+        self._max_tokens = max_tokens
+        self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One value per response, in (−∞, 0]; NaN for a response without a token."""

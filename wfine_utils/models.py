@@ -21,16 +21,19 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is
 import torch
 from peft import LoraConfig, PeftModel, TaskType
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, sha256_file
+from wfine_utils.hub_errors import why_not_loaded
 from wfine_utils.params import Precision
 
 
@@ -63,15 +66,32 @@ def precision_flags(precision: Precision = "fp32") -> dict[str, bool]:
     return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
 
 
-def load_tokenizer(base_model: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer of a base model, from a folder or the Hub, with a padding token set.
+def load_config(base_model: str | Path, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of a base model, from a folder or the Hub: small, and fetched first.
 
     Raises:
-        WfineError: it cannot be loaded, or belongs to a language model and has no chat template.
+        WfineError: it cannot be loaded; see :func:`load_quantised`.
+    """
+    return _from_pretrained(AutoConfig, base_model, revision)
+
+
+def load_tokenizer(base_model: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a base model, from a folder or the Hub.
+
+    Raises:
+        WfineError: it cannot be loaded, has no padding token, or belongs to a
+            language model and has no chat template.
     """
     tokenizer = _from_pretrained(AutoTokenizer, base_model, revision)
     if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        # Not the end token in its place: trainers skip padding at the end of a text when they look
+        # for the token whose reward counts, and would skip the end of the text along with it.
+        raise WfineError(
+            f"base_model {base_model}: its tokenizer has no padding token. Expected one that no "
+            "text ends with: take a folder with the model, name an unused special token of the "
+            'vocabulary as "pad_token" in its tokenizer_config.json, and give that folder as '
+            "base_model."
+        )
     if not tokenizer.chat_template and not is_encoder(tokenizer):
         raise WfineError(
             f"base_model {base_model}: its tokenizer has no chat template; choose an instruction-"
@@ -170,7 +190,8 @@ def load_quantised(
         attn_implementation: as in transformers.
 
     Raises:
-        WfineError: unknown head, an encoder that is to write, or the model cannot be loaded.
+        WfineError: unknown head, an encoder that is to write, or the model cannot be loaded: it
+            is not there, has no safetensors, the Hub cannot be reached or has no such revision.
 
     Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first
         evaluation forward repacks a 4-bit weight in place, and training after it gets wrong
@@ -216,6 +237,11 @@ def disable_cpu_packing(model: torch.nn.Module) -> None:
 
 def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | None, **kwargs: Any):
     """``auto_class.from_pretrained`` without remote code, with an error the user can act on."""
+    if revision is not None and Path(base_model).is_dir():
+        raise WfineError(
+            f"base_model {base_model}: found revision {revision} beside a folder, which has none. "
+            "Expected a revision with a Hub id alone: leave it empty."
+        )
     # The report of a freshly initialised reward head is expected here and only alarms.
     log = logging.getLogger("transformers.modeling_utils")
     level = log.level
@@ -226,8 +252,7 @@ def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | No
         )
     except (OSError, ValueError) as error:
         raise WfineError(
-            f"base_model {base_model}: cannot be loaded ({str(error).splitlines()[0]}). Give a "
-            "folder that holds config.json, *.safetensors and a tokenizer, or a Hub id."
+            f"base_model {base_model}: {why_not_loaded(error, base_model, revision)}"
         ) from error
     finally:
         log.setLevel(level)
@@ -292,6 +317,37 @@ def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None
     model.peft_config["default"].base_model_name_or_path = portable(base_model, folder)
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
+
+
+ADAPTER_BASE = "base.json"
+"""File beside a policy's adapter: which base it belongs to."""
+
+
+def write_adapter_base(folder: Path, base: Base) -> None:
+    """Record beside an adapter which base model it was trained on, by the base's fingerprint."""
+    text = json.dumps({"fingerprint": base.fingerprint}, indent=1) + "\n"
+    atomic_write(folder / ADAPTER_BASE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def refuse_other_base(folder: Path, base: Base) -> None:
+    """Check that an adapter was trained on ``base``: on another one it is another function.
+
+    Raises:
+        WfineError: no record of :func:`write_adapter_base`, or that of another base model.
+    """
+    path = folder / ADAPTER_BASE
+    if not path.is_file():
+        raise WfineError(
+            f"{folder}: found no {ADAPTER_BASE}, expected the folder of a trained policy; run "
+            "notebook 04_wrl_policy first."
+        )
+    trained_on = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    if trained_on != base.fingerprint:
+        raise WfineError(
+            f"{path}: the adapter was trained on the base model {trained_on}, found "
+            f"{base.fingerprint} ({base.model}). Expected the same: weights and adapter belong "
+            "together. Give that base model, or train the policy again."
+        )
 
 
 def messages(instruction: str, response: str) -> list[Mapping[str, str]]:

@@ -19,6 +19,7 @@ from wfine_utils.taxonomy import RequirementType, TaskCategory
 Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
 Source = Literal["neighbours", "single", "nested", "both"]
 Precision = Literal["fp32", "auto"]
+AnswerFormat = Literal["plain", "think_answer"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -142,6 +143,10 @@ class DroppingParams(NotebookParams):
     )
     p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
     released_path: str = Field(description="chains file to audit for contrast; empty: none")
+    writer: Literal["tiny", "model"] = Field(
+        description="who writes the chains: the tiny world, or notebook 00's model, validated"
+    )
+    writer_max_tokens: int = Field(gt=0, description="longest response of that model")
 
 
 class RewardSettings(Settings):
@@ -205,6 +210,10 @@ class PolicySettings(Settings):
     beta: float = Field(ge=0, description="weight of the k3 estimate of KL to the base model")
     temperature: float = Field(gt=0)
     max_new_tokens: int = Field(gt=0, description="longest completion")
+    answer_format: AnswerFormat = Field(
+        description="think_answer asks for <think>…</think><answer>…</answer>: only the answer is "
+        "judged, and the reward is 0 where the form is broken"
+    )
 
 
 class StudySettings(Settings):

@@ -15,30 +15,53 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from scipy.special import expit
+from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils import models
+from wfine_utils import memory, models
 from wfine_utils.errors import WfineError
-from wfine_utils.generation import prompt_messages
-from wfine_utils.params import PolicySettings
+from wfine_utils.generation import answer, prompt_messages
+from wfine_utils.gpu import Meter, gpu_gib
+from wfine_utils.params import AnswerFormat, PolicySettings
 from wfine_utils.reward_model import RewardModel
 from wfine_utils.taxonomy import Query
 
 
 class RewardFunction:
-    """A reward model in the form ``GRPOTrainer`` calls: completions in, one reward each out."""
+    """A reward model in the form ``GRPOTrainer`` calls: completions in, one reward each out.
 
-    def __init__(self, reward_model: RewardModel, queries: Sequence[Query]) -> None:
+    With the answer format ``"think_answer"`` only the answer is scored, and a completion that
+    breaks the form gets 0. That is the least a model of requirements can give, whose scores are
+    means of probabilities. The raw score of a model of whole prompts has no least value, and may
+    well be negative for a good text; there, σ of it is the reward, and 0 below all of them.
+    """
+
+    def __init__(
+        self,
+        reward_model: RewardModel,
+        queries: Sequence[Query],
+        answer_format: AnswerFormat = "plain",
+    ) -> None:
         self.__name__ = f"reward_model_{reward_model.granularity}"  # names the logged metric
         self._reward_model = reward_model
         self._queries = queries
+        self._answer_format = answer_format
 
     def __call__(
         self, completions: Sequence[Any], query_index: Sequence[int], **_: Any
     ) -> list[float]:
-        texts = [completion[0]["content"] for completion in completions]
-        queries = [self._queries[i] for i in query_index]
-        return self._reward_model.score(queries, texts).tolist()
+        texts = [
+            answer(completion[0]["content"], self._answer_format) for completion in completions
+        ]
+        whole = [i for i, text in enumerate(texts) if text is not None]
+        queries = [self._queries[query_index[i]] for i in whole]
+        scores = self._reward_model.score(queries, [texts[i] for i in whole])
+        if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
+            scores = expit(scores)
+        rewards = np.zeros(len(texts))
+        rewards[whole] = scores
+        return rewards.tolist()
 
 
 def train_policy(
@@ -60,7 +83,8 @@ def train_policy(
         base_model: folder or Hub id; with its adapters off it is the reference model too.
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
-        folder: where the adapter and ``training_curve.csv`` go; exists already.
+        folder: where the adapter, ``training_curve.csv`` and ``cost.json`` (memory and tokens
+            per second) go; exists already.
         revision: Hub revision of the base model.
 
     Returns:
@@ -68,40 +92,85 @@ def train_policy(
         completion_tokens``, as the trainer logged them at its first update.
 
     Raises:
-        WfineError: fewer queries than one rollout needs, or sizes that do not divide.
+        WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU
+            that is too small by the estimate of ``wfine_utils.memory``.
     """
     if len(queries) < settings.prompts_per_rollout:
         raise WfineError(
             f"policy: found {len(queries)} training queries, expected at least prompts_per_rollout"
             f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
         )
+    args = grpo_config(settings, folder, seed=seed)
     tokenizer = models.load_tokenizer(base_model, revision)
+    prompts = [prompt_messages(query, settings.answer_format) for query in queries]
+    meter = Meter(_estimate(base_model, revision, settings, tokenizer, prompts))
     torch.manual_seed(seed)
     trainer = GRPOTrainer(
         model=models.load_quantised(
             base_model, "causal", tokenizer=tokenizer, quantise=settings.quantise, revision=revision
         ),
-        reward_funcs=RewardFunction(reward_model, queries),
-        args=grpo_config(settings, folder, seed=seed),
+        reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
+        args=args,
         train_dataset=Dataset.from_dict(
-            {
-                "prompt": [prompt_messages(query) for query in queries],
-                "query_index": list(range(len(queries))),
-            }
+            {"prompt": prompts, "query_index": list(range(len(queries)))}
         ),
         processing_class=tokenizer,
         peft_config=models.lora_config("causal", r=settings.lora_r, alpha=settings.lora_alpha),
     )
     models.trainable_to_fp32(trainer.model)
     trainer.train()
+    meter.write(folder, trainer.state.num_input_tokens_seen)
     models.save_adapter(trainer.model, base_model, folder)
+    models.write_adapter_base(folder, models.Base(str(base_model), revision))
     curve = training_curve(trainer.state.log_history)
     curve.to_csv(folder / "training_curve.csv", index=False)
     return curve
 
 
+def _estimate(
+    base_model: str | Path,
+    revision: str | None,
+    settings: PolicySettings,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Any],
+) -> memory.Estimate | None:
+    """The memory that training will need, or a refusal; None for a kind of model not known."""
+    config = models.load_config(base_model, revision)
+    if not memory.is_known(config):
+        return None
+    ids = tokenizer.apply_chat_template(
+        list(prompts), add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    estimate = memory.estimate_grpo(config, settings, prompt_tokens=max(map(len, ids)))
+    memory.require(
+        gpu_gib(), estimate, f"policy ({base_model})",
+        "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
+    )  # fmt: skip
+    return estimate
+
+
 def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOConfig:
     """The arguments of ``trl.GRPOTrainer`` that follow from our settings.
+
+    What the paper says of its training, by the names of EasyR1, beside the arguments of TRL
+    that mean the same, and what the presets for one GPU (``qwen…``) take; * is scaled down.
+
+    =====================  ==================================================  ================
+    released               here                                                ``qwen…``
+    =====================  ==================================================  ================
+    n = 5                  ``num_generations``                                 5
+    rollout batch 384      ``generation_batch_size`` = prompts × n             16 × 5 *
+    global batch 96        … / updates_per_rollout per optimiser step          4 × 5 *
+    four updates           ``gradient_accumulation_steps``, from the two above 4
+    KL 0.01, low_var_kl    ``beta``, ``use_bias_correction_kl=False``          0.01
+    temperature 1.0        ``temperature``, no nucleus, no top-k               1.0
+    learning rate 1e-6     ``learning_rate``; adapters take ten times more     1e-5 *
+    up to 12,000 tokens    ``max_completion_length``                           1,024 *
+    all weights            LoRA on 4-bit NF4                                   *
+    think, answer          ``answer_format``, reward 0 where it is broken      think_answer
+    =====================  ==================================================  ================
+
+    Not said by the paper, and TRL's: clipping at 0.2, standardised within a group.
 
     Raises:
         WfineError: a rollout does not split evenly into updates and forward passes.

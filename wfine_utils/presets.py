@@ -1,14 +1,14 @@
 """Which notebooks there are, in what order, and whether a preset's parameter files hold.
 
 A preset is a folder ``params/<preset>`` with one YAML file per notebook; it may run only some of
-them if its ``preset.yaml`` says which. The check is made before anything runs: a misspelt name in
-the last file should not cost the hours of the notebooks before.
+them, and may need a GPU, if its ``preset.yaml`` says so. The check is made before anything runs:
+a misspelt name in the last file should not cost the hours of the notebooks before.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,10 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
         "06_validity_and_ablations",
     ),
 }
-"""Every notebook of the batch run, and the notebooks whose results it reads."""
+"""Every notebook of the batch run, and the notebooks whose results it reads in any case."""
+
+BASE, DROPS = "00_base_model", "02_requirement_dropping"
+"""The second reads the first if the model is to write its chains."""
 
 COLLECTS = "07_paper_tables"
 """The notebook that reads whatever is there; the others need all that they read."""
@@ -51,7 +54,8 @@ RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
 
 CHOICE = "preset.yaml"
-"""Optional file of a preset: ``notebooks``, those that it runs; without it, all of them."""
+"""Optional file of a preset: ``notebooks``, those that it runs, else all of them; and
+``needs_gpu_gib``, if it is not for a CPU: the least memory of a GPU that it is meant for."""
 
 CHAINS_FIELDS = ("chains_path", "released_path")
 """Parameters that name a chains file of the user's; a notebook has one of them at most."""
@@ -70,11 +74,16 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     """
     path = project_root() / "params" / preset / CHOICE
     if not path.exists():
-        return dict(NOTEBOOKS)
+        return dict(NOTEBOOKS) | _written_by_model(preset, list(NOTEBOOKS))
     values = read_yaml(path)
-    chosen = values.get("notebooks")
+    chosen = values.get("notebooks", list(NOTEBOOKS))
     expected = f"Expected notebooks: [...] with some of {', '.join(NOTEBOOKS)}, in this order"
-    if set(values) != {"notebooks"} or not isinstance(chosen, list) or not chosen:
+    if odd := set(values) - {"notebooks", "needs_gpu_gib"}:
+        raise WfineError(
+            f"{shown(path)}: found {', '.join(sorted(map(str, odd)))}. {expected}, or "
+            "needs_gpu_gib: a number, and nothing else."
+        )
+    if not isinstance(chosen, list) or not chosen:
         raise WfineError(f"{shown(path)}: found {values!r}. {expected}, and nothing else.")
     if odd := [name for name in chosen if name not in list(NOTEBOOKS)]:
         raise WfineError(f"{shown(path)}: found {odd[0]!r}, which is no notebook. {expected}.")
@@ -87,7 +96,39 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
                 f"{shown(path)}: found {name} without {', '.join(missing)}. Expected every "
                 f"notebook whose results it reads: add them to notebooks, or leave {name} out."
             )
-    return {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+    edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
+    return edges | _written_by_model(preset, chosen)
+
+
+def _written_by_model(preset: str, chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What notebook 02 reads if the base model is to write its chains; else nothing is said."""
+    path = project_root() / "params" / preset / f"{DROPS}.yaml"
+    if not path.exists() or read_yaml(path).get("writer") != "model":
+        return {}
+    if BASE not in chosen:
+        raise WfineError(
+            f"{shown(path)}: found writer: model without {BASE}, whose model it is. Expected that "
+            f'notebook in {CHOICE}, or writer: "tiny".'
+        )
+    return {DROPS: (BASE,)}
+
+
+def needs_gpu_gib(preset: str) -> float | None:
+    """GiB of GPU memory that a preset is meant for; None: it runs on a CPU.
+
+    Raises:
+        WfineError: the ``preset.yaml`` of the preset does not hold.
+    """
+    path = project_root() / "params" / preset / CHOICE
+    needed = read_yaml(path).get("needs_gpu_gib") if path.exists() else None
+    if needed is None:
+        return None
+    if isinstance(needed, bool) or not isinstance(needed, int | float) or not 0 < needed < 1e4:
+        raise WfineError(
+            f"{shown(path)}: needs_gpu_gib: found {needed!r}, expected a number of GiB such as 22, "
+            "what a GPU sold as 24 GB has left. Leave the line out for a preset that runs on a CPU."
+        )
+    return float(needed)
 
 
 def load_preset(preset: str) -> dict[str, NotebookParams]:
@@ -114,6 +155,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         )
     folder = project_root() / "params" / preset
     runs = list(preset_notebooks(preset))
+    needs_gpu_gib(preset)
     known = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
     # who leaves notebooks out need not have parameters for those that need a person
     by_hand = [x for x in BY_HAND if (folder / f"{x}.yaml").exists() or len(runs) == len(NOTEBOOKS)]

@@ -28,6 +28,7 @@ from wfine_utils.files import resolve
 from wfine_utils.hand import load_hand
 from wfine_utils.ifeval import INSTRUCTIONS, ifeval_check
 from wfine_utils.judges import Critic, RequirementJudge
+from wfine_utils.params import AnswerFormat
 from wfine_utils.prompt_files import layout, load_ifeval, load_writingbench
 from wfine_utils.scorers import Scorer, score_all
 from wfine_utils.taxonomy import Chain, Query, Requirement, RequirementType, Response
@@ -309,7 +310,12 @@ def _load(source: str) -> PromptSet:
 
 
 def fitting(
-    prompt_set: PromptSet, base_model: str | Path, *, room: int, revision: str | None = None
+    prompt_set: PromptSet,
+    base_model: str | Path,
+    *,
+    room: int,
+    revision: str | None = None,
+    answer_format: AnswerFormat = "plain",
 ) -> PromptSet:
     """Leave out the prompts that a model cannot read, and count them.
 
@@ -322,6 +328,7 @@ def fitting(
         base_model: folder or Hub id.
         room: tokens of the longest answer.
         revision: Hub revision of the base model.
+        answer_format: of the policies; its system prompt takes room too.
 
     Returns:
         The set with the prompts that fit, ``n_left_out`` and ``n_tokens``. All of them where the
@@ -330,22 +337,15 @@ def fitting(
     Raises:
         WfineError: none fits.
     """
-    from transformers import AutoConfig
-
     from wfine_utils.generation import prompt_messages
-    from wfine_utils.models import load_tokenizer
+    from wfine_utils.models import load_config, load_tokenizer
 
     tokenizer = load_tokenizer(base_model, revision)
-    config = AutoConfig.from_pretrained(
-        str(base_model), revision=revision, trust_remote_code=False
-    ).get_text_config()
+    config = load_config(base_model, revision).get_text_config()
     limit = getattr(config, "max_position_embeddings", None) or np.inf
-    lengths = [
-        room + len(tokenizer.apply_chat_template(
-            prompt_messages(query), add_generation_prompt=True, tokenize=True, return_dict=False
-        ))
-        for query in prompt_set.queries
-    ]  # fmt: skip
+    how = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
+    asked = (prompt_messages(query, answer_format) for query in prompt_set.queries)
+    lengths = [room + len(tokenizer.apply_chat_template(x, **how)) for x in asked]
     pairs = zip(prompt_set.queries, lengths, strict=True)
     fits = tuple(query for query, length in pairs if length <= limit)
     if not fits:

@@ -19,8 +19,9 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils import models
+from wfine_utils import memory, models
 from wfine_utils.errors import WfineError
+from wfine_utils.gpu import Meter, gpu_gib
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import Granularity, write_manifest
@@ -151,12 +152,12 @@ def train_reward_model(
             with a margin subtracted inside σ, or the cross-entropy −log σ(r(chosen)) −
             log σ(−r(rejected)), by ``settings.loss``.
         validation_pairs: pairs on other topics; scored four times on the way.
-        base_model: folder or Hub id of a language model with a chat template.
+        base_model: folder or Hub id of a language model with a chat template, or of an encoder.
         granularity: what ``instruction`` is in the pairs; written into the manifest.
         settings: hyper-parameters.
         seed: of the head's initial weights and of the order of the pairs.
-        folder: where the adapter, the tokenizer, ``manifest.json`` and
-            ``learning_curve.csv`` go; exists already.
+        folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
+            ``cost.json`` (memory and tokens per second) go; exists already.
         revision: Hub revision of the base model.
 
     Returns:
@@ -164,7 +165,8 @@ def train_reward_model(
         logged step. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
-        WfineError: fewer pairs than one batch.
+        WfineError: fewer pairs than one batch, texts that end with padding, or a GPU that is too
+            small by the estimate of ``wfine_utils.memory``.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
@@ -175,13 +177,20 @@ def train_reward_model(
     tokenizer = models.load_tokenizer(base_model, revision)
     margin = settings.loss == "bradley_terry_margin"
     train = encode_pairs(pairs, tokenizer, settings.max_tokens, margin=margin)
+    sides = zip(train["chosen_ids"], train["rejected_ids"], strict=True)
+    lengths = [max(map(len, both)) for both in sides]
+    if train[0]["chosen_ids"][-1] == tokenizer.pad_token_id:
+        raise WfineError(  # the trainer takes the last token that is no padding for the last one
+            f"base_model {base_model}: a text ends with its padding token {tokenizer.pad_token!r}, "
+            "so training would read the reward one token too early. Expected a padding token of "
+            'its own: name an unused special token as "pad_token" in the tokenizer_config.json of '
+            "a folder with the model, and give that folder as base_model."
+        )
+    meter = Meter(_estimate(base_model, revision, settings, max(lengths)))
     if settings.batch_by == "chain":
-        order = batches_by_chain(pairs, seed)
+        train = train.select(batches_by_chain(pairs, seed))
     else:
-        ids = zip(train["chosen_ids"], train["rejected_ids"], strict=True)
-        lengths = [max(map(len, both)) for both in ids]
-        order = batches_of_similar_length(lengths, settings.batch_size, seed)
-    train = train.select(order)
+        train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
     n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
     cross_entropy = settings.loss == "cross_entropy"
@@ -204,6 +213,7 @@ def train_reward_model(
     models.trainable_to_fp32(trainer.model)
     models.head_to_fp32(trainer.model)
     trainer.train()
+    meter.write(folder, _tokens(trainer.state.log_history))
     models.save_adapter(trainer.model, base_model, folder)
     tokenizer.save_pretrained(folder)
     curve = learning_curve(trainer.state.log_history)
@@ -219,6 +229,25 @@ def train_reward_model(
         n_pairs=len(pairs),
     )
     return curve
+
+
+def _estimate(
+    base_model: str | Path, revision: str | None, settings: RewardSettings, longest: int
+) -> memory.Estimate | None:
+    """The memory that training will need, or a refusal; None for a kind of model not known."""
+    config = models.load_config(base_model, revision)
+    if not memory.is_known(config):
+        return None
+    estimate = memory.estimate_reward_training(config, settings, longest=longest)
+    memory.require(
+        gpu_gib(), estimate, f"reward model ({base_model})", "Lower micro_batch_size or max_tokens"
+    )
+    return estimate
+
+
+def _tokens(log_history: Sequence[dict[str, float]]) -> float:
+    """Tokens that a reward trainer has trained on, as it logged them last."""
+    return max((x["num_tokens"] for x in log_history if "num_tokens" in x), default=0.0)
 
 
 def reward_config(

@@ -17,7 +17,7 @@ import pandas as pd
 from wfine_utils import study_data
 from wfine_utils.adherence import adherence
 from wfine_utils.checkers import words
-from wfine_utils.generation import divergence, generate, load_policy
+from wfine_utils.generation import answer, divergence, generate, load_policy
 from wfine_utils.models import Base
 from wfine_utils.policy import train_policy
 from wfine_utils.reward_model import RewardModel, load_reward_model
@@ -258,9 +258,12 @@ def _examined(
     texts = generate(
         policy, tokenizer, queries, seed=settings.seed,
         max_new_tokens=settings.policy.max_new_tokens, temperature=settings.policy.temperature,
+        answer_format=(form := settings.policy.answer_format),
     )  # fmt: skip
-    table = adherence(queries, texts).assign(
-        n_words=[len(words(text)) for text in texts], reward=reward_model.score(queries, texts)
+    judged = [answer(text, form) or "" for text in texts]
+    table = adherence(queries, judged).assign(
+        n_words=[len(words(text)) for text in judged], reward=reward_model.score(queries, judged)
     )
-    table[["kl", "entropy"]] = divergence(policy, tokenizer, queries, texts)[["kl", "entropy"]]
+    moved = divergence(policy, tokenizer, queries, texts, answer_format=form)
+    table[["kl", "entropy"]] = moved[["kl", "entropy"]]
     return table.assign(query=np.arange(len(queries)), text=texts)
