@@ -33,6 +33,7 @@ FLOORS = (
         "released",
         "chain_rules",
         "data",
+        "chain_stream",
         "hand",
         "vocabulary",
         "synthetic",
@@ -62,11 +63,14 @@ FLOORS = (
         "endpoint",
         "reward_model",
         "reward_training",
+        "prefix_scoring",
         "scorers",
         "model_scorers",
         "model_backend",
         "classifier_checks",
+        "classifier_loading",
         "classifier_scorer",
+        "bulk",
         "fluency",
         "judge_prompts",
         "judge_bounds",
@@ -92,7 +96,7 @@ NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies"),
+    *("study_jobs", "study_answers", "study_policies", "chain_stream", "bulk"),
 }
 
 
