@@ -33,7 +33,6 @@ FLOORS = (
         "released",
         "chain_rules",
         "data",
-        "chain_stream",
         "hand",
         "vocabulary",
         "synthetic",
@@ -96,7 +95,7 @@ NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies", "chain_stream", "bulk"),
+    *("study_jobs", "study_answers", "study_policies", "bulk"),
 }
 
 

@@ -268,14 +268,13 @@ class ClassifierScorer:
         """How texts that begin alike are scored together, tried on the built-in texts."""
         if not self._is_decoder:
             return None
-        ids = [self._encode(*probe)["input_ids"] for probe in PROBES]
-        half = self.max_tokens // 2
         return PrefixSharing.of(
             self._model,
             pad_token_id,
             self._read,
             alone=lambda text: float(self._forward([{"input_ids": list(text)}])[0]),
-            examples=[ids[-1][:half] + x[:half] for x in ids[:3]],
+            examples=[self._encode(*probe)["input_ids"] for probe in PROBES],
+            max_tokens=self.max_tokens,
             tolerance=HALF_TOLERANCE if self._in_half else TOLERANCE,
         )
 

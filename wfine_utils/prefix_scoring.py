@@ -140,6 +140,7 @@ class PrefixSharing:
         *,
         alone: Callable[[Sequence[int]], float],
         examples: Sequence[Sequence[int]],
+        max_tokens: int,
         tolerance: float,
     ) -> PrefixSharing | None:
         """The sharing of a model, or None where the model cannot do it.
@@ -153,7 +154,8 @@ class PrefixSharing:
             pad_token_id: as for the class.
             read: as for the class.
             alone: the score of one text by itself.
-            examples: token ids of at least two texts that begin alike.
+            examples: token ids of three texts or more, of which texts that begin alike are made.
+            max_tokens: longest text.
             tolerance: largest difference of a score; of scores above 1, this share of it.
         """
         accepted = set(inspect.signature(model.base_model.forward).parameters)
@@ -165,13 +167,14 @@ class PrefixSharing:
         ):
             return None
         sharing = cls(model, pad_token_id, read)
-        n_shared = min(_n_common(examples[0], text) for text in examples[1:])
-        n_shared = min(n_shared, min(map(len, examples)) - 1)
-        n_tokens = sum(map(len, examples)) - n_shared * (len(examples) - 1)
-        row = Row(n_shared, n_tokens, tuple(range(len(examples))))
-        expected = np.array([alone(text) for text in examples])
+        half = min(max_tokens, sharing._window or max_tokens) // 2
+        start = max(examples, key=len)[:half]
+        texts = [[*start, *end[:half]] for end in examples[:3]]
+        n_tokens = sum(map(len, texts)) - len(start) * (len(texts) - 1)
+        row = Row(len(start), n_tokens, tuple(range(len(texts))))
+        expected = np.array([alone(text) for text in texts])
         try:
-            found = sharing._forward(examples, [row])
+            found = sharing._forward(texts, [row])
         except (TypeError, ValueError, RuntimeError):  # it makes a mask of its own kind
             return None
         agrees = np.abs(found - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
