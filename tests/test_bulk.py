@@ -305,7 +305,9 @@ def test_a_classifier_with_a_template_of_its_own(classifier, tmp_path, capsys, o
     options = ["--granularity", "requirement", "--template", str(template), "--shard-size", "10"]
     command = [str(classifier), str(few(tmp_path)), str(tmp_path / "out"), "--name", "tiny"]
     assert bulk.main([*command, *options]) == 0
-    assert "15 responses of 3 chains in 2 shards, 0 of them kept" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "15 responses of 3 chains in 2 shards, 0 of them kept" in shown.out
+    assert "15/15" in shown.err and "response/s" in shown.err  # rate and remaining time
     scorer, fingerprint = bulk.load_scorer(
         classifier, name="tiny", granularity="requirement", template=text
     )

@@ -238,20 +238,24 @@ def test_batch_size_and_order_do_not_matter(budget, folders, chains):
         np.testing.assert_allclose(shuffled[place], expected[i], rtol=0, atol=TOLERANCE)
 
 
+@pytest.fixture(scope="module")
+def qwen2(folders) -> ClassifierScorer:
+    return scorer(folders["qwen2"])
+
+
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
-def test_whatever_the_texts(folders, data):
+def test_whatever_the_texts(qwen2, data):
     words = st.lists(st.sampled_from("heron boats rain again . wait".split()), max_size=30)
     responses = data.draw(st.lists(words.map(" ".join), min_size=1, max_size=3))
     instructions = data.draw(st.lists(words.map(" ".join), min_size=1, max_size=4))
     pairs = [(q, r) for r in responses for q in instructions]
     pairs += [(q, "half \ud800 of a pair") for q in instructions[:1]]
     pairs = data.draw(st.permutations(pairs))
-    on = getattr(test_whatever_the_texts, "on", None) or scorer(folders["qwen2"])
-    test_whatever_the_texts.on = on  # loaded once
-    found = on.rewards(*zip(*pairs))
+    found = qwen2.rewards(*zip(*pairs))
     expected = [
-        on._forward([on._encode(*pair)])[0] if "\ud800" not in pair[1] else np.nan for pair in pairs
+        np.nan if "\ud800" in pair[1] else qwen2._forward([qwen2._encode(*pair)])[0]
+        for pair in pairs
     ]
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 

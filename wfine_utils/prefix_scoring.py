@@ -175,7 +175,7 @@ class PrefixSharing:
         expected = np.array([alone(text) for text in texts])
         try:
             found = sharing._forward(texts, [row])
-        except (TypeError, ValueError, RuntimeError):  # it makes a mask of its own kind
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # it is built otherwise
             return None
         agrees = np.abs(found - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
         return sharing if agrees.all() else None
