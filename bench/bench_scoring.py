@@ -353,10 +353,10 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     add("--repeats", type=int, default=3, help="(default: %(default)s)")
     add("--threads", type=int, default=torch.get_num_threads(), help="(default: %(default)s)")
     add("--clock", choices=CLOCKS, default="wall", help="which seconds (default: %(default)s)")
-    add("--quick", action="store_true", help="tiny models and two chains, to try the script")
+    add("--quick", action="store_true", help="tiny models and one chain, to try the script")
     args = parser.parse_args(given)
     if args.quick:
-        args.hidden, args.layers, args.vocabulary, args.chains, args.repeats = 64, 2, 600, 2, 1
+        args.hidden, args.layers, args.vocabulary, args.chains, args.repeats = 64, 2, 2000, 1, 1
     return args
 
 
