@@ -59,7 +59,7 @@ lint: $(READY)  ## check style, mend what can be mended
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
-bench: $(READY)  ## time WEval against a plain loop
+bench: $(READY)  ## time WEval against a plain loop, scoring against a server of single texts
 	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference

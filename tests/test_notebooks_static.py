@@ -66,12 +66,15 @@ FLOORS = (
         "endpoint",
         "reward_model",
         "reward_training",
+        "prefix_scoring",
         "scorers",
         "model_scorers",
         "cross_validation",
         "model_backend",
         "classifier_checks",
+        "classifier_loading",
         "classifier_scorer",
+        "bulk",
         "fluency",
         "judge_prompts",
         "judge_bounds",
@@ -101,7 +104,7 @@ NO_TORCH = {
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
     *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
-    *("memory", "model_writer"),
+    *("memory", "model_writer", "bulk"),
 }
 
 

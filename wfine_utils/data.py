@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from wfine_utils.readers import (
     Problems,
     read_columns,
     read_lines,
-    read_rows,
     record_json,
     short,
+    stream_lines,
+    stream_rows,
     validated,
 )
 from wfine_utils.released import (
@@ -83,7 +84,7 @@ def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
     if format not in FORMATS:
         raise WfineError(f"format: found {format!r}, expected one of {', '.join(FORMATS)}.")
     if format == "auto":
-        format = _detect(path)
+        format = detect_format(path)
     if format == "released_parquet":
         return load_released_parquet(path)
     if format == "released_eval":
@@ -91,8 +92,8 @@ def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
     return _load_wfine(path)
 
 
-def _detect(path: Path) -> str:
-    """The format of a file, by its suffix and by the names of its columns."""
+def detect_format(path: Path) -> str:
+    """One of ``FORMATS`` but "auto", by the file's suffix and the names of its columns."""
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
         names = set(read_columns(path))
@@ -119,7 +120,10 @@ def _detect(path: Path) -> str:
 
 
 def _first_fields(path: Path) -> set[str]:
-    number, text = next(iter(read_lines(path, "auto").items()))
+    problems = Problems(path, "", "auto")
+    first = next(stream_lines(path, problems), None)
+    problems.raise_if_any()
+    number, text = first
     try:
         record = json.loads(text)
     except ValueError as error:
@@ -128,7 +132,6 @@ def _first_fields(path: Path) -> set[str]:
     else:
         reason = ""
     if not isinstance(record, dict):
-        problems = Problems(path, "", "auto")
         problems.add(number, "whole record",
                      f"found {short(text)}, expected one whole JSON object{reason}")  # fmt: skip
         problems.raise_if_any()
@@ -136,44 +139,57 @@ def _first_fields(path: Path) -> set[str]:
 
 
 def _load_wfine(path: Path) -> list[Chain]:
-    if path.suffix.lower() in _PARQUET:
-        problems = Problems(path, "row ", "wfine")
-        rows = read_rows(path, _CHAIN_FIELDS - {"topic"}, frozenset({"topic"}), problems)
-        records = {i: _row_json(row, i, problems) for i, row in enumerate(rows)}
-        problems.raise_if_any()
-    else:
-        problems = Problems(path, "", "wfine")
-        records = read_lines(path, "wfine")
-    chains = _checked(_CHAIN, records, problems, identity=lambda chain: chain.chain_id)
+    problems = Problems(path, "row " if path.suffix.lower() in _PARQUET else "", "wfine")
+    chains = list(stream_chains(path, problems))
     problems.raise_if_any()
     return chains
 
 
-def _row_json(row: dict[str, Any], place: int, problems: Problems) -> str:
-    """A parquet row as JSON, its ``check`` texts turned back into objects."""
-    for i, requirement in enumerate(row["requirements"] or ()):
-        check = requirement.get("check") if isinstance(requirement, dict) else None
-        if isinstance(check, str):
-            try:
-                requirement["check"] = json.loads(check)
-            except ValueError:
-                problems.add(place, f"requirements.{i}.check",
-                             f"found {short(check)}, expected a JSON object")  # fmt: skip
-    return record_json(row)
+def stream_chains(path: Path, problems: Problems) -> Iterator[Chain]:
+    """The chains of a file in our layout, read one after the other.
+
+    Args:
+        path: the file; see :func:`load_chains`.
+        problems: where what is wrong is noted; such chains are passed over.
+
+    Raises:
+        WfineError: there is no such file, or it has no record or not our columns.
+    """
+    if path.suffix.lower() in _PARQUET:
+        rows = stream_rows(path, _CHAIN_FIELDS - {"topic"}, frozenset({"topic"}), problems)
+        records = _row_records(rows, problems)
+    else:
+        records = stream_lines(path, problems)
+    return _checked(_CHAIN, records, problems, identity=lambda chain: chain.chain_id)
+
+
+def _row_records(rows: Iterable[dict[str, Any]], problems: Problems) -> Iterator[tuple[int, str]]:
+    """Parquet rows as JSON, the ``check`` texts in them turned back into objects."""
+    for place, row in enumerate(rows):
+        n_problems = len(problems.lines)
+        for i, requirement in enumerate(row["requirements"] or ()):
+            check = requirement.get("check") if isinstance(requirement, dict) else None
+            if isinstance(check, str):
+                try:
+                    requirement["check"] = json.loads(check)
+                except ValueError:
+                    problems.add(place, f"requirements.{i}.check",
+                                 f"found {short(check)}, expected a JSON object")  # fmt: skip
+        if len(problems.lines) == n_problems:
+            yield place, record_json(row)
 
 
 def _checked(
     adapter: TypeAdapter[Any],
-    records: dict[int, str],
+    records: Iterable[tuple[int, str]],
     problems: Problems,
     identity: Callable[[Any], Hashable] | None = None,
-) -> list[Any]:
-    found, first_place = [], {}
-    for place, text in records.items():
+) -> Iterator[Any]:
+    first_place: dict[Hashable, int] = {}
+    for place, text in records:
         record = validated(adapter, text, place, problems)
         if record is None:
             continue
-        found.append(record)
         if identity is not None:
             first = first_place.setdefault(identity(record), place)
             if first != place:
@@ -182,7 +198,7 @@ def _checked(
                     f"found {short(identity(record))} again, first at "
                     f"{problems.unit or 'line '}{first}, expected every id once",
                 )  # fmt: skip
-    return found
+        yield record
 
 
 def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
@@ -232,7 +248,7 @@ def load_queries(path: str | Path) -> list[Query]:
     """
     path = Path(path)
     problems = Problems(path, "", "queries")
-    queries = _checked(_QUERY, read_lines(path, "queries"), problems)
+    queries = list(_checked(_QUERY, read_lines(path, "queries").items(), problems))
     problems.raise_if_any()
     return queries
 

@@ -30,17 +30,18 @@ class RewardModelScorer:
     Args:
         folder: written by notebook 03, or by ``reward_training.train_reward_model``.
         name: how tables call it.
+        progress: show a progress bar.
     """
 
-    def __init__(self, folder: str | Path, *, name: str) -> None:
-        self.name = name
+    def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
+        self.name, self._progress = name, progress
         self._reward_model = load_reward_model(folder)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One reward per response, higher is better; see ``RewardModel.score``."""
         queries = [chain.query for chain in chains for _ in chain.responses]
         texts = [response.text for chain in chains for response in chain.responses]
-        return _per_chain(self._reward_model.score(queries, texts, progress=True), chains)
+        return _per_chain(self._reward_model.score(queries, texts, progress=self._progress), chains)
 
 
 class LikelihoodScorer:

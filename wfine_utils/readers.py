@@ -7,7 +7,7 @@ user mends a file in one go and never works with half of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,31 +113,50 @@ def check_is_file(path: Path) -> None:
 def read_lines(path: Path, format: str) -> dict[int, str]:
     """The lines of a UTF-8 text file that are not blank, by line number from 1.
 
+    Raises:
+        WfineError: as :func:`stream_lines`, or a line is not UTF-8.
+    """
+    problems = Problems(path, "", format)
+    lines = dict(stream_lines(path, problems))
+    problems.raise_if_any()
+    return lines
+
+
+def stream_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and text of the lines that are not blank, read one after the other.
+
     A byte order mark at the start is skipped. Only a line feed ends a line: the other
     characters that Unicode calls line ends may stand inside a JSON string.
 
+    Args:
+        path: a UTF-8 text file.
+        problems: where lines that are not UTF-8 are noted; they are passed over.
+
     Raises:
-        WfineError: the file is missing, a folder, empty, blank, unreadable or not UTF-8.
+        WfineError: the file is missing, a folder, empty, blank or unreadable.
     """
     check_is_file(path)
+    is_blank = True
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                line = line.removesuffix(b"\n")
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                if not line.strip():
+                    continue
+                is_blank = False
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
+                    problems.add(number, "encoding", f"found {found} of the line, expected UTF-8")
+                else:
+                    yield number, text
     except OSError as error:
         raise WfineError(f"{shown(path)} cannot be read: {error.strerror}.") from error
-    problems = Problems(path, "", format)
-    lines: dict[int, str] = {}
-    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            lines[number] = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            found = f"byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
-            problems.add(number, "encoding", f"found {found}, expected UTF-8")
-    problems.raise_if_any()
-    if not lines:
+    if is_blank:
         raise WfineError(f"{shown(path)} has blank lines only; expected at least one record.")
-    return lines
 
 
 def read_columns(path: Path) -> list[str]:
@@ -152,7 +171,14 @@ def read_columns(path: Path) -> list[str]:
 def read_rows(
     path: Path, required: frozenset[str], optional: frozenset[str], problems: Problems
 ) -> list[dict[str, Any]]:
-    """The rows of a parquet file as dictionaries.
+    """The rows of a parquet file as dictionaries; see :func:`stream_rows`."""
+    return list(stream_rows(path, required, optional, problems))
+
+
+def stream_rows(
+    path: Path, required: frozenset[str], optional: frozenset[str], problems: Problems
+) -> Iterator[dict[str, Any]]:
+    """The rows of a parquet file as dictionaries, some hundred of them in memory at a time.
 
     Args:
         path: the file.
@@ -168,16 +194,18 @@ def read_rows(
         known = ", ".join(sorted(required | optional))
         problems.lines.append(f"{name}: {column}: found this column, expected only: {known}")
     problems.raise_if_any()
+    n_rows = 0
     try:
         # one file, not pq.read_table, which would take folder names for columns
-        table = pq.ParquetFile(path).read()
-        table.validate(full=True)  # finds text that is not UTF-8
-        rows = table.to_pylist()
+        with pq.ParquetFile(path, buffer_size=1 << 20) as file:
+            for batch in file.iter_batches(batch_size=256):
+                batch.validate(full=True)  # finds text that is not UTF-8
+                n_rows += batch.num_rows
+                yield from batch.to_pylist()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _not_parquet(path, error) from error
-    if not rows:
+    if not n_rows:
         raise WfineError(f"{name} has no rows; expected at least one.")
-    return rows
 
 
 def _not_parquet(path: Path, error: Exception) -> WfineError:

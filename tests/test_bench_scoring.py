@@ -1,0 +1,56 @@
+"""The benchmark of scoring, on tiny models: every way gives the same scores. No times here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def bench_scoring() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "bench")
+        yield importlib.import_module("bench_scoring")
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_all_ways_agree(kind, bench_scoring, tmp_path):
+    args = bench_scoring.arguments(["--quick", "--kind", kind, "--threads", "1"])
+    (bench,) = bench_scoring.benches(args, tmp_path)
+    expected = set(bench_scoring.WAYS) - ({"shared"} if kind == "encoder" else set())
+    assert set(bench.scores) == set(bench.seconds) == expected
+    for scores in bench.scores.values():
+        np.testing.assert_allclose(scores, bench.scores["alone"], rtol=0, atol=1e-4)
+    assert bench.largest_difference() < 1e-4 < np.ptp(bench.scores["alone"])
+    real = {way: counts[0] for way, counts in bench.counts.items()}
+    assert real["server"] == real["alone"] == real["batched"] == real["sorted"]
+    assert bench.counts["alone"][0] == bench.counts["alone"][1]  # nothing to pad
+    if kind == "decoder":
+        assert len(bench.texts) == 5 * 5 and real["shared"] < 0.5 * real["alone"]
+
+
+def test_it_prints_a_table_and_fails_if_scores_differ(bench_scoring, capsys, monkeypatch):
+    given = ["--quick", "--kind", "decoder", "--threads", "1"]
+    assert bench_scoring.main(given) == 0
+    printed = capsys.readouterr().out
+    assert all(words in printed for words in bench_scoring.WAYS.values())
+    assert "of peak" in printed and "largest difference of a score" in printed
+    server = bench_scoring.Bench._server
+    monkeypatch.setattr(bench_scoring.Bench, "_server", lambda self: server(self) + 1)
+    assert bench_scoring.main(given) == 1
+
+
+def test_chains_of_yours(bench_scoring, tmp_path):
+    path: Path = ROOT / "wfine_utils" / "data" / "weval_hand.jsonl"
+    args = bench_scoring.arguments(["--chains-file", str(path), "--chains", "3"])
+    assert args.chains_file == path and args.hidden == 512
+    with pytest.raises(SystemExit):
+        bench_scoring.arguments(["--kind", "neither"])

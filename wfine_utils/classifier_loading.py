@@ -1,0 +1,70 @@
+"""Loading a sequence classifier: every weight from its file, nothing filled in at random.
+
+Used by :mod:`wfine_utils.classifier_scorer`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from wfine_utils import models
+from wfine_utils.classifier_checks import refusal
+
+
+def load_classifier(base: models.Base, *, quantise: bool, shown: str) -> Any:
+    """The model in evaluation mode, every weight of it from the file.
+
+    Args:
+        base: folder or Hub id, and revision.
+        quantise: in 4-bit.
+        shown: how messages call the model.
+
+    Raises:
+        WfineError: it cannot be loaded, or weights are missing from its file.
+    """
+    # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
+    as_saved = not quantise and models.device() == "cuda"
+    try:
+        model, report = models._from_pretrained(
+            AutoModelForSequenceClassification,
+            *base,
+            dtype="auto" if as_saved else models.compute_dtype(),
+            device_map={"": models.device()},
+            use_safetensors=True,
+            output_loading_info=True,
+            **({"quantization_config": models.nf4_config()} if quantise else {}),
+        )
+        missing = sorted(report["missing_keys"])
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
+        missing = ["those whose shape in the file is not the one of the configuration"]
+    if missing:
+        raise refusal(
+            shown,
+            f"no values in the file for the weights {', '.join(missing[:5])}",
+            "every weight, because transformers fills in random numbers, and a score from a "
+            "random head is no score. Give the folder of the trained classifier, not of the "
+            "language model that it started from",
+        )
+    models.disable_cpu_packing(model)
+    return model.eval()
+
+
+def head_in_fp32(head: torch.nn.Module) -> None:
+    """Let a head compute in fp32 under a body in half precision."""
+    head.float().register_forward_pre_hook(lambda _, args: (args[0].float(), *args[1:]))
+
+
+def n_positions(model: torch.nn.Module) -> int:
+    """The longest text that the model has places for."""
+    for module_name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if module_name.endswith("position_embeddings") and padding is not None:
+            return module.num_embeddings - padding - 1  # RoBERTa counts from there
+    n = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return n if n is not None and n > 0 else sys.maxsize
