@@ -86,13 +86,13 @@ FLOORS = (
         "study_policies",
     ),
     ("rendering", "tables"),
-    ("presets", "launch", "batch", "reference", "report"),
+    ("presets", "grid", "launch", "batch", "reference", "report"),
 )
 NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
-    *("study_jobs", "study_answers", "study_policies"),
+    *("study_jobs", "study_answers", "study_policies", "grid"),
 }
 
 
