@@ -6,7 +6,7 @@
     python -m snakemake --cores all --config preset=mini --dry-run
 
 On a cluster: `--profile profiles/slurm --snakefile Snakefile`. What each rule is given there (gpu,
-mem_mb, runtime in minutes) stands in the profile; a preset that needs something else says so in
+mem_mb, runtime in minutes) stands in the profile, and wins over what a preset asks for in
 params/<preset>/resources.yaml. Several presets and seeds at once: grid.smk.
 
 A rule runs again when its notebook, its parameter file, the results it reads, or a module of
