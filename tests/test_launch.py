@@ -36,12 +36,12 @@ TWO = [
 ]
 REWARD = {
     "n_pairs_requirement": 40, "n_pairs_validation": 16, "quantise": False, "batch_size": 8,
-    "micro_batch_size": 8, "learning_rate": 5e-3, "max_tokens": 96,
+    "micro_batch_size": 2, "learning_rate": 5e-3, "max_tokens": 96,
 }  # fmt: skip
 POLICY = {
     # 3 prompts for 2 processes: the completions of the second prompt come from both
     "prompts_per_rollout": 3, "num_generations": 4, "updates_per_rollout": 1, "n_steps": 2,
-    "micro_batch_size": 12, "max_new_tokens": 8, "learning_rate": 5e-3, "quantise": False,
+    "micro_batch_size": 3, "max_new_tokens": 8, "learning_rate": 5e-3, "quantise": False,
 }  # fmt: skip
 # Runs the program exactly as `accelerate launch -m` does, and lets each process keep its adapter.
 KEEP_EACH = """
@@ -65,6 +65,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+launched = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 def params(folder: Path, notebook: str, changes: dict) -> Path:
@@ -151,8 +152,9 @@ def policies(work, tiny_base, rm_one) -> tuple[Path, Path]:
     return work / "policy-one", work / "policy-two"
 
 
-@pytest.mark.slow
 class TestRewardModel:
+    pytestmark = launched
+
     def test_same_files(self, rm_one, rm_two):
         assert names(rm_two) == names(rm_one)
         one, two = (json.loads((f / "manifest.json").read_text()) for f in (rm_one, rm_two))
@@ -172,9 +174,10 @@ class TestRewardModel:
         assert np.ptp(one) > 1e-2
 
 
-@pytest.mark.slow
 class TestPolicy:
     """Each process samples with a seed of its own, so the completions differ; all else does not."""
+
+    pytestmark = launched
 
     @pytest.fixture
     def rollouts(self, policies) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
