@@ -232,6 +232,31 @@ class TestPolicy:
         assert any(v.abs().max() > 0 for name, v in saved.items() if "lora_B" in name)
 
 
+def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, capsys):
+    """A record of notebook 00 as base, and a part of the chains, by topic, for validation."""
+    seen = {}
+
+    def train(pairs, validation_pairs, *, folder, **rest):
+        seen.update(rest, pairs=pairs, validation=validation_pairs)
+        (folder / "adapter").touch()
+        row = {"step": 5, "split": "validation", "loss": 0.5, "accuracy": 0.75, "margin": 1.0}
+        return pd.DataFrame([row])
+
+    monkeypatch.setattr(launch, "train_reward_model", train)
+    models.write_base(tmp_path / "base.json", tiny_base, None)
+    options = [
+        *("--params", f"{work}/03_reward_model.yaml", "--chains", f"{work}/train.jsonl"),
+        *("--base", str(tmp_path), "--granularity", "prompt", "--out", str(tmp_path / "made")),
+    ]
+    assert launch.reward_model(options) == 0
+    assert "validation accuracy 0.750 after 5 steps" in capsys.readouterr().out
+    assert names(tmp_path) == {"base.json", "made/adapter"}
+    assert seen["granularity"] == "prompt" and seen["base_model"] == str(tiny_base.resolve())
+    assert seen["settings"].batch_size == REWARD["batch_size"]
+    topics = [{pair.topic for pair in seen[part]} for part in ("pairs", "validation")]
+    assert all(topics) and topics[0].isdisjoint(topics[1])
+
+
 # --- one process that believes it is one of several -----------------------------------------------
 
 
