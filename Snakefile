@@ -5,8 +5,9 @@
     python -m snakemake --cores all --config preset=mini
     python -m snakemake --cores all --config preset=mini --dry-run
 
-On a cluster, give Snakemake a profile of yours (`--profile ...`). What each notebook needs
-there (gpu, mem_mb, runtime in minutes) stands in params/<preset>/resources.yaml.
+On a cluster: `--profile profiles/slurm --snakefile Snakefile`. What each rule is given there (gpu,
+mem_mb, runtime in minutes) stands in the profile, and wins over what a preset asks for in
+params/<preset>/resources.yaml. Several presets and seeds at once: grid.smk.
 
 A rule runs again when its notebook, its parameter file, the results it reads, or a module of
 wfine_utils that it imports has changed. The long jobs inside a notebook keep their own finished

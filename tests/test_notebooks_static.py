@@ -97,14 +97,14 @@ FLOORS = (
         "study_policies",
     ),
     ("rendering", "tables"),
-    ("presets", "batch", "reference", "report"),
+    ("presets", "grid", "launch", "batch", "reference", "report"),
 )
 NO_TORCH = {
     *("__init__", "weval", "data", "results", "tables", "presets", "report", "batch"),
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
     *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
-    *("memory", "model_writer", "bulk"),
+    *("memory", "model_writer", "bulk", "grid"),
 }
 
 
@@ -265,17 +265,18 @@ def test_smoke_is_small_and_differs_from_mini_in_numbers_alone():
 
 
 def imports(path: Path) -> set[str]:
-    """Rooms of the package that a module imports when it runs."""
+    """Rooms of the package that a module imports when it is imported."""
     found = set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
+    skipped = ("TYPE_CHECKING", "__name__ == '__main__'")  # for types, and for a program's own use
+    for_others = {
         child
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if isinstance(node, ast.If) and ast.unparse(node.test) in skipped
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in for_types:
+        if node in for_others:
             continue
         names = []
         if isinstance(node, ast.Import):

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
 
 import torch
+from accelerate import PartialState
 from peft import LoraConfig, PeftModel, TaskType
 from transformers import (
     AutoConfig,
@@ -40,6 +41,46 @@ from wfine_utils.params import Precision
 def device() -> str:
     """``"cuda"`` where a GPU can be used, else ``"cpu"``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_of_process() -> str:
+    """Where this process puts its models: under a launcher each GPU has a process of its own."""
+    rank = os.environ.get("LOCAL_RANK")  # set by `accelerate launch` and torchrun
+    if rank is None or device() == "cpu":
+        return device()
+    return f"cuda:{int(rank) % torch.cuda.device_count()}"  # as accelerate deals them out
+
+
+def processes() -> PartialState:
+    """The processes that train together; one, unless ``accelerate launch`` started several."""
+    return PartialState(cpu=device() == "cpu")
+
+
+def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[int, int]:
+    """How each process does its share of a batch, so that the batch is the same for any number.
+
+    Args:
+        batch_size: items per optimiser step, of all processes together.
+        micro_batch_size: items per forward pass that one device has memory for.
+        where: begins the error.
+
+    Returns:
+        Items per forward pass, at most ``micro_batch_size``, and forward passes per optimiser step.
+
+    Raises:
+        WfineError: the batch does not divide evenly.
+    """
+    n = processes().num_processes
+    share, rest = divmod(batch_size, n)
+    micro = min(micro_batch_size, share)
+    if rest or share % micro:
+        raise WfineError(
+            f"{where}: a batch of {batch_size}, a micro_batch_size of {micro_batch_size} and "
+            f"{n} process{'es' if n > 1 else ''} do not go together. Expected a batch that "
+            "divides evenly among the processes, into shares that are no larger than "
+            "micro_batch_size or multiples of it; change one of the three."
+        )
+    return micro, share // micro
 
 
 def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
@@ -214,7 +255,7 @@ def load_quantised(
         base_model,
         revision,
         dtype=compute_dtype(precision),
-        device_map={"": device()},
+        device_map={"": device_of_process()},
         use_safetensors=True,
         attn_implementation=attn_implementation,
         pad_token_id=tokenizer.pad_token_id,

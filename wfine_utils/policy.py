@@ -3,10 +3,16 @@
 Thin over ``trl.GRPOTrainer`` 1.16. The reward is a plain function, not a module handed to the
 trainer: the trainer would score a whole rollout in one padded forward pass, with another
 text than the reward model was trained on.
+
+Several processes (``accelerate launch -m wfine_utils.policy``) share every rollout of the
+settings: the same prompts, but each process samples its part of the completions with a seed of its
+own and scores them with its own copy of the reward model. The groups are put together again for
+the advantages, wherever their completions were made.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +90,8 @@ def train_policy(
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
         folder: where the adapter, ``training_curve.csv`` and ``cost.json`` (memory and tokens
-            per second) go; exists already.
+            per second) go; exists already. Of several processes the first
+            writes.
         revision: Hub revision of the base model.
 
     Returns:
@@ -119,11 +126,13 @@ def train_policy(
     )
     models.trainable_to_fp32(trainer.model)
     trainer.train()
-    meter.write(folder, trainer.state.num_input_tokens_seen)
-    models.save_adapter(trainer.model, base_model, folder)
-    models.write_adapter_base(folder, models.Base(str(base_model), revision))
     curve = training_curve(trainer.state.log_history)
-    curve.to_csv(folder / "training_curve.csv", index=False)
+    if trainer.is_world_process_zero():
+        meter.write(folder, trainer.state.num_input_tokens_seen)
+        models.save_adapter(trainer.model, base_model, folder)
+        models.write_adapter_base(folder, models.Base(str(base_model), revision))
+        curve.to_csv(folder / "training_curve.csv", index=False)
+    trainer.accelerator.wait_for_everyone()
     return curve
 
 
@@ -173,16 +182,19 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
     Not said by the paper, and TRL's: clipping at 0.2, standardised within a group.
 
     Raises:
-        WfineError: a rollout does not split evenly into updates and forward passes.
+        WfineError: a rollout does not split evenly into updates, processes and forward passes.
     """
     rollout = settings.prompts_per_rollout * settings.num_generations
     per_update, rest = divmod(rollout, settings.updates_per_rollout)
-    if rest or per_update % settings.micro_batch_size:
-        raise WfineError(
-            f"policy: found {rollout} completions per rollout (prompts_per_rollout × "
-            f"num_generations), expected a multiple of updates_per_rollout × micro_batch_size = "
-            f"{settings.updates_per_rollout} × {settings.micro_batch_size}; change one of the four."
-        )
+    found = (
+        f"policy: found {rollout} completions per rollout (prompts_per_rollout × num_generations) "
+        f"and updates_per_rollout = {settings.updates_per_rollout}"
+    )
+    if rest:
+        raise WfineError(f"{found}, expected a multiple of that; change one of the three.")
+    micro_batch_size, n_forward = models.share_of_batch(
+        per_update, settings.micro_batch_size, found
+    )
     return GRPOConfig(
         output_dir=str(folder / "trainer"),
         learning_rate=settings.learning_rate,
@@ -191,8 +203,9 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         max_steps=settings.n_steps,
         num_generations=settings.num_generations,
         generation_batch_size=rollout,
-        per_device_train_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=per_update // settings.micro_batch_size,
+        per_device_train_batch_size=micro_batch_size,
+        gradient_accumulation_steps=n_forward,
+        ddp_find_unused_parameters=False,  # every adapter is used in every forward pass
         beta=settings.beta,
         use_bias_correction_kl=False,  # plain k3, the released "low_var_kl"
         loss_type="dapo",  # mean over tokens, as released
@@ -230,3 +243,9 @@ def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
         if "reward" in entry
     ]
     return pd.DataFrame(rows, columns=["step", *names.values()])
+
+
+if __name__ == "__main__":  # training is the business of a module further up
+    from wfine_utils import launch
+
+    sys.exit(launch.policy())

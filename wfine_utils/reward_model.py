@@ -4,7 +4,8 @@ A reward model gives one number to (instruction, response). Its *granularity* sa
 instruction is: the whole ``"prompt"``, or one ``"requirement"`` at a time, in which case the
 score of a response is the mean over requirements of σ(reward).
 
-``wfine_utils.reward_training`` makes them. On disk a reward model is a folder with a LoRA
+``wfine_utils.reward_training`` makes them, and ``accelerate launch -m wfine_utils.reward_model``
+does so on several GPUs. On disk a reward model is a folder with a LoRA
 adapter, a tokenizer and ``manifest.json``, which records what the adapter belongs to.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -267,3 +269,9 @@ def write_manifest(
 
 def _digest(text: str | None) -> str:
     return hashlib.sha256((text or "").encode()).hexdigest()  # an encoder has no chat template
+
+
+if __name__ == "__main__":  # training is the business of a module further up
+    from wfine_utils import launch
+
+    sys.exit(launch.reward_model())

@@ -3,6 +3,11 @@
 Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three places: texts
 are tokenised here, by the one render, because the trainer drops over-long pairs silently;
 batches hold pairs of similar length, which it cannot arrange itself; adapters stay in fp32.
+
+Several processes (``accelerate launch -m wfine_utils.reward_model``) share every batch of the
+settings: accelerate deals a sequential order out in turns of one forward pass each, so the pairs of
+an optimiser step, and the mean of their gradients, are those of one process. Only the last batch,
+if it is not full, is left out then: accelerate would fill it with pairs from the start.
 """
 
 from __future__ import annotations
@@ -157,7 +162,8 @@ def train_reward_model(
         settings: hyper-parameters.
         seed: of the head's initial weights and of the order of the pairs.
         folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
-            ``cost.json`` (memory and tokens per second) go; exists already.
+            ``cost.json`` (memory and tokens per second) go; exists already. Of
+            several processes the first writes.
         revision: Hub revision of the base model.
 
     Returns:
@@ -165,8 +171,8 @@ def train_reward_model(
         logged step. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
-        WfineError: fewer pairs than one batch, texts that end with padding, or a GPU that is too
-            small by the estimate of ``wfine_utils.memory``.
+        WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
+            with padding, or a GPU that is too small by the estimate of ``wfine_utils.memory``.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
@@ -191,7 +197,15 @@ def train_reward_model(
         train = train.select(batches_by_chain(pairs, seed))
     else:
         train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
-    n_steps = max(1, round(len(pairs) * settings.n_epochs / settings.batch_size))
+    validation = encode_pairs(validation_pairs, tokenizer, settings.max_tokens, margin=margin)
+    n_processes = models.processes().num_processes
+    if n_processes > 1:
+        each, _ = models.share_of_batch(
+            settings.batch_size, settings.micro_batch_size, "reward model"
+        )
+        train = _full_batches(train, settings.batch_size, "training")
+        validation = _full_batches(validation, each * n_processes, "validation")
+    n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
     cross_entropy = settings.loss == "cross_entropy"
     trainer_class = _CrossEntropyTrainer if cross_entropy else _BradleyTerryTrainer
@@ -207,27 +221,29 @@ def train_reward_model(
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
         train_dataset=train,
-        eval_dataset=encode_pairs(validation_pairs, tokenizer, settings.max_tokens, margin=margin),
+        eval_dataset=validation,
         peft_config=models.lora_config("reward", r=settings.lora_r, alpha=settings.lora_alpha),
     )
     models.trainable_to_fp32(trainer.model)
     models.head_to_fp32(trainer.model)
     trainer.train()
-    meter.write(folder, _tokens(trainer.state.log_history))
-    models.save_adapter(trainer.model, base_model, folder)
-    tokenizer.save_pretrained(folder)
     curve = learning_curve(trainer.state.log_history)
-    curve.to_csv(folder / "learning_curve.csv", index=False)
-    write_manifest(
-        folder,
-        base_model=base_model,
-        revision=revision,
-        granularity=granularity,
-        tokenizer=tokenizer,
-        settings={name: getattr(settings, name) for name in RewardSettings.model_fields},
-        seed=seed,
-        n_pairs=len(pairs),
-    )
+    if trainer.is_world_process_zero():
+        meter.write(folder, _tokens(trainer.state.log_history))
+        models.save_adapter(trainer.model, base_model, folder)
+        tokenizer.save_pretrained(folder)
+        curve.to_csv(folder / "learning_curve.csv", index=False)
+        write_manifest(
+            folder,
+            base_model=base_model,
+            revision=revision,
+            granularity=granularity,
+            tokenizer=tokenizer,
+            settings={name: getattr(settings, name) for name in RewardSettings.model_fields},
+            seed=seed,
+            n_pairs=len(train),
+        )
+    trainer.accelerator.wait_for_everyone()
     return curve
 
 
@@ -250,10 +266,28 @@ def _tokens(log_history: Sequence[dict[str, float]]) -> float:
     return max((x["num_tokens"] for x in log_history if "num_tokens" in x), default=0.0)
 
 
+def _full_batches(items: Dataset, batch_size: int, name: str) -> Dataset:
+    """The items without those beyond the last full batch."""
+    n = len(items) - len(items) % batch_size
+    if not n:
+        raise WfineError(
+            f"reward model: found {len(items)} {name} pairs, expected at least {batch_size} where "
+            "several processes share every batch; use more pairs or a smaller batch."
+        )
+    return items.select(range(n))
+
+
 def reward_config(
     settings: RewardSettings, folder: Path, *, seed: int, n_steps: int
 ) -> RewardConfig:
-    """The arguments of ``trl.RewardTrainer`` that follow from our settings."""
+    """The arguments of ``trl.RewardTrainer`` that follow from our settings.
+
+    Raises:
+        WfineError: the batch does not divide evenly into forward passes and processes.
+    """
+    micro_batch_size, n_forward = models.share_of_batch(
+        settings.batch_size, settings.micro_batch_size, "reward model"
+    )
     return RewardConfig(
         output_dir=str(folder / "trainer"),
         learning_rate=settings.learning_rate,
@@ -263,9 +297,10 @@ def reward_config(
         lr_scheduler_kwargs={"num_decay_steps": max(1, n_steps * 3 // 10)},
         warmup_steps=0.05,
         num_train_epochs=settings.n_epochs,
-        per_device_train_batch_size=settings.micro_batch_size,
-        per_device_eval_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=settings.batch_size // settings.micro_batch_size,
+        per_device_train_batch_size=micro_batch_size,
+        per_device_eval_batch_size=micro_batch_size,
+        gradient_accumulation_steps=n_forward,
+        ddp_find_unused_parameters=False,  # every adapter is used in every forward pass
         train_sampling_strategy="sequential",  # already shuffled, in batches of similar length
         center_rewards_coefficient=settings.center_coefficient,
         max_length=None,  # we cut by rule; TRL would drop the pair without a word

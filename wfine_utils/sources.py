@@ -70,7 +70,10 @@ def with_imports(modules: Iterable[Path]) -> list[Path]:
 
 def _imports(sources: Iterable[str]) -> Iterator[Path]:
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        # what a module does when it is run as a program cannot change who imports it
+        tree.body = [s for s in tree.body if not _is_main_block(s)]
+        for node in ast.walk(tree):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -80,6 +83,10 @@ def _imports(sources: Iterable[str]) -> Iterator[Path]:
                 package, _, module = name.partition(".")
                 if package == PACKAGE.name and module:
                     yield PACKAGE / f"{module.partition('.')[0]}.py"
+
+
+def _is_main_block(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def code_only(source: str) -> str:
