@@ -26,7 +26,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_utils import synthetic
+from wfine_utils import bases, synthetic
 from wfine_utils.backends import Backend, CachedBackend, Reply
 from wfine_utils.call_cache import CallCache, call_digest
 from wfine_utils.endpoint import EndpointBackend
@@ -613,10 +613,9 @@ def talkative(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def load(folder: Path, **kwargs: Any):
-    from wfine_utils import models
     from wfine_utils.model_backend import TransformersBackend
 
-    return TransformersBackend(models.Base(str(folder), None), **kwargs)
+    return TransformersBackend(bases.Base(str(folder), None), **kwargs)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import yaml
 from conftest import ROOT
 from safetensors.torch import load_file
 
-from wfine_utils import launch, models, policy, reward_training, synthetic
+from wfine_utils import bases, launch, models, policy, reward_training, synthetic
 from wfine_utils.data import save_chains, save_queries
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
@@ -243,7 +243,7 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
         return pd.DataFrame([row])
 
     monkeypatch.setattr(launch, "train_reward_model", train)
-    models.write_base(tmp_path / "base.json", tiny_base, None)
+    bases.write_base(tmp_path / "base.json", tiny_base, None)
     options = [
         *("--params", f"{work}/03_reward_model.yaml", "--chains", f"{work}/train.jsonl"),
         *("--base", str(tmp_path), "--granularity", "prompt", "--out", str(tmp_path / "made")),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from wfine_utils import generation, model_writer, models, presets, synthetic
+from wfine_utils import bases, generation, model_writer, presets, synthetic
 from wfine_utils.audit import validated
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
@@ -32,7 +32,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def base_json(tiny_base, tmp_path):
-    models.write_base(tmp_path / "base.json", tiny_base, None)
+    bases.write_base(tmp_path / "base.json", tiny_base, None)
     return tmp_path / "base.json"
 
 

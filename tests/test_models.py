@@ -11,7 +11,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
-from wfine_utils import base_model, models
+from wfine_utils import base_model, bases, models
 from wfine_utils.errors import WfineError
 
 IDS = torch.arange(5, 45).reshape(4, 10)
@@ -124,23 +124,23 @@ class TestEncode:
 def test_base_record_can_be_moved(tmp_path, tiny_base):
     folder = tmp_path / "a" / "model"
     folder.mkdir(parents=True)
-    models.write_base(tmp_path / "a" / "base.json", folder, None)
+    bases.write_base(tmp_path / "a" / "base.json", folder, None)
     assert json.loads((tmp_path / "a" / "base.json").read_text())["model"] == "model"
     (tmp_path / "a").rename(tmp_path / "b")
-    assert models.read_base(tmp_path / "b" / "base.json").model == str(tmp_path / "b" / "model")
-    models.write_base(tmp_path / "hub.json", "Qwen/Qwen2.5-0.5B-Instruct", "abc")
-    assert models.read_base(tmp_path / "hub.json") == ("Qwen/Qwen2.5-0.5B-Instruct", "abc")
+    assert bases.read_base(tmp_path / "b" / "base.json").model == str(tmp_path / "b" / "model")
+    bases.write_base(tmp_path / "hub.json", "Qwen/Qwen2.5-0.5B-Instruct", "abc")
+    assert bases.read_base(tmp_path / "hub.json") == ("Qwen/Qwen2.5-0.5B-Instruct", "abc")
 
 
 def test_fingerprint_follows_the_weights_and_not_the_place(tmp_path, tiny_base):
-    first, moved = (models.Base(str(tmp_path / name), None) for name in "ab")
+    first, moved = (bases.Base(str(tmp_path / name), None) for name in "ab")
     shutil.copytree(tiny_base, first.model)
     before = first.fingerprint
     shutil.move(first.model, moved.model)
     assert moved.fingerprint == before
     (tmp_path / "b" / "more.safetensors").write_bytes(b"other weights")
     assert moved.fingerprint != before
-    hub = [models.Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
+    hub = [bases.Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
     assert len({base.fingerprint for base in hub}) == 2
 
 

@@ -26,7 +26,7 @@ PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 
 # Ground floor first. A module imports from floors below its own, or from a room further left.
 FLOORS = (
-    ("errors", "taxonomy", "files", "sources", "results", "plots", "training_plots"),
+    ("errors", "taxonomy", "files", "bases", "sources", "results", "plots", "training_plots"),
     ("markdown", "sentences", "prose_checks", "ifeval", "checkers", "params"),
     (
         "readers",
@@ -104,7 +104,7 @@ NO_TORCH = {
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
     *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
-    *("memory", "model_writer", "bulk", "grid"),
+    *("bases", "memory", "model_writer", "bulk", "grid"),
 }
 
 

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config
 
-from wfine_utils import generation, models, policy, presets, synthetic
+from wfine_utils import bases, generation, models, policy, presets, synthetic
 from wfine_utils.dropping import build_chains
 from wfine_utils.gpu import COST
 from wfine_utils.model_scorers import LikelihoodScorer, RewardModelScorer
@@ -173,7 +173,7 @@ def test_reloaded_scores_are_those_of_training(reward_folder, chains):
 
 
 def test_likelihood_of_the_base(base, chains):
-    scores = LikelihoodScorer(models.Base(str(base), None)).score(chains)
+    scores = LikelihoodScorer(bases.Base(str(base), None)).score(chains)
     assert all((s < 0).all() for s in scores)
 
 

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 
 from wfine_utils import (
+    bases,
     batch,
     generation,
     gpu,
@@ -87,7 +88,7 @@ def hub() -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture(scope="module")
 def adapter(tiny_base, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("adapter")
-    models.write_adapter_base(folder, models.Base(str(tiny_base), None))
+    bases.write_adapter_base(folder, bases.Base(str(tiny_base), None))
     return folder
 
 
@@ -194,12 +195,12 @@ class TestAdapter:
 
     def test_the_same_base_elsewhere_is_the_same(self, tiny_base, adapter, tmp_path):
         shutil.copytree(tiny_base, tmp_path / "moved")
-        models.refuse_other_base(adapter, models.Base(str(tmp_path / "moved"), None))
+        bases.refuse_other_base(adapter, bases.Base(str(tmp_path / "moved"), None))
 
     def test_another_revision_of_the_same_model(self, tmp_path):
-        models.write_adapter_base(tmp_path, models.Base(ID, "abc"))
+        bases.write_adapter_base(tmp_path, bases.Base(ID, "abc"))
         with pytest.raises(WfineError, match=r"@abc, found .*@def"):
-            models.refuse_other_base(tmp_path, models.Base(ID, "def"))
+            bases.refuse_other_base(tmp_path, bases.Base(ID, "def"))
 
     def test_no_policy_at_all(self, tiny_base, tmp_path):
         with pytest.raises(WfineError, match=r"found no base\.json"):

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from scipy.special import expit
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils import models, synthetic
+from wfine_utils import bases, models, synthetic
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.model_scorers import LikelihoodScorer, RewardModelScorer
@@ -149,7 +149,7 @@ def test_score_is_the_mean_probability_over_requirements(folders, chains):
 
 def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):
     scorers = [RewardModelScorer(folders[g], name=g) for g in folders]
-    scorers.append(LikelihoodScorer(models.Base(str(tiny_base), None)))
+    scorers.append(LikelihoodScorer(bases.Base(str(tiny_base), None)))
     for scorer in scorers:
         scores = scorer.score(chains)
         assert [s.shape for s in scores] == [(len(c.responses),) for c in chains]
@@ -159,7 +159,7 @@ def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):
 
 
 def test_likelihood_is_that_of_the_response_alone(tiny_base, chains):
-    base = models.Base(str(tiny_base), None)
+    base = bases.Base(str(tiny_base), None)
     scorer = LikelihoodScorer(base)
     tokenizer = models.load_tokenizer(*base)
     model = models.load_quantised(base.model, "causal", tokenizer=tokenizer).eval()
@@ -178,7 +178,7 @@ def test_likelihood_is_that_of_the_response_alone(tiny_base, chains):
 
 def test_likelihood_without_instruction_and_as_a_sum(tiny_base, chains):
     """Without the instruction only the text counts; the sum is the mean times the tokens."""
-    base = models.Base(str(tiny_base), None)
+    base = bases.Base(str(tiny_base), None)
     tokenizer = models.load_tokenizer(*base)
     chain = chains[0]
     other = dataclasses.replace(chain, base_task="Write a very different thing.")

@@ -28,7 +28,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from wfine_utils import base_model, judge_prompts, models, synthetic
+from wfine_utils import base_model, bases, judge_prompts, models, synthetic
 from wfine_utils.classifier_scorer import ClassifierScorer
 from wfine_utils.dropping import build_chains
 from wfine_utils.judges import Critic, RequirementJudge
@@ -156,7 +156,7 @@ class Case:
 
 
 def judge_case(make: Callable[..., Any], base: Path, n_new: int = MAX_TOKENS, **kwargs) -> Case:
-    backend = TransformersBackend(models.Base(str(base), None), quantise=False)
+    backend = TransformersBackend(bases.Base(str(base), None), quantise=False)
     if n_new:
         return Case(make(backend, max_tokens=n_new, **kwargs), backend, n_new, "left")
     return Case(make(backend, **kwargs), backend)
@@ -172,7 +172,7 @@ def own_case(scorer: Any) -> Case:
 
 
 def likelihood(base: Path, **kwargs) -> Case:
-    return own_case(LikelihoodScorer(models.Base(str(base), None), quantise=False, **kwargs))
+    return own_case(LikelihoodScorer(bases.Base(str(base), None), quantise=False, **kwargs))
 
 
 MAKERS: dict[str, Callable[..., Case]] = {

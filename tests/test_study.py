@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from wfine_utils import study, study_data, study_jobs, synthetic
+from wfine_utils.bases import Base, write_base
 from wfine_utils.checkers import verdicts
 from wfine_utils.errors import WfineError
 from wfine_utils.ifeval import INSTRUCTIONS
-from wfine_utils.models import Base, write_base
 from wfine_utils.params import ValidityParams
 from wfine_utils.study_cells import (
     PURE_KINDS,

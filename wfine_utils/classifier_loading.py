@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.classifier_checks import refusal
 
 
-def load_classifier(base: models.Base, *, quantise: bool, shown: str) -> Any:
+def load_classifier(base: bases.Base, *, quantise: bool, shown: str) -> Any:
     """The model in evaluation mode, every weight of it from the file.
 
     Args:

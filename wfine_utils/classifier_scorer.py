@@ -29,7 +29,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoTokenizer
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.classifier_checks import (
     HALF_TOLERANCE,
     PROBES,
@@ -56,7 +56,7 @@ class ClassifierScorer:
     """A sequence classifier as a scorer.
 
     Args:
-        base: folder, Hub id, or :class:`models.Base` with a revision. Only safetensors, and no
+        base: folder, Hub id, or :class:`bases.Base` with a revision. Only safetensors, and no
             code from the model's repository, are loaded.
         name: how tables call it.
         granularity: ``"prompt"``: the score of (whole prompt, response). ``"requirement"``: the
@@ -96,7 +96,7 @@ class ClassifierScorer:
 
     def __init__(
         self,
-        base: models.Base | str | Path,
+        base: bases.Base | str | Path,
         *,
         name: str,
         granularity: Granularity = "prompt",
@@ -109,7 +109,7 @@ class ClassifierScorer:
         progress: bool = True,
     ) -> None:
         self.name, self._progress = name, progress
-        base = base if isinstance(base, models.Base) else models.Base(str(base), None)
+        base = base if isinstance(base, bases.Base) else bases.Base(str(base), None)
         self._shown = f"classifier {base.model}"
         if granularity not in ("prompt", "requirement"):
             raise refusal(self._shown, f"granularity {granularity!r}", "'prompt' or 'requirement'")

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wfine_utils import bases
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write
 from wfine_utils.hand import FOLDER, load_hand
@@ -143,12 +144,11 @@ def keep_fluency(model: str, path: Path = KEPT, revision: str | None = None) -> 
     Returns:
         ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.
     """
-    from wfine_utils import models
     from wfine_utils.model_scorers import LikelihoodScorer
 
     chains = load_hand()
     scorer = LikelihoodScorer(
-        models.Base(model, revision),
+        bases.Base(model, revision),
         instruction=False,
         quantise=False,
         name=f"fluency ({Path(model).name})",

@@ -13,7 +13,7 @@ from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.memory import tokens_of_logits
 from wfine_utils.params import AnswerFormat
 from wfine_utils.taxonomy import Query
@@ -87,7 +87,7 @@ def load_policy(
             loaded.
     """
     if adapter is not None:  # before the weights are read
-        models.refuse_other_base(Path(adapter), models.Base(str(base_model), revision))
+        bases.refuse_other_base(Path(adapter), bases.Base(str(base_model), revision))
     tokenizer = models.load_tokenizer(base_model, revision)
     model = models.load_quantised(
         base_model, "causal", tokenizer=tokenizer, quantise=quantise, revision=revision

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wfine_utils import bases
 from wfine_utils.annotation_files import check_columns
 from wfine_utils.backends import CachedBackend
 from wfine_utils.call_cache import CallCache
@@ -51,7 +52,6 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
         WfineError: the model cannot be fetched or loaded, or has no chat template; or the file of
             the answers cannot be used.
     """
-    from wfine_utils import models
     from wfine_utils.model_backend import TransformersBackend
 
     folder = resolve(name)
@@ -60,7 +60,7 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     n_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     # A small model gains no time by 4 bits on a CPU, and needs none of the memory that they save.
     quantise = not 0 < n_bytes < SMALL_BYTES
-    base = models.Base(str(folder) if folder.is_dir() else name, None)
+    base = bases.Base(str(folder) if folder.is_dir() else name, None)
     answers = CallCache(resolve(cache))  # first: it is cheap, and may be refused
     return CachedBackend(TransformersBackend(base, quantise=quantise), answers)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.data import load_chains, load_queries, split_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, shown
@@ -140,10 +140,10 @@ def _policy(given: argparse.Namespace) -> str:
     return f"{shown(given.out)}: policy, reward {last['reward']:.3f} at step {last['step']:.0f}\n"
 
 
-def _base(given: str) -> models.Base:
+def _base(given: str) -> bases.Base:
     """The model that notebook 00 recorded in a folder; else the folder or Hub id itself."""
     record = Path(given) / "base.json"
-    return models.read_base(record) if record.exists() else models.Base(given, None)
+    return bases.read_base(record) if record.exists() else bases.Base(given, None)
 
 
 def _into(out: Path, train: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:

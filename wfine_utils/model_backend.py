@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.backends import Reply
 from wfine_utils.errors import WfineError
 from wfine_utils.reward_model import token_budget_batches
@@ -42,7 +42,7 @@ class TransformersBackend:
 
     def __init__(
         self,
-        base: models.Base,
+        base: bases.Base,
         *,
         quantise: bool = True,
         token_budget: int = 8192,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.memory import tokens_of_logits
 from wfine_utils.reward_model import load_reward_model, token_budget_batches
 from wfine_utils.scorers import Scores
@@ -60,7 +60,7 @@ class LikelihoodScorer:
 
     def __init__(
         self,
-        base: models.Base,
+        base: bases.Base,
         *,
         instruction: bool = True,
         per_token: bool = True,

@@ -50,7 +50,7 @@ def written_by_model(
         WfineError: of a set no chain is left.
     """
     # Needs torch, which notebook 02 does without as long as the exact writer writes.
-    from wfine_utils.models import read_base
+    from wfine_utils.bases import read_base
 
     base = read_base(base_json)
     left, reports = {}, []

@@ -7,14 +7,12 @@ reads, in training, in scoring and in RL, is made by :func:`encode`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
 
@@ -32,8 +30,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from wfine_utils import bases
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, sha256_file
 from wfine_utils.hub_errors import why_not_loaded
 from wfine_utils.params import Precision
 
@@ -147,54 +145,6 @@ def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
     Told by the mask token, which only models have that were trained to fill in gaps.
     """
     return tokenizer.mask_token is not None
-
-
-class Base(NamedTuple):
-    """The base model of a preset: a folder or a Hub id, and the Hub revision if there is one."""
-
-    model: str
-    revision: str | None
-
-    @property
-    def fingerprint(self) -> str:
-        """What results depend on: a folder's weights wherever it lies, else id and revision."""
-        return weights_digest(self.model) or f"{self.model}@{self.revision or 'newest'}"
-
-
-def write_base(base_json: Path, model: str | Path, revision: str | None) -> None:
-    """Record which model the later notebooks start from; a folder relative to the record."""
-    record = {"model": portable(model, base_json.parent), "revision": revision}
-    text = json.dumps(record, indent=1) + "\n"
-    atomic_write(base_json, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def read_base(base_json: Path) -> Base:
-    """The base model that :func:`write_base` recorded."""
-    record = json.loads(base_json.read_text(encoding="utf-8"))
-    return Base(located(record["model"], base_json.parent), record["revision"])
-
-
-def portable(base_model: str | Path, folder: Path) -> str:
-    """A base model as it is written into a record in ``folder``, so that both can be moved.
-
-    Returns:
-        A Hub id as it is; a folder as the way there from ``folder``.
-    """
-    path = Path(base_model)
-    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else str(base_model)
-
-
-def located(base_model: str, folder: Path) -> str:
-    """The inverse of :func:`portable`: a Hub id as it is, or the absolute path of a folder."""
-    path = folder / base_model
-    return str(path.resolve()) if path.is_dir() else base_model
-
-
-def weights_digest(base_model: str | Path) -> str | None:
-    """sha256 over the weight files of a local model; None for a Hub id, which has a revision."""
-    files = sorted(Path(base_model).glob("*.safetensors"))
-    digests = "".join(map(sha256_file, files))
-    return hashlib.sha256(digests.encode()).hexdigest() if files else None
 
 
 def nf4_config(precision: Precision = "fp32") -> BitsAndBytesConfig:
@@ -355,40 +305,9 @@ def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None
         base_model: folder or Hub id of that base.
         folder: gets ``adapter_model.safetensors`` and ``adapter_config.json``.
     """
-    model.peft_config["default"].base_model_name_or_path = portable(base_model, folder)
+    model.peft_config["default"].base_model_name_or_path = bases.portable(base_model, folder)
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
-
-
-ADAPTER_BASE = "base.json"
-"""File beside a policy's adapter: which base it belongs to."""
-
-
-def write_adapter_base(folder: Path, base: Base) -> None:
-    """Record beside an adapter which base model it was trained on, by the base's fingerprint."""
-    text = json.dumps({"fingerprint": base.fingerprint}, indent=1) + "\n"
-    atomic_write(folder / ADAPTER_BASE, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def refuse_other_base(folder: Path, base: Base) -> None:
-    """Check that an adapter was trained on ``base``: on another one it is another function.
-
-    Raises:
-        WfineError: no record of :func:`write_adapter_base`, or that of another base model.
-    """
-    path = folder / ADAPTER_BASE
-    if not path.is_file():
-        raise WfineError(
-            f"{folder}: found no {ADAPTER_BASE}, expected the folder of a trained policy; run "
-            "notebook 04_wrl_policy first."
-        )
-    trained_on = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
-    if trained_on != base.fingerprint:
-        raise WfineError(
-            f"{path}: the adapter was trained on the base model {trained_on}, found "
-            f"{base.fingerprint} ({base.model}). Expected the same: weights and adapter belong "
-            "together. Give that base model, or train the policy again."
-        )
 
 
 def messages(instruction: str, response: str) -> list[Mapping[str, str]]:

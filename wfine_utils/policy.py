@@ -25,7 +25,7 @@ from scipy.special import expit
 from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils import memory, models
+from wfine_utils import bases, memory, models
 from wfine_utils.errors import WfineError
 from wfine_utils.generation import answer, prompt_messages
 from wfine_utils.gpu import Meter, gpu_gib
@@ -130,7 +130,7 @@ def train_policy(
     if trainer.is_world_process_zero():
         meter.write(folder, trainer.state.num_input_tokens_seen)
         models.save_adapter(trainer.model, base_model, folder)
-        models.write_adapter_base(folder, models.Base(str(base_model), revision))
+        bases.write_adapter_base(folder, bases.Base(str(base_model), revision))
         curve.to_csv(folder / "training_curve.csv", index=False)
     trainer.accelerator.wait_for_everyone()
     return curve

@@ -26,7 +26,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from wfine_utils import models
+from wfine_utils import bases, models
 from wfine_utils.errors import WfineError
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.resampling import bootstrap_means
@@ -174,10 +174,10 @@ def load_reward_model(folder: str | Path) -> RewardModel:
             "notebook 03_reward_model first."
         )
     manifest = json.loads((folder / MANIFEST).read_text())
-    base = models.located(manifest["base_model"], folder)
+    base = bases.located(manifest["base_model"], folder)
     tokenizer = models.load_tokenizer(folder)
     for field, found in (
-        ("base_sha256", models.weights_digest(base)),
+        ("base_sha256", bases.weights_digest(base)),
         ("chat_template_sha256", _digest(tokenizer.chat_template)),
     ):
         if found != manifest[field]:
@@ -255,8 +255,8 @@ def write_manifest(
         n_pairs: number of training pairs.
     """
     manifest = {
-        "base_model": models.portable(base_model, folder),
-        "base_sha256": models.weights_digest(base_model),
+        "base_model": bases.portable(base_model, folder),
+        "base_sha256": bases.weights_digest(base_model),
         "revision": revision,
         "granularity": granularity,
         "chat_template_sha256": _digest(tokenizer.chat_template),

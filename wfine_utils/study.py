@@ -38,7 +38,7 @@ from wfine_utils.study_cells import (
 )
 
 if TYPE_CHECKING:  # torch is slow to import, and most of what is here can do without
-    from wfine_utils.models import Base
+    from wfine_utils.bases import Base
 
 RESULT = "result.json"
 _FILES = {
@@ -276,7 +276,7 @@ def _run(given: argparse.Namespace, settings: StudySettings) -> None:
         raise WfineError(f"--threads: found {given.threads}, expected 1 or more.")
     import torch
 
-    from wfine_utils.models import read_base
+    from wfine_utils.bases import read_base
 
     if given.threads:
         torch.set_num_threads(given.threads)

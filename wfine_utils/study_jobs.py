@@ -25,7 +25,7 @@ from wfine_utils.files import shown
 from wfine_utils.study_cells import Cell, PolicyCell, StudySettings
 
 if TYPE_CHECKING:  # torch is slow to import, and only the workers need it
-    from wfine_utils.models import Base
+    from wfine_utils.bases import Base
 
 LOG = "workers.log"
 """File in the folder of the cells that takes what trainers print."""

@@ -16,9 +16,9 @@ import pandas as pd
 
 from wfine_utils import study_data
 from wfine_utils.adherence import adherence
+from wfine_utils.bases import Base
 from wfine_utils.checkers import words
 from wfine_utils.generation import answer, divergence, generate, load_policy
-from wfine_utils.models import Base
 from wfine_utils.policy import train_policy
 from wfine_utils.reward_model import RewardModel, load_reward_model
 from wfine_utils.reward_training import train_reward_model
