@@ -90,8 +90,7 @@ def train_policy(
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
         folder: where the adapter, ``training_curve.csv`` and ``cost.json`` (memory and tokens
-            per second) go; exists already. Of several processes the first
-            writes.
+            per second) go; exists already. Of several processes the first writes.
         revision: Hub revision of the base model.
 
     Returns:

@@ -10,9 +10,8 @@ before it. That is all that a causal model looks at, so every score is that of t
     places  0 1 2 3 4 5 6 7 8 6 7 6 7 8
 
 The other way is to keep the beginning in a cache, to repeat the cache for every end and to pad
-the ends to one length. That takes two passes, copies the cache and computes the padding: 5.6 s
-against 4.9 s for rows, where one text after the other takes 23 s (a decoder of 26 M parameters
-on one CPU thread; 8 responses of 210 tokens, five ends of 27 each).
+the ends to one length. That takes two passes, copies the cache and computes the padding; in a trial
+on a CPU it was a little slower. ``bench/bench_scoring.py`` measures what rows save.
 
 Nothing here knows of templates: what texts share is found in their token ids. Whether sharing
 pays is decided by an estimate of the work, and where the beginning is short it does not.
