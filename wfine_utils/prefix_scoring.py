@@ -37,6 +37,9 @@ place of a causal kernel, fewer and longer rows to a batch) costs less than that
 MAX_ROW_TOKENS = 8192
 """Longest row: its mask grows with the square."""
 
+CPU_BATCH_TOKENS = 512
+"""Tokens that keep a CPU busy; more to a batch adds nothing there but padding."""
+
 
 class Row(NamedTuple):
     """Texts of which the first ``n_shared`` tokens are the same, and are computed once.
@@ -199,6 +202,8 @@ class PrefixSharing:
             pair_cost=self._pair_cost,
         )
         rows = [row._replace(texts=tuple(fit[i] for i in row.texts)) for row in rows]
+        if self._body.device.type == "cpu":
+            token_budget = min(token_budget, CPU_BATCH_TOKENS)
         for batch in token_budget_batches([row.n_tokens for row in rows], token_budget):
             chosen = [rows[i] for i in batch]
             yield [i for row in chosen for i in row.texts], self._forward(ids, chosen)
