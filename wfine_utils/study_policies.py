@@ -42,7 +42,8 @@ def policies(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """Every reward model that has a policy: its WEval columns, and what the policy did.
 
     Returns:
-        One row per policy: ``slug`` of the reward model, ``label``, WEval ``kendall_tau_b``,
+        One row per policy: ``slug`` of the reward model, ``label``, ``n_pairs`` it was trained on,
+        WEval ``kendall_tau_b``,
         ``partial_tau`` (length partialled out), ``accuracy_length_matched``, ``tau_with_length``
         (of its scores with the number of words), and of the policy ``adherence_before``,
         ``adherence_after``, ``all_met_after``, ``words_before``, ``words_after``,
@@ -79,7 +80,8 @@ def _answered(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFram
 def _policy_row(cell: PolicyCell, settings: StudySettings, folder: Path) -> dict[str, Any]:
     before, after = _answered(cell, folder)
     model = cell.reward_cell
-    row = {"slug": model.slug, "label": label(model), **weval_columns(model, settings, folder)}
+    row = {"slug": model.slug, "label": label(model), "n_pairs": model.n_pairs}
+    row |= weval_columns(model, settings, folder)
     for name, column in (
         ("adherence", "mean"), ("all_met", "all met"), ("words", "n_words"), ("reward", "reward"),
         ("kl", "kl"),
@@ -128,12 +130,14 @@ def _exam_chains(n: int, seed: int) -> list[Chain]:
 
 
 def weval_against_adherence(
-    table: pd.DataFrame, *, n_boot: int = 1000, seed: int = 0
+    table: pd.DataFrame, *, at_most: int | None = None, n_boot: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """Does τ-b of a reward model predict the adherence of the policy trained on it?
 
     Args:
         table: of :func:`policies`, at least three rows.
+        at_most: the same once more among reward models of at most so many pairs, where there are
+            others: a few good ones may make a correlation that the rest does not show.
         n_boot: bootstrap draws over reward models for Spearman's ρ.
         seed: of the draws and of the permutations.
 
@@ -141,14 +145,24 @@ def weval_against_adherence(
         Answers: Pearson's r (Fisher's interval) and Spearman's ρ (bootstrap) of τ-b with adherence
         after RL, over reward models; p-values by permutation. Holm's correction over both.
     """
+    rows = _correlations(table, "", n_boot, seed)
+    smaller = table[table["n_pairs"] <= at_most] if at_most is not None else table
+    if 3 <= len(smaller) < len(table):
+        rows += _correlations(smaller, f", up to {at_most:,} pairs", n_boot, seed)
+    return with_holm(rows)
+
+
+def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> list[dict[str, Any]]:
+    names = [
+        f"{name} of τ-b with adherence after RL{among}" for name in ("Pearson's r", "Spearman's ρ")
+    ]
     x, y = table[TAU].to_numpy(dtype=float), table["adherence_after"].to_numpy(dtype=float)
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
-        names = ("Pearson's r", "Spearman's ρ")
         nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
-        return with_holm({"question": 6, "quantity": _correlation(n)} | nothing for n in names)
+        return [{"question": 6, "quantity": name} | nothing for name in names]
     rng = np.random.default_rng(seed)
     rows = []
-    for name, of in (("Pearson's r", stats.pearsonr), ("Spearman's ρ", stats.spearmanr)):
+    for name, of in zip(names, (stats.pearsonr, stats.spearmanr), strict=True):
         test = stats.permutation_test(
             (y,), lambda v, of=of: of(x, v).statistic, permutation_type="pairings",
             n_resamples=9999, rng=np.random.default_rng(seed),
@@ -160,15 +174,11 @@ def weval_against_adherence(
             values = [of(x[i], y[i]).statistic for i in draws if len(set(i)) > 2]
             low, high = np.nanquantile(values, (0.025, 0.975)) if values else (np.nan, np.nan)
         rows.append({
-            "question": 6, "quantity": _correlation(name),
+            "question": 6, "quantity": name,
             "value": float(of(x, y).statistic), "ci_low": float(low), "ci_high": float(high),
             "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": MODELS,
         })  # fmt: skip
-    return with_holm(rows)
-
-
-def _correlation(name: str) -> str:
-    return f"{name} of τ-b with adherence after RL"
+    return rows
 
 
 def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
