@@ -167,6 +167,13 @@ def test_correlation_over_reward_models_is_scipys(folder):
     expected = stats.pearsonr(table["kendall_tau_b"], table["adherence_after"]).statistic
     assert answers.loc[0, "value"] == pytest.approx(expected)
     assert set(answers["n"]) == {len(table)} and set(answers["unit"]) == {"reward models"}
+    table["n_pairs"] = [99, *[12] * (len(table) - 1)]
+    both = study_policies.weval_against_adherence(table, at_most=12, n_boot=100)
+    smaller = table[1:]
+    expected = stats.pearsonr(smaller["kendall_tau_b"], smaller["adherence_after"]).statistic
+    assert both["value"].tolist()[:2] == answers["value"].tolist()
+    assert both.loc[2, "value"] == pytest.approx(expected) and both.loc[2, "n"] == len(smaller)
+    assert both.loc[2, "quantity"].endswith(", up to 12 pairs")
 
 
 def test_every_question_is_said_in_one_line(folder):

@@ -153,9 +153,8 @@ def weval_against_adherence(
 
 
 def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> list[dict[str, Any]]:
-    names = [
-        f"{name} of τ-b with adherence after RL{among}" for name in ("Pearson's r", "Spearman's ρ")
-    ]
+    what = f"of τ-b with adherence after RL{among}"
+    names = [f"Pearson's r {what}", f"Spearman's ρ {what}"]
     x, y = table[TAU].to_numpy(dtype=float), table["adherence_after"].to_numpy(dtype=float)
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
         nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
