@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ Answers = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class PromptSet:
+class PromptSet(ABC):
     """Prompts and their judge. Subclasses say what is measured.
 
     Args:
@@ -69,6 +70,7 @@ class PromptSet:
     scale: ClassVar[tuple[float, float]] = (0, 1)
     scale_label: ClassVar[str] = "share met"
 
+    @abstractmethod
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
         """What the answers of each policy are worth.
 
@@ -79,15 +81,14 @@ class PromptSet:
             For each policy one row per prompt and one column per measure; NaN where nothing of
             the kind was asked for, or the judge gave no verdict that could be read.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def asked(self) -> pd.DataFrame:
         """How many requirements stand behind each value of :meth:`judge`; 0 leaves it NaN."""
-        raise NotImplementedError
 
+    @abstractmethod
     def by(self, requirement: Requirement) -> By:
         """Who judges a requirement of this set."""
-        raise NotImplementedError
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """For measures that are means over requirements, not over prompts: how many of them."""
