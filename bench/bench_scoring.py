@@ -226,7 +226,10 @@ class Bench:
             )
         else:
             inputs = self.tokenizer(instruction, response, return_tensors="pt")
-        return self.model(**inputs.to(self.model.device)).logits[0].tolist()
+        n_tokens = inputs["input_ids"].shape[1]
+        kept = models.cut_middle(list(range(n_tokens)), self.scorer.max_tokens)
+        inputs = {key: ids[:, kept].to(self.model.device) for key, ids in inputs.items()}
+        return self.model(**inputs).logits[0].tolist()
 
     def _server(self) -> np.ndarray:
         found = []

@@ -37,6 +37,14 @@ def test_all_ways_agree(kind, bench_scoring, tmp_path):
         assert len(bench.texts) == 5 * 5 and real["shared"] < 0.5 * real["alone"]
 
 
+def test_what_the_scorer_cuts_the_server_cuts_too(bench_scoring, tmp_path):
+    args = bench_scoring.arguments(["--quick", "--kind", "decoder", "--threads", "1"])
+    args.max_tokens = 48
+    (bench,) = bench_scoring.benches(args, tmp_path)
+    assert bench.counts["server"] == (48 * len(bench.texts),) * 2
+    assert bench.largest_difference() < 1e-4
+
+
 def test_it_prints_a_table_and_fails_if_scores_differ(bench_scoring, capsys, monkeypatch):
     given = ["--quick", "--kind", "decoder", "--threads", "1"]
     assert bench_scoring.main(given) == 0
