@@ -30,8 +30,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, atomic_write, json_text, plain, sha256_file, shown
 from wfine_utils.readers import Problems
 from wfine_utils.results import versions
-from wfine_utils.scorers import Scorer, scores_table
-from wfine_utils.scorers import _checked as checked_scores
+from wfine_utils.scorers import Scorer, checked_scores, scores_table
 from wfine_utils.sources import digest, with_imports
 from wfine_utils.taxonomy import Chain
 

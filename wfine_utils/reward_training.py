@@ -162,8 +162,8 @@ def train_reward_model(
         settings: hyper-parameters.
         seed: of the head's initial weights and of the order of the pairs.
         folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
-            ``cost.json`` (memory and tokens per second) go; exists already. Of
-            several processes the first writes.
+            ``cost.json`` (memory and tokens per second) go; exists already. Of several
+            processes the first writes.
         revision: Hub revision of the base model.
 
     Returns:

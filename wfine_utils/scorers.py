@@ -76,7 +76,7 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
     bar = tqdm(scorers, desc="scorers")
     for scorer in bar:
         bar.set_postfix_str(scorer.name)
-        found[scorer.name] = _checked(scorer.name, scorer.score(chains), chains)
+        found[scorer.name] = checked_scores(scorer.name, scorer.score(chains), chains)
     return found
 
 
@@ -236,7 +236,13 @@ def _words(text: str) -> set[str]:
     return {match.group() for match in _WORD.finditer(text.lower())}
 
 
-def _checked(name: str, scores: Sequence[object], chains: Sequence[Chain]) -> Scores:
+def checked_scores(name: str, scores: Sequence[object], chains: Sequence[Chain]) -> Scores:
+    """What a scorer returned for some chains, as float64 arrays, if it is of the right shape.
+
+    Raises:
+        WfineError: another number of arrays than chains, an array of another length than its chain
+            has responses, or something that is not a number.
+    """
     if len(scores) != len(chains):
         raise WfineError(
             f"scorer {name!r}: found {len(scores)} arrays for {len(chains)} chains; expected one "
