@@ -3,14 +3,15 @@
 The authors score with a web server: one request, and one forward pass without a batch, for each
 response and requirement. Here the same weights answer in that way, over HTTP on the loopback
 interface, and then in this process: one text at a time, in batches, in batches sorted by length,
-and with the response computed once for all of its requirements. The texts are those of
+with the response computed once for all of its requirements, and, on a CPU that has instructions
+for it, with the body of the model in bf16 and the head in fp32. The texts are those of
 WEval-Hand, or of a file of chains of yours; the weights are random, which does not change speed.
 
 The ways take turns, so that whatever else the machine does falls on all of them; medians are
 printed. On a machine that is very busy, ``--clock cpu --threads 1`` counts the seconds of CPU
 that this process, server and all, was given. Run by ``make bench``; fails if a score differs by
-more than 1e-4 from that of the text alone. On a GPU the decoder computes in bf16, and the limit
-is that of half precision.
+more than 1e-4 from that of the text alone. Where bf16 is used, here and for the decoder on a GPU, the limit is
+that of half precision.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ WAYS = {
     "batched": "+ batches",
     "sorted": "+ sorted by length",
     "shared": "+ common beginnings once",
+    "half": "+ body in bf16",
 }
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Texts = list[tuple[str, str]]
@@ -183,6 +185,7 @@ class Bench:
         seconds: of every repetition, by way.
         counts: tokens that reached the body of the model, without and with padding, by way.
         scores: of the last repetition, by way.
+        peaks: GFLOP/s of a product of matrices in every repetition, by what they hold.
     """
 
     kind: str
@@ -194,7 +197,7 @@ class Bench:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     scores: dict[str, np.ndarray] = field(default_factory=dict)
-    peaks: list[float] = field(default_factory=list)
+    peaks: dict[torch.dtype, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Load the model once for all ways."""
@@ -203,18 +206,31 @@ class Bench:
             self.folder, name=self.kind, template=template, progress=False, **self.options
         )
         self.model, self.tokenizer = self.scorer._model, self.scorer._tokenizer
-        self.ways = [way for way in WAYS if way != "shared" or self.scorer.shares_prefixes]
+        left_out = set() if self.scorer.shares_prefixes else {"shared"}
+        if self.model.dtype == models.compute_dtype("auto"):
+            left_out.add("half")  # a GPU, or a CPU that has no bf16
+        else:
+            self.in_half = ClassifierScorer(
+                self.folder, name="half", template=template, precision="auto", progress=False,
+                **self.options,
+            )  # fmt: skip
+        self.ways = [way for way in WAYS if way not in left_out]
 
     def run(self, repeats: int) -> None:
         """All ways in turn, ``repeats`` times."""
         for _ in range(repeats):
-            self.peaks.append(matmul_peak(self.model.device, self.model.dtype, CLOCKS[self.clock]))
+            for dtype in {self._model(way).dtype for way in self.ways}:
+                peak = matmul_peak(self.model.device, dtype, CLOCKS[self.clock])
+                self.peaks.setdefault(dtype, []).append(peak)
             for way in self.ways:
                 work, clock = getattr(self, f"_{way}"), CLOCKS[self.clock]
                 with serving(self._answer, self.n_threads) as self.connection, self._counting(way):
                     start = clock()
                     self.scores[way] = work()
                     self.seconds.setdefault(way, []).append(clock() - start)
+
+    def _model(self, way: str) -> torch.nn.Module:
+        return self.in_half._model if way == "half" else self.model
 
     @torch.inference_mode()
     def _answer(self, instruction: str, response: str) -> list[float]:
@@ -269,6 +285,9 @@ class Bench:
     def _shared(self) -> np.ndarray:
         return self.scorer.rewards(*zip(*self.texts))
 
+    def _half(self) -> np.ndarray:
+        return self.in_half.rewards(*zip(*self.texts))
+
     @contextmanager
     def _counting(self, way: str) -> Iterator[None]:
         pad, real, padded = self.tokenizer.pad_token_id, [], 0
@@ -279,18 +298,23 @@ class Bench:
             real.append((ids != pad).sum())  # not yet a number, for which a GPU would have to stop
             padded += ids.numel()
 
-        handle = self.model.base_model.register_forward_pre_hook(look, with_kwargs=True)
+        handle = self._model(way).base_model.register_forward_pre_hook(look, with_kwargs=True)
         try:
             yield
         finally:
             handle.remove()
         self.counts[way] = int(sum(map(int, real))), padded
 
-    def largest_difference(self) -> float:
-        """Of a score from that of the text alone; of scores above 1, as a share."""
+    def largest_difference(self, *, half: bool = False) -> float:
+        """Of a score from that of the text alone; of scores above 1, as a share.
+
+        Args:
+            half: of the way that computes in bf16, else of all others; 0 where there is none.
+        """
         alone = self.scores["alone"]
         scale = np.maximum(1.0, np.abs(alone))
-        return max(float((np.abs(x - alone) / scale).max()) for x in self.scores.values())
+        compared = [scores for way, scores in self.scores.items() if (way == "half") == half]
+        return max((float((np.abs(x - alone) / scale).max()) for x in compared), default=0.0)
 
     def report(self) -> str:
         """The table."""
@@ -298,14 +322,15 @@ class Bench:
             p.numel() for n, p in self.model.named_parameters() if p.ndim > 1 and "embed" not in n
         )
         n, median = len(self.texts), {w: float(np.median(s)) for w, s in self.seconds.items()}
-        peak, text_tokens = float(np.median(self.peaks)), self.counts["alone"][0]
+        text_tokens = self.counts["alone"][0]
+        peaks = {dtype: float(np.median(found)) for dtype, found in self.peaks.items()}
         lines = [
             f"{self.kind}: {type(self.model).__name__}, {weights / 1e6:.1f} M weights in matrices, "
             f"{str(self.model.dtype).removeprefix('torch.')} on {self.model.device.type}, "
             f"{self.n_threads} CPU threads",
             f"{n} texts of {text_tokens / n:.0f} tokens, {len(set(r for _, r in self.texts))} "
             f"responses, batches of {self.options['token_budget']} tokens; median of "
-            f"{len(self.peaks)}, {self.clock} seconds",
+            f"{len(self.seconds['alone'])}, {self.clock} seconds",
             f"  {'':38}{'texts/s':>9}{'ratio':>7}{'tokens/s':>10}{'computed':>10}{'padding':>9}"
             f"{'GFLOP/s':>9}{'of peak':>9}",
         ]
@@ -315,12 +340,14 @@ class Bench:
             lines.append(
                 f"  {WAYS[way]:38}{n / median[way]:9.1f}{median['server'] / median[way]:6.1f}x"
                 f"{text_tokens / median[way]:10.0f}{real:10d}{1 - real / padded:9.0%}{speed:9.1f}"
-                f"{speed / peak:9.0%}"
+                f"{speed / peaks[self._model(way).dtype]:9.0%}"
             )
-        lines += [
-            f"  {'peak of a product of two matrices':38}{peak:54.1f}",
-            f"  {'largest difference of a score':38}{self.largest_difference():9.1e}",
-        ]
+        for dtype, peak in peaks.items():
+            what = f"peak of a product in {str(dtype).removeprefix('torch.')}"
+            lines.append(f"  {what:38}{peak:54.1f}")
+        lines.append(f"  {'largest difference of a score':38}{self.largest_difference():9.1e}")
+        if "half" in self.ways:
+            lines.append(f"  {'the same in bf16':38}{self.largest_difference(half=True):9.1e}")
         return "\n".join(lines)
 
 
@@ -389,8 +416,11 @@ def main(given: Sequence[str] | None = None) -> int:
             for bench in benches(args, Path(root)):
                 print(bench.report())
                 in_half = bench.model.dtype in (torch.float16, torch.bfloat16)
+                limit = HALF_TOLERANCE if in_half else TOLERANCE
                 worst = max(
-                    worst, bench.largest_difference() / (HALF_TOLERANCE if in_half else TOLERANCE)
+                    worst,
+                    bench.largest_difference() / limit,
+                    bench.largest_difference(half=True) / HALF_TOLERANCE,
                 )
     finally:
         torch.set_num_threads(before)

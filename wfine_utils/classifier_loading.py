@@ -8,35 +8,38 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import torch
 from transformers import AutoModelForSequenceClassification
 
 from wfine_utils import bases, models
 from wfine_utils.classifier_checks import refusal
+from wfine_utils.params import Precision
 
 
-def load_classifier(base: bases.Base, *, quantise: bool, shown: str) -> Any:
+def load_classifier(
+    base: bases.Base, *, quantise: bool, precision: Precision = "fp32", shown: str
+) -> Any:
     """The model in evaluation mode, every weight of it from the file.
 
     Args:
         base: folder or Hub id, and revision.
         quantise: in 4-bit.
+        precision: of the computation on a CPU, see :func:`models.compute_dtype`.
         shown: how messages call the model.
 
     Raises:
         WfineError: it cannot be loaded, or weights are missing from its file.
     """
     # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
-    as_saved = not quantise and models.device() == "cuda"
+    as_saved = not quantise and precision == "fp32" and models.device() == "cuda"
     try:
         model, report = models._from_pretrained(
             AutoModelForSequenceClassification,
             *base,
-            dtype="auto" if as_saved else models.compute_dtype(),
+            dtype="auto" if as_saved else models.compute_dtype(precision),
             device_map={"": models.device()},
             use_safetensors=True,
             output_loading_info=True,
-            **({"quantization_config": models.nf4_config()} if quantise else {}),
+            **({"quantization_config": models.nf4_config(precision)} if quantise else {}),
         )
         missing = sorted(report["missing_keys"])
     except RuntimeError as error:
@@ -53,11 +56,6 @@ def load_classifier(base: bases.Base, *, quantise: bool, shown: str) -> Any:
         )
     models.disable_cpu_packing(model)
     return model.eval()
-
-
-def head_in_fp32(head: torch.nn.Module) -> None:
-    """Let a head compute in fp32 under a body in half precision."""
-    head.float().register_forward_pre_hook(lambda _, args: (args[0].float(), *args[1:]))
 
 
 def n_positions(model: torch.nn.Module) -> int:

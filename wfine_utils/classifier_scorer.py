@@ -40,7 +40,8 @@ from wfine_utils.classifier_checks import (
     refuse_wrong_padding,
     refuse_wrong_text,
 )
-from wfine_utils.classifier_loading import head_in_fp32, load_classifier, n_positions
+from wfine_utils.classifier_loading import load_classifier, n_positions
+from wfine_utils.params import Precision
 from wfine_utils.prefix_scoring import PrefixSharing
 from wfine_utils.reward_model import Granularity, token_budget_batches
 from wfine_utils.scorers import Scores
@@ -63,6 +64,9 @@ class ClassifierScorer:
             mean over requirements of σ(score of (requirement, response)), in [0, 1]; for two
             labels that is the mean probability of the positive one, not rounded.
         quantise: load it in 4-bit.
+        precision: of the body on a CPU: ``"fp32"``, or ``"auto"``, bf16 where the CPU has it, which
+            is faster and moves scores by up to :data:`classifier_checks.HALF_TOLERANCE`. The head
+            is always computed in fp32.
         template: ``"chat"``, the instruction as user turn and the response as assistant turn in
             the tokenizer's chat template; ``"pair"``, both as the text pair of an encoder such
             as BERT; ``"auto"``, chat where the tokenizer has a chat template, else pair; or a
@@ -101,6 +105,7 @@ class ClassifierScorer:
         name: str,
         granularity: Granularity = "prompt",
         quantise: bool = False,
+        precision: Precision = "fp32",
         template: str = "auto",
         positive_label: str | None = None,
         max_tokens: int = 1024,
@@ -127,15 +132,16 @@ class ClassifierScorer:
         config = models._from_pretrained(AutoConfig, *base)
         self._positive = positive_index(config, positive_label, self._shown)
         self._tokenizer = models._from_pretrained(AutoTokenizer, *base)
-        self._model = load_classifier(base, quantise=quantise, shown=self._shown)
+        self._model = load_classifier(
+            base, quantise=quantise, precision=precision, shown=self._shown
+        )
         # In transformers a head that reads the last token of a decoder is called ``score``.
         self._is_decoder = hasattr(self._model, "score")
         self._accepted = frozenset(inspect.signature(self._model.forward).parameters)
-        if not self._is_decoder and not quantise:
-            self._model.float()  # small, and rounded logits have ties that the model has not
+        if not self._is_decoder and not quantise and precision == "fp32":
+            self._model.float()  # small, whatever it was saved in
         self._in_half = self._model.dtype in (torch.float16, torch.bfloat16)
-        if self._is_decoder and self._in_half:
-            head_in_fp32(self._model.score)  # for the same reason
+        models.head_to_fp32(self._model)  # rounded logits have ties that the model has not
         self._pair = self._chosen_template(template) == "pair"
         refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._shown)
         pad_token_id = config.get_text_config().pad_token_id

@@ -284,7 +284,7 @@ def head_to_fp32(model: torch.nn.Module) -> None:
     a pair that is nearly decided falls in steps.
     """
     for head in _heads(model):
-        head.forward = partial(_in_fp32, head.forward)
+        head.float().forward = partial(_in_fp32, head.forward)
 
 
 def _heads(model: torch.nn.Module) -> list[torch.nn.Module]:
