@@ -242,9 +242,8 @@ class Bench:
             )
         else:
             inputs = self.tokenizer(instruction, response, return_tensors="pt")
-        n_tokens = inputs["input_ids"].shape[1]
-        kept = models.cut_middle(list(range(n_tokens)), self.scorer.max_tokens)
-        inputs = {key: ids[:, kept].to(self.model.device) for key, ids in inputs.items()}
+        kept = self.scorer._cut({key: ids[0].tolist() for key, ids in inputs.items()})
+        inputs = {key: torch.tensor([ids]).to(self.model.device) for key, ids in kept.items()}
         return self.model(**inputs).logits[0].tolist()
 
     def _server(self) -> np.ndarray:

@@ -16,7 +16,7 @@ from wfine_utils.model_scorers import RewardModelScorer
 from wfine_utils.pairs import preference_pairs
 from wfine_utils.params import RewardSettings
 from wfine_utils.reward_model import load_reward_model
-from wfine_utils.reward_training import train_reward_model
+from wfine_utils.reward_training import batches_by_requirement, train_reward_model
 
 SETTINGS = {
     "quantise": True, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 8,
@@ -128,11 +128,24 @@ class TestEachTextOnce:
             seen.clear()
             monkeypatch.setattr(reward_training, "_each_text_once", forward)
             (tmp_path / name).mkdir()
-            curve = train(pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="chain")
+            curve = train(
+                pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="requirement"
+            )
             curves[name] = curve, sum(seen)
         (a, few), (b, many) = curves["once"], curves["every"]
         assert few < many
         np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
+
+
+    def test_pairs_of_one_chain_and_requirement_stay_side_by_side(self, pairs):
+        order = batches_by_requirement(pairs, seed=1)
+        assert sorted(order) == list(range(len(pairs)))
+        asked = [(pairs[i].chain_id, pairs[i].instruction) for i in order]
+        starts = [x for x, before in zip(asked, [None, *asked]) if x != before]
+        assert len(starts) == len(set(asked)) < len(pairs)
+        chains = [chain_id for chain_id, _ in starts]
+        assert sum(a != b for a, b in zip(chains, chains[1:])) > len(set(chains))  # come apart
+        assert order.tolist() != batches_by_requirement(pairs, seed=2).tolist()
 
 
 class TestCrossValidation:

@@ -271,6 +271,20 @@ def test_texts_that_were_cut_are_shared_too(folders, chains):
     np.testing.assert_allclose(on.rewards(*texts), off.rewards(*texts), rtol=0, atol=TOLERANCE)
 
 
+def test_a_long_response_is_cut_alike_for_requirements_of_about_one_length(folders):
+    on = scorer(folders["qwen2"], max_tokens=256)
+    response = "heron boats rain again wait " * 200
+    asked = ["Use two words.", "Use two boats.", "Write two words."]
+    cut = [on._cut(on._encode(text, response))["input_ids"] for text in asked]
+    shortest = min(map(len, cut))
+    assert 256 - 256 // 16 < shortest <= 256
+    shared = next(i for i, three in enumerate(zip(*cut)) if len(set(three)) > 1)
+    assert shared > 0.8 * shortest  # and not the first half alone
+    with tokens_computed(on) as seen:
+        on.rewards(asked, [response] * 3)
+    assert sum(seen) < 1.5 * shortest
+
+
 def test_a_short_beginning_is_not_worth_it(folders, chains):
     on = scorer(folders["qwen2"], template="chat")  # the requirement first
     with tokens_computed(on) as seen:

@@ -75,8 +75,9 @@ class ClassifierScorer:
             itself where the model wants one.
         positive_label: name, in the model's ``id2label``, of the label that means "good". May
             be left out where the labels are called LABEL_0 and LABEL_1: then it is the latter.
-        max_tokens: longest text; of a longer one the middle is cut out, as for reward models.
-            Less where the model has fewer positions.
+        max_tokens: longest text; of a longer one the middle is cut out, as for reward models,
+            but at round places, so that one response is cut alike for all requirements. Less
+            where the model has fewer positions.
         token_budget: padded tokens per forward pass.
         share_prefixes: compute what texts have in common at their beginning once, where that
             saves a third of the work or more and the model can do it: with a template that
@@ -247,7 +248,9 @@ class ClassifierScorer:
             return {"input_ids": []}
 
     def _cut(self, inputs: Inputs) -> Inputs:
-        kept = models.cut_middle(list(range(len(inputs["input_ids"]))), self.max_tokens)
+        places = list(range(len(inputs["input_ids"])))
+        step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
+        kept = models.cut_middle(places, self.max_tokens, step)
         return {key: [ids[i] for i in kept] for key, ids in inputs.items()}
 
     @torch.inference_mode()

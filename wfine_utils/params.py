@@ -164,10 +164,10 @@ class RewardSettings(Settings):
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="pairs per optimiser step")
     micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
-    batch_by: Literal["length", "chain"] = Field(
+    batch_by: Literal["length", "requirement"] = Field(
         "length",
-        description="pairs of similar length in a batch; or all pairs of a chain, whose texts are "
-        "then computed once",
+        description="pairs of similar length in a batch; or all pairs of a chain that ask about "
+        "the same requirement side by side, whose texts are then computed once",
     )
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
