@@ -8,7 +8,7 @@ import torch
 from scipy.special import expit
 
 from wfine_utils import models, reward_training, synthetic
-from wfine_utils.cross_validation import folds, out_of_fold_scores
+from wfine_utils.cross_validation import folds, out_of_fold_scores, swap_requirements
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.generation import load_policy
@@ -136,7 +136,6 @@ class TestEachTextOnce:
         assert few < many
         np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
 
-
     def test_pairs_of_one_chain_and_requirement_stay_side_by_side(self, pairs):
         order = batches_by_requirement(pairs, seed=1)
         assert sorted(order) == list(range(len(pairs)))
@@ -170,6 +169,24 @@ class TestCrossValidation:
         assert seen[0] | seen[1] == {chain.chain_id for chain in chains}
         whole = RewardModelScorer(folder, name="all").score(chains)
         np.testing.assert_allclose(np.concatenate(scores), np.concatenate(whole), atol=1e-5)
+
+    def test_requirements_of_another_chain(self, chains, folder):
+        same = [chain for chain in chains if len(chain.requirements) == 4][:5]
+        swapped = swap_requirements(same)
+        assert [c.responses for c in swapped] == [c.responses for c in same]
+        assert [c.requirements for c in swapped] == [c.requirements for c in [*same[1:], same[0]]]
+        found = out_of_fold_scores(
+            same, lambda k, known: folder, n_folds=2, seed=0, shown=swap_requirements
+        )
+        parts = folds(same, 2, seed=0)
+        direct = [
+            RewardModelScorer(folder, name="x").score(swap_requirements(part)) for part in parts
+        ]
+        by_id = {c.chain_id: s for p, d in zip(parts, direct) for c, s in zip(p, d)}
+        for chain, scores in zip(same, found):
+            np.testing.assert_array_equal(scores, by_id[chain.chain_id])
+        with pytest.raises(WfineError, match="found 1 with .* expected two or more"):
+            swap_requirements(same[:1])
 
     def test_bad_numbers_are_refused(self, chains):
         with pytest.raises(WfineError, match="n_folds: found 1, expected 2 or more"):

@@ -7,6 +7,7 @@ Here every chain is held out once, and scored by a model trained on the other fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,38 @@ def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]
     return [*parts, rest]
 
 
+def swap_requirements(chains: Sequence[Chain]) -> list[Chain]:
+    """Each chain's responses with the requirements of the next chain, in the order of the chains.
+
+    A control: a reward model that reads the requirement cannot rank these responses. One that does
+    has learnt to see from the response alone how much it was asked for.
+
+    Args:
+        chains: at least two, all with the same number of requirements.
+
+    Raises:
+        WfineError: fewer chains, or different numbers of requirements.
+    """
+    sizes = {len(chain.requirements) for chain in chains}
+    if len(chains) < 2 or len(sizes) > 1:
+        raise WfineError(
+            f"chains: found {len(chains)} with {sorted(sizes)} requirements, expected two or more "
+            "that have the same number, to swap requirements between them."
+        )
+    others = [*chains[1:], chains[0]]
+    return [
+        replace(chain, requirements=other.requirements)
+        for chain, other in zip(chains, others, strict=True)
+    ]
+
+
 def out_of_fold_scores(
     chains: Sequence[Chain],
     train: Callable[[int, list[Chain]], str | Path],
     *,
     n_folds: int,
     seed: int,
+    shown: Callable[[list[Chain]], list[Chain]] = list,
 ) -> Scores:
     """Scores of every chain by a reward model trained on the folds it is not in.
 
@@ -59,6 +86,8 @@ def out_of_fold_scores(
             chains, and returns its folder.
         n_folds: at least 2.
         seed: of the folds.
+        shown: ``shown(held_out)`` are the chains of a fold as they are scored; see
+            :func:`swap_requirements`.
 
     Returns:
         One array per chain, in the order of ``chains``.
@@ -73,6 +102,6 @@ def out_of_fold_scores(
     for k, held_out in enumerate(tqdm(parts, desc="folds")):
         ids = {chain.chain_id for chain in held_out}
         folder = train(k, [chain for chain in chains if chain.chain_id not in ids])
-        scores = RewardModelScorer(folder, name=f"fold {k}").score(held_out)
+        scores = RewardModelScorer(folder, name=f"fold {k}").score(shown(held_out))
         found |= {chain.chain_id: s for chain, s in zip(held_out, scores, strict=True)}
     return [found[chain.chain_id] for chain in chains]

@@ -33,6 +33,7 @@ from transformers import (
 from wfine_utils import bases
 from wfine_utils.errors import WfineError
 from wfine_utils.hub_errors import why_not_loaded
+from wfine_utils.layout import show_layout
 from wfine_utils.params import Precision
 
 
@@ -325,7 +326,8 @@ def encode(
 
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
-            instruction and response as a pair with a separator between them.
+            instruction and response as a pair with a separator between them, the layout of the
+            response shown by :func:`layout.show_layout`.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
@@ -340,7 +342,8 @@ def encode(
     learnt clearly less from the same pairs, with one seed each.
     """
     if is_encoder(tokenizer):
-        ids = tokenizer(instruction, response, split_special_tokens=True, verbose=False)
+        shown = show_layout(response)
+        ids = tokenizer(instruction, shown, split_special_tokens=True, verbose=False)
         return cut_middle(ids["input_ids"], max_tokens)
     ids = tokenizer.apply_chat_template(
         messages(instruction, response),
