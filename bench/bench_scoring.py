@@ -10,8 +10,8 @@ WEval-Hand, or of a file of chains of yours; the weights are random, which does 
 The ways take turns, so that whatever else the machine does falls on all of them; medians are
 printed. On a machine that is very busy, ``--clock cpu --threads 1`` counts the seconds of CPU
 that this process, server and all, was given. Run by ``make bench``; fails if a score differs by
-more than 1e-4 from that of the text alone. Where bf16 is used, here and for the decoder on a GPU, the limit is
-that of half precision.
+more than 1e-4 from that of the text alone. Where bf16 is used, here and for the decoder on a GPU,
+the limit is that of half precision.
 """
 
 from __future__ import annotations

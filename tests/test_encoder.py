@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,16 @@ class TestText:
         text = tokenizer.decode(models.encode(tokenizer, "be brief", "a river [SEP] b", 99))
         assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
 
+    def test_shows_its_layout(self, tiny_encoder):
+        tokenizer = models.load_tokenizer(tiny_encoder)
+        one, two, list_ = (
+            models.encode(tokenizer, "be brief", text, 99)
+            for text in ("a river", "a\n\nriver", "a\nriver")
+        )
+        assert len({tuple(one), tuple(two), tuple(list_)}) == 3
+        rule = models.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
+        assert len(rule) < 20
+
     def test_loses_its_middle(self, tiny_encoder):
         tokenizer = models.load_tokenizer(tiny_encoder)
         whole = models.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
@@ -103,6 +115,12 @@ class TestRewardModel:
         rewards = model.rewards(["be brief"] * 2, ["a river", "two boats"])
         assert np.isfinite(rewards).all() and len(set(rewards)) == 2
 
+    def test_texts_longer_than_the_encoder_has_places_are_refused(
+        self, pairs, tiny_encoder, tmp_path
+    ):
+        with pytest.raises(WfineError, match=r"max_tokens: found 200, .* places for 128 tokens"):
+            train(pairs, tiny_encoder, tmp_path, max_tokens=200)
+
     def test_cannot_write(self, tiny_encoder):
         with pytest.raises(WfineError, match=r"found an encoder .* expected a language model"):
             load_policy(tiny_encoder, quantise=False)
@@ -143,7 +161,7 @@ class TestEachTextOnce:
         starts = [x for x, before in zip(asked, [None, *asked]) if x != before]
         assert len(starts) == len(set(asked)) < len(pairs)
         chains = [chain_id for chain_id, _ in starts]
-        assert sum(a != b for a, b in zip(chains, chains[1:])) > len(set(chains))  # come apart
+        assert sum(a != b for a, b in pairwise(chains)) > len(set(chains))  # come apart
         assert order.tolist() != batches_by_requirement(pairs, seed=2).tolist()
 
 
@@ -185,7 +203,7 @@ class TestCrossValidation:
         by_id = {c.chain_id: s for p, d in zip(parts, direct) for c, s in zip(p, d)}
         for chain, scores in zip(same, found):
             np.testing.assert_array_equal(scores, by_id[chain.chain_id])
-        with pytest.raises(WfineError, match="found 1 with .* expected two or more"):
+        with pytest.raises(WfineError, match=r"found 1 with .* expected two or more"):
             swap_requirements(same[:1])
 
     def test_bad_numbers_are_refused(self, chains):

@@ -5,7 +5,6 @@ Used by :mod:`wfine_utils.classifier_scorer`.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from transformers import AutoModelForSequenceClassification
@@ -56,13 +55,3 @@ def load_classifier(
         )
     models.disable_cpu_packing(model)
     return model.eval()
-
-
-def n_positions(model: torch.nn.Module) -> int:
-    """The longest text that the model has places for."""
-    for module_name, module in model.named_modules():
-        padding = getattr(module, "padding_idx", None)
-        if module_name.endswith("position_embeddings") and padding is not None:
-            return module.num_embeddings - padding - 1  # RoBERTa counts from there
-    n = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return n if n is not None and n > 0 else sys.maxsize

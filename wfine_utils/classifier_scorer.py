@@ -40,7 +40,7 @@ from wfine_utils.classifier_checks import (
     refuse_wrong_padding,
     refuse_wrong_text,
 )
-from wfine_utils.classifier_loading import load_classifier, n_positions
+from wfine_utils.classifier_loading import load_classifier
 from wfine_utils.params import Precision
 from wfine_utils.prefix_scoring import PrefixSharing
 from wfine_utils.reward_model import Granularity, token_budget_batches
@@ -149,7 +149,7 @@ class ClassifierScorer:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
         self.max_tokens = min(
-            max_tokens, n_positions(self._model), self._tokenizer.model_max_length
+            max_tokens, models.n_positions(self._model), self._tokenizer.model_max_length
         )
         self.n_cut = 0
         if not self._pair:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -296,6 +297,16 @@ def _heads(model: torch.nn.Module) -> list[torch.nn.Module]:
 def _in_fp32(forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
     with torch.autocast(hidden.device.type, enabled=False):
         return forward(hidden.float())
+
+
+def n_positions(model: torch.nn.Module) -> int:
+    """The longest text that the model has places for."""
+    for module_name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if module_name.endswith("position_embeddings") and padding is not None:
+            return module.num_embeddings - padding - 1  # RoBERTa counts from there
+    n = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return n if n is not None and n > 0 else sys.maxsize
 
 
 def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None:

@@ -174,7 +174,8 @@ def train_reward_model(
 
     Raises:
         WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
-            with padding, or a GPU that is too small by the estimate of ``wfine_utils.memory``.
+            with padding, texts longer than the model has places for, or a GPU that is too small by
+            the estimate of ``wfine_utils.memory``.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
@@ -209,17 +210,23 @@ def train_reward_model(
         validation = _full_batches(validation, each * n_processes, "validation")
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     torch.manual_seed(seed)
+    model = models.load_quantised(
+        base_model,
+        "reward",
+        tokenizer=tokenizer,
+        quantise=settings.quantise,
+        precision=settings.precision,
+        revision=revision,
+    )
+    if settings.max_tokens > models.n_positions(model):
+        raise WfineError(
+            f"max_tokens: found {settings.max_tokens}, but base_model {base_model} has places for "
+            f"{models.n_positions(model)} tokens. Expected at most that: lower max_tokens."
+        )
     cross_entropy = settings.loss == "cross_entropy"
     trainer_class = _CrossEntropyTrainer if cross_entropy else _BradleyTerryTrainer
     trainer = trainer_class(
-        model=models.load_quantised(
-            base_model,
-            "reward",
-            tokenizer=tokenizer,
-            quantise=settings.quantise,
-            precision=settings.precision,
-            revision=revision,
-        ),
+        model=model,
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
         train_dataset=train,

@@ -1,0 +1,58 @@
+"""The ablation of the encoder's recipe, on a tiny encoder: it trains, resumes and compares."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from wfine_utils import synthetic
+from wfine_utils.data import save_chains
+from wfine_utils.dropping import build_chains
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def ablate_encoder() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "bench")
+        yield importlib.import_module("ablate_encoder")
+
+
+def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, monkeypatch, capsys):
+    topics = [topic for part in synthetic.TOPICS.values() for topic in part]
+    queries = synthetic.sample_queries(12, topics, seed=3)
+    chains = build_chains(queries, "random", synthetic.write, 0)
+    save_chains(chains, tmp_path / "chains.jsonl")
+    read = ablate_encoder.read_yaml  # the preset's parameters, and texts as short as the encoder
+    monkeypatch.setattr(ablate_encoder, "read_yaml", lambda path: read(path) | {"max_tokens": 128})
+    given = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
+    first, second = ablate_encoder.RECIPE, ablate_encoder.PLAIN
+    assert ablate_encoder.main([*given, "--threads", "1", "--only", first]) == 0
+    trained = []
+    train = ablate_encoder.train_reward_model
+
+    def spy(*args, **kwargs):
+        trained.append(kwargs["folder"].name)
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(ablate_encoder, "train_reward_model", spy)
+    names = [first, second, "whole prompt"]
+    assert ablate_encoder.main([*given, "--threads", "1", "--only", *names]) == 0
+    assert trained == ["layout_not_shown", "whole_prompt"]
+    found = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
+    assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
+    assert found.loc[first, "difference"].isna().all()
+    others = found.drop(index=first)
+    assert others[["difference", "p_holm", "training_minutes"]].notna().all(axis=None)
+    expected = (
+        others["value"]
+        - found.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()
+    )
+    pd.testing.assert_series_equal(others["difference"], expected, check_names=False)
+    assert "whole prompt" in capsys.readouterr().out
