@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -47,6 +49,14 @@ def copy_project(target: Path) -> Path:
 def project(tmp_path: Path) -> Path:
     """A copy of the project that belongs to one test."""
     return copy_project(tmp_path / "wfine")
+
+
+@pytest.fixture(scope="session")
+def bench_script() -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a script of the folder bench by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "bench")
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from types import ModuleType
-
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 from wfine_utils import synthetic
 from wfine_utils.data import save_chains
@@ -18,10 +13,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def ablate_encoder() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "bench")
-        yield importlib.import_module("ablate_encoder")
+def ablate_encoder(bench_script):
+    return bench_script("ablate_encoder")
 
 
 def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, monkeypatch, capsys):

@@ -27,7 +27,7 @@ PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 # Ground floor first. A module imports from floors below its own, or from a room further left.
 FLOORS = (
     ("errors", "taxonomy", "files", "bases", "sources", "results", "plots", "training_plots"),
-    ("layout", "markdown", "sentences", "prose_checks", "ifeval", "checkers", "params"),
+    ("text_layout", "markdown", "sentences", "prose_checks", "ifeval", "checkers", "params"),
     (
         "readers",
         "released",

@@ -34,8 +34,8 @@ from transformers import (
 from wfine_utils import bases
 from wfine_utils.errors import WfineError
 from wfine_utils.hub_errors import why_not_loaded
-from wfine_utils.layout import show_layout
 from wfine_utils.params import Precision
+from wfine_utils.text_layout import show_layout
 
 
 def device() -> str:
@@ -338,7 +338,7 @@ def encode(
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
             instruction and response as a pair with a separator between them, the layout of the
-            response shown by :func:`layout.show_layout`.
+            response shown by :func:`text_layout.show_layout`.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
