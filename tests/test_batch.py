@@ -207,6 +207,30 @@ def test_reference_keeps_small_files_alone(at_home, run_folder):
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"chains_path": "", "prompt_sets": ["tiny", "weval_hand"]}, True),
+        ({"chains_path": "mine.jsonl"}, False),
+        ({"released_path": "theirs.parquet"}, False),
+        ({"prompt_sets": ["tiny", "mine.jsonl"]}, False),
+    ],
+)
+def test_reference_does_not_pass_on_texts_that_are_not_ours(given, kept, at_home, run_folder):
+    folder = run_folder / "01_second"
+    folder.mkdir()
+    (folder / "stamp.json").write_text(json.dumps({"parameters": given}))
+    for name in ("weval.csv", "completions.parquet", "chains.jsonl"):
+        (folder / name).write_text("x")
+    copies = keep_reference("toy", at_home / "outputs")
+    names = {str(p.relative_to(at_home / "outputs/reference/toy")) for p in copies}
+    assert {"01_second/weval.csv", "notebooks/00_first.ipynb"} <= names
+    with_texts = {
+        "notebooks/01_second.ipynb", "01_second/completions.parquet", "01_second/chains.jsonl"
+    }  # fmt: skip
+    assert names & with_texts == (with_texts if kept else set())
+
+
 def test_reference_refuses_large_notebooks_and_private_paths(at_home, run_folder):
     path = run_folder / "notebooks" / "00_first.ipynb"
     book = json.loads(path.read_text(encoding="utf-8"))

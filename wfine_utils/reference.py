@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ import nbformat
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, project_root, resolve, shown
+from wfine_utils.presets import CHAINS_FIELDS
+from wfine_utils.prompt_sets import BUILT_IN
 
 _MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
 """Beginnings of files that are of no use without the weights, which are not kept."""
@@ -21,15 +24,19 @@ _PER_CELL = (
     "benchmarks/cells",
 )
 """Of single cells of the study: many, and notebook 06 keeps what its tables are made from."""
-_KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv", ".ipynb", ".jsonl", ".parquet"}
+_WITH_TEXTS = {".ipynb", ".jsonl", ".parquet"}
+"""Files that may show texts. Those of a notebook that read a file of the user's are not kept: the
+texts are not ours to pass on."""
+_KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv"} | _WITH_TEXTS
 
 
 def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path]:
     """Copy the small files of a finished run to ``outputs/reference/<preset>``.
 
     Copied is what the tables can be recomputed from and what a reader wants to see: executed
-    notebooks, results, CSVs, figures, stamps. Left out are models and whatever is larger than
-    ``limit`` bytes; an executed notebook of that size is an error.
+    notebooks, results, CSVs, figures, stamps. Left out are models, whatever is larger than
+    ``limit`` bytes (an executed notebook of that size is an error), and the texts of notebooks
+    that read chains or prompts of the user's own: of them only numbers and figures are kept.
 
     Args:
         preset: name of a finished run.
@@ -60,6 +67,12 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         and not any(x.startswith(".") for x in p.relative_to(source).parts)
         and (p.parent.name != "model" or p.name == "stage.json")  # its cost is kept, it is not
     ]
+    private = {name for name in _notebooks(source) if _read_own_files(source / name)}
+    files = [
+        p
+        for p in files
+        if p.suffix not in _WITH_TEXTS or not private & {p.relative_to(source).parts[0], p.stem}
+    ]
     for path in files:
         if path.suffix == ".ipynb" and path.stat().st_size >= limit:
             raise WfineError(
@@ -85,6 +98,18 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
                 atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
             copies.append(copy)
     return copies
+
+
+def _notebooks(source: Path) -> list[str]:
+    """The notebooks that left a stamp in a run."""
+    return [path.parent.name for path in source.glob("*/stamp.json")]
+
+
+def _read_own_files(folder: Path) -> bool:
+    """Whether the run of a notebook was given chains or prompts of the user's own."""
+    given = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))["parameters"]
+    prompts = set(given.get("prompt_sets", [])) - set(BUILT_IN)
+    return bool(prompts) or any(given.get(field) for field in CHAINS_FIELDS)
 
 
 def _shared_text(path: Path) -> str:
