@@ -14,7 +14,7 @@ REFERENCES = Path(__file__).parents[1] / "outputs" / "reference"
 # The tables are sums, ratios and selections of committed numbers; nothing but the last digits of
 # float64 may differ between machines.
 TOLERANCE = 1e-9
-PRESETS = ("mini", "study")
+PRESETS = ("mini", "study", "encoder")
 
 pytestmark = pytest.mark.parametrize("folder", [REFERENCES / p for p in PRESETS], ids=PRESETS)
 
