@@ -42,7 +42,7 @@ def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, mon
     assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
     assert found.loc[first, "difference"].isna().all()
     others = found.drop(index=first)
-    assert others[["difference", "p_holm", "training_minutes"]].notna().all(axis=None)
+    assert others[["difference", "p_holm", "cpu_minutes"]].notna().all(axis=None)
     expected = (
         others["value"]
         - found.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()

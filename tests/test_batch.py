@@ -185,6 +185,8 @@ def at_home(run_folder, monkeypatch) -> Path:
 def test_reference_keeps_small_files_alone(at_home, run_folder):
     left_out = (
         "03/stage/model/config.json",
+        "00/minilm-l6/config.json",
+        "00/minilm-l6/data_config.json",
         "03/x.safetensors",
         "logs/00_first.ipynb",
         "06_validity_and_ablations/cells/rm-a-s0/result.json",

@@ -55,6 +55,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
             f"{shown(source)} holds no finished run (no report/index.html): run "
             f"`make reproduce PRESET={preset}` to its end first."
         )
+    models = {path.parent for path in source.rglob("config.json")}
     files = [
         p
         for p in sorted(source.rglob("*"))
@@ -65,7 +66,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         and not any(p.is_relative_to(source / x) for x in _PER_CELL)
         and "trainer" not in p.parts
         and not any(x.startswith(".") for x in p.relative_to(source).parts)
-        and (p.parent.name != "model" or p.name == "stage.json")  # its cost is kept, it is not
+        and (p.parent not in models or p.name == "stage.json")  # its cost is kept, it is not
     ]
     private = {name for name in _notebooks(source) if _read_own_files(source / name)}
     files = [
