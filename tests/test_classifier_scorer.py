@@ -315,14 +315,15 @@ def test_four_bits(folders, chains):
 
 @pytest.mark.parametrize("kind", ["llama", "bert"])
 def test_scores_in_half_precision_are_not_rounded_to_it(kind, folders, chains, monkeypatch):
-    monkeypatch.setattr(models, "compute_dtype", lambda: torch.bfloat16)
+    monkeypatch.setattr(models, "cpu_has_bf16", lambda: True)
     # One kernel of attention with and without padding: those of a CPU with AVX512_BF16 round so
-    # differently that the scorer refuses this model. No scorer computes in bf16 on a CPU but here.
+    # differently that the scorer refuses this model, whose weights are random.
     with sdpa_kernel(SDPBackend.MATH):
-        found = np.concatenate(ClassifierScorer(folders[kind], name="x").score(chains))
+        scorer = ClassifierScorer(folders[kind], name="x", precision="auto")
+        found = np.concatenate(scorer.score(chains))
+    assert scorer._model.dtype == torch.bfloat16
     as_half = torch.tensor(found).to(torch.bfloat16).double().numpy()
     assert (found != as_half).mean() > 0.9
-    monkeypatch.undo()
     full = np.concatenate(ClassifierScorer(folders[kind], name="x").score(chains))
     np.testing.assert_allclose(found, full, atol=0.1 * np.abs(full).max())
 
