@@ -127,7 +127,7 @@ def table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.DataFrame:
             rows.append(row)
     df = pd.DataFrame(rows)
     if "p" in df:
-        df["p_holm"] = df.groupby("ranked")["p"].transform(lambda p: holm(p))
+        df["p_holm"] = df.groupby("ranked")["p"].transform(holm)
     return df
 
 

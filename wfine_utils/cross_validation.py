@@ -45,8 +45,9 @@ def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]
 def swap_requirements(chains: Sequence[Chain]) -> list[Chain]:
     """Each chain's responses with the requirements of the next chain, in the order of the chains.
 
-    A control: a reward model that reads the requirement cannot rank these responses. One that does
-    has learnt to see from the response alone how much it was asked for.
+    A control: a reward model that reads the requirement should rank these responses worse. One that
+    does not sees in the response alone how much was asked for, or the requirements are alike in all
+    chains.
 
     Args:
         chains: at least two, all with the same number of requirements.

@@ -56,6 +56,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
             f"`make reproduce PRESET={preset}` to its end first."
         )
     models = {path.parent for path in source.rglob("config.json")}
+    private = {p.parent.name for p in source.glob("*/stamp.json") if _read_own_files(p)}
     files = [
         p
         for p in sorted(source.rglob("*"))
@@ -67,12 +68,7 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
         and "trainer" not in p.parts
         and not any(x.startswith(".") for x in p.relative_to(source).parts)
         and (p.parent not in models or p.name == "stage.json")  # its cost is kept, it is not
-    ]
-    private = {name for name in _notebooks(source) if _read_own_files(source / name)}
-    files = [
-        p
-        for p in files
-        if p.suffix not in _WITH_TEXTS or not private & {p.relative_to(source).parts[0], p.stem}
+        and not (p.suffix in _WITH_TEXTS and private & {p.relative_to(source).parts[0], p.stem})
     ]
     for path in files:
         if path.suffix == ".ipynb" and path.stat().st_size >= limit:
@@ -101,14 +97,9 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
     return copies
 
 
-def _notebooks(source: Path) -> list[str]:
-    """The notebooks that left a stamp in a run."""
-    return [path.parent.name for path in source.glob("*/stamp.json")]
-
-
-def _read_own_files(folder: Path) -> bool:
+def _read_own_files(stamp: Path) -> bool:
     """Whether the run of a notebook was given chains or prompts of the user's own."""
-    given = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))["parameters"]
+    given = json.loads(stamp.read_text(encoding="utf-8"))["parameters"]
     prompts = set(given.get("prompt_sets", [])) - set(BUILT_IN)
     return bool(prompts) or any(given.get(field) for field in CHAINS_FIELDS)
 
