@@ -16,13 +16,14 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pandas as pd
 import torch
+from peft import LoraConfig
 
 from wfine_utils import models
 from wfine_utils.cross_validation import folds
@@ -40,9 +41,13 @@ from wfine_utils.weval import compare, evaluate, holm
 
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
+UPPER = "adapters in the upper half"
+LONG_UPPER = f"twice the tokens, {UPPER}"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
+    UPPER: {},  # of the layers: nothing is learnt below, and no gradient computed
+    LONG_UPPER: {"max_tokens": 512},
     "half the tokens": {"max_tokens": 128},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
@@ -58,6 +63,23 @@ def cases(path: Path, n_folds: int, seed: int) -> tuple[list[Chain], dict[str, l
         "held out": held_out,
         "WEval-Hand": load_hand("test"),
     }
+
+
+def patched(name: str, base: Path) -> AbstractContextManager[object]:
+    """What a recipe changes that is no parameter."""
+    if name == PLAIN:
+        return mock.patch.object(models, "show_layout", str)
+    if name not in (UPPER, LONG_UPPER):
+        return nullcontext()
+    n_layers, everywhere = models.load_config(base).num_hidden_layers, models.lora_config
+
+    def above(*args: Any, **kwargs: Any) -> LoraConfig:
+        config = everywhere(*args, **kwargs)
+        lower = "|".join(map(str, range(n_layers // 2)))
+        config.exclude_modules = rf".*\.layer\.({lower})\..*"  # layers_to_transform misses some
+        return config
+
+    return mock.patch.object(models, "lora_config", above)
 
 
 def train_and_rank(
@@ -88,7 +110,7 @@ def train_and_rank(
     }
     folder.mkdir(parents=True, exist_ok=True)
     start = time.process_time()
-    with mock.patch.object(models, "show_layout", str) if name == PLAIN else nullcontext():
+    with patched(name, base):
         train_reward_model(
             pairs["train"],
             pairs["held out"],  # only watched: nothing is chosen by it
@@ -133,7 +155,7 @@ def table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.DataFrame:
 
 def folder_of(root: Path, name: str) -> Path:
     """Where the reward model and the scores of a recipe are kept."""
-    return root / name.replace("'", "").replace(" ", "_")
+    return root / name.replace("'", "").replace(",", "").replace(" ", "_")
 
 
 def main(given: Sequence[str] | None = None) -> int:

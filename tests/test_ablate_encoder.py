@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from safetensors import safe_open
 
 from wfine_utils import synthetic
 from wfine_utils.data import save_chains
@@ -35,9 +36,11 @@ def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, mon
         return train(*args, **kwargs)
 
     monkeypatch.setattr(ablate_encoder, "train_reward_model", spy)
-    names = [first, second, "whole prompt"]
+    names = [first, second, ablate_encoder.UPPER, "whole prompt"]
     assert ablate_encoder.main([*given, "--threads", "1", "--only", *names]) == 0
-    assert trained == ["layout_not_shown", "whole_prompt"]
+    assert trained == ["layout_not_shown", "adapters_in_the_upper_half", "whole_prompt"]
+    assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {0, 1}
+    assert adapted_layers(tmp_path / "out" / "adapters_in_the_upper_half") == {1}
     found = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
     assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
     assert found.loc[first, "difference"].isna().all()
@@ -49,3 +52,9 @@ def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, mon
     )
     pd.testing.assert_series_equal(others["difference"], expected, check_names=False)
     assert "whole prompt" in capsys.readouterr().out
+
+
+def adapted_layers(folder) -> set[int]:
+    with safe_open(folder / "adapter_model.safetensors", "np") as file:
+        names = [name.split(".") for name in file.keys() if ".layer." in name]  # noqa: SIM118
+    return {int(name[name.index("layer") + 1]) for name in names}

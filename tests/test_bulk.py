@@ -226,6 +226,24 @@ def test_a_bad_file_is_refused_as_by_the_loader_before_anything_is_scored(suffix
     assert not (tmp_path / "out").exists()
 
 
+def test_two_processes_do_not_write_to_one_folder(tmp_path):
+    script = [sys.executable, "-c", KILLED, str(HAND_CHAINS), str(tmp_path)]
+    process = subprocess.Popen(script, cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "scores-00000.parquet").exists():
+        assert process.poll() is None, "ended before the second began"
+        time.sleep(0.01)
+    with pytest.raises(WfineError, match="another process that is writing scores here"):
+        run(tmp_path)
+    assert process.wait() == 0  # the first is not disturbed
+    assert run(tmp_path)["n_kept"] == 8
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WfineError, match="out: cannot be written: Not a directory"):
+        run(tmp_path / "file" / "out")
+
+
 def test_sizes_below_one_and_an_empty_folder_are_refused(tmp_path):
     for name in ("shard_size", "portion"):
         with pytest.raises(WfineError, match=f"{name}: found 0, expected 1 or more"):
@@ -298,7 +316,9 @@ def few(tmp_path: Path) -> Path:
     return save_chains(load_hand()[:3], tmp_path / "chains.jsonl")
 
 
-def test_a_classifier_with_a_template_of_its_own(classifier, tmp_path, capsys, one_thread):
+def test_a_classifier_with_a_template_of_its_own(
+    classifier, tmp_path, capsys, monkeypatch, one_thread
+):
     template = tmp_path / "response_first.jinja"
     text = "<|assistant|>{{ messages[1].content }}<|user|>{{ messages[0].content }}<|end|>"
     template.write_text(text)
@@ -322,6 +342,10 @@ def test_a_classifier_with_a_template_of_its_own(classifier, tmp_path, capsys, o
     assert "2 of them kept" in capsys.readouterr().out
     assert bulk.main([*command, *options, "--max-tokens", "64"]) == 2
     assert "manifest.json: scorer_fingerprint: found" in capsys.readouterr().err
+    seen = []
+    monkeypatch.setattr(bulk, "load_scorer", lambda *_, **given: seen.append(given) or (scorer, ""))
+    assert bulk.main([*command[:2], str(tmp_path / "half"), "--precision", "auto"]) == 0
+    assert seen == [{"name": None, "precision": "auto"}]
 
 
 def test_a_reward_model_of_notebook_03(reward_model, tmp_path, capsys, one_thread):

@@ -9,6 +9,7 @@ across shards, so a shard is the same whether or not the run was killed before i
 
 ``manifest.json`` says what the shards belong to. A run that finds another scorer, file, shard size
 or version there refuses to go on, because its scores would stand beside those of another function.
+One process at a time writes to a folder; its lock ends with the process, also if that is killed.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pyarrow as pa
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from wfine_utils.data import FORMATS, detect_format, load_chains, stream_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, atomic_write, json_text, plain, sha256_file, shown
+from wfine_utils.params import Precision
 from wfine_utils.readers import Problems
 from wfine_utils.results import versions
 from wfine_utils.scorers import Scorer, checked_scores, scores_table
@@ -35,6 +39,7 @@ from wfine_utils.sources import digest, with_imports
 from wfine_utils.taxonomy import Chain
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 SHARD_SIZE = 5000
 PORTION = 500
 
@@ -118,15 +123,16 @@ def score_file(
         ``n_chains, n_responses, n_nan, n_shards``, and ``n_kept``, the shards of earlier runs.
 
     Raises:
-        WfineError: the file is wrong somewhere; the folder holds shards of something else, or
-            cannot be written; the scorer returns something that is not one number per response.
+        WfineError: the file is wrong somewhere; the folder holds shards of something else, is being
+            written by another process, or cannot be written; the scorer returns something that is
+            not one number per response.
     """
     out_folder = Path(out_folder)
     for name, value in (("shard_size", shard_size), ("portion", portion)):
         if value < 1:
             raise WfineError(f"{name}: found {value}, expected 1 or more.")
     file = ChainFile(chains_file, format)
-    _claim(out_folder, {
+    belongs_to = {
         "scorer": scorer.name,
         "scorer_fingerprint": fingerprint,
         "chains_sha256": sha256_file(chains_file),
@@ -134,7 +140,16 @@ def score_file(
         "portion": portion,
         "source_sha256": digest(with_imports([Path(__file__)])),
         "versions": versions(),
-    })  # fmt: skip
+    }
+    with _alone_in(out_folder):
+        _claim(out_folder, belongs_to)
+        return _score_shards(scorer, file, out_folder, shard_size, portion)
+
+
+def _score_shards(
+    scorer: Scorer, file: ChainFile, out_folder: Path, shard_size: int, portion: int
+) -> dict[str, int]:
+    """Every shard that is not there yet; returns what :func:`score_file` does."""
     n_nan = n_shards = n_kept = 0
     # No smoothing: the rate is that of this run so far, without the shards that it found.
     bar = tqdm(total=file.n_responses, desc=scorer.name, unit="response", smoothing=0)
@@ -169,6 +184,29 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
             "run; make one with python -m wfine_utils.bulk."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder, which is made where it is not there."""
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise WfineError(
+            f"{shown(folder)}: found another process that is writing scores here, expected none. "
+            "Wait until it is done, or give another folder."
+        ) from error
+    except OSError as error:
+        raise WfineError(
+            f"{shown(folder)}: cannot be written: {error.strerror or error}. Expected a folder "
+            "with write permission and free space; give another."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _claim(folder: Path, wanted: dict[str, Any]) -> None:
@@ -287,8 +325,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--max-tokens", type=int, metavar="N", help="longest text; the middle of others is cut")
     add("--token-budget", type=int, metavar="N", help="tokens per forward pass")
     add("--quantise", action="store_const", const=True, help="load it in 4-bit")
+    add("--precision", choices=get_args(Precision),
+        help="of the body on a CPU: auto is bf16 where the CPU has it (default: fp32)")  # fmt: skip
     given = vars(parser.parse_args(arguments))
-    names = ("granularity", "template", "positive_label", "max_tokens", "token_budget", "quantise")
+    names = ("granularity", "template", "positive_label", "max_tokens", "token_budget", "quantise",
+             "precision")  # fmt: skip
     options = {key: given[key] for key in names if given[key] is not None}
     try:
         template = options.get("template")
