@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 from peft import LoraConfig
 
-from wfine_utils import models
+from wfine_utils import encoding, models
 from wfine_utils.cross_validation import folds
 from wfine_utils.data import load_chains
 from wfine_utils.files import atomic_write, resolve
@@ -68,7 +68,7 @@ def cases(path: Path, n_folds: int, seed: int) -> tuple[list[Chain], dict[str, l
 def patched(name: str, base: Path) -> AbstractContextManager[object]:
     """What a recipe changes that is no parameter."""
     if name == PLAIN:
-        return mock.patch.object(models, "show_layout", str)
+        return mock.patch.object(encoding, "show_layout", str)
     if name not in (UPPER, LONG_UPPER):
         return nullcontext()
     n_layers, everywhere = models.load_config(base).num_hidden_layers, models.lora_config

@@ -19,9 +19,9 @@ from wfine_utils.data import (
     load_queries,
     save_chains,
     save_queries,
-    split_chains,
 )
 from wfine_utils.errors import WfineError
+from wfine_utils.splits import split_chains
 from wfine_utils.taxonomy import (
     SUBTYPES,
     Chain,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from wfine_utils import models, reward_training, synthetic
+from wfine_utils import encoding, models, reward_training, synthetic
 from wfine_utils.cross_validation import folds, out_of_fold_scores, swap_requirements
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
@@ -57,24 +57,24 @@ def folder(pairs, tiny_encoder, tmp_path_factory):
 class TestText:
     def test_is_a_pair(self, tiny_encoder):
         tokenizer = models.load_tokenizer(tiny_encoder)
-        assert models.is_encoder(tokenizer)
-        text = tokenizer.decode(models.encode(tokenizer, "be brief", "a river [SEP] b", 99))
+        assert encoding.is_encoder(tokenizer)
+        text = tokenizer.decode(encoding.encode(tokenizer, "be brief", "a river [SEP] b", 99))
         assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
 
     def test_shows_its_layout(self, tiny_encoder):
         tokenizer = models.load_tokenizer(tiny_encoder)
         one, two, list_ = (
-            models.encode(tokenizer, "be brief", text, 99)
+            encoding.encode(tokenizer, "be brief", text, 99)
             for text in ("a river", "a\n\nriver", "a\nriver")
         )
         assert len({tuple(one), tuple(two), tuple(list_)}) == 3
-        rule = models.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
+        rule = encoding.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
         assert len(rule) < 20
 
     def test_loses_its_middle(self, tiny_encoder):
         tokenizer = models.load_tokenizer(tiny_encoder)
-        whole = models.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
-        cut = models.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
+        whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
+        cut = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
         assert cut == whole[:20] + whole[-20:]
 
 

@@ -11,7 +11,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
-from wfine_utils import base_model, bases, models
+from wfine_utils import base_model, bases, encoding, models
 from wfine_utils.errors import WfineError
 
 IDS = torch.arange(5, 45).reshape(4, 10)
@@ -105,19 +105,19 @@ class TestEncode:
         return models.load_tokenizer(tiny_base)
 
     def test_instruction_then_response_in_the_chat_template(self, tokenizer):
-        ids = models.encode(tokenizer, "Use a list.", "The net waits.", 100)
+        ids = encoding.encode(tokenizer, "Use a list.", "The net waits.", 100)
         assert tokenizer.decode(ids) == (
             "<|user|>Use a list.<|end|><|assistant|>The net waits.<|end|>"
         )
 
     def test_control_tokens_in_a_response_are_plain_text(self, tokenizer):
-        ids = models.encode(tokenizer, "Use a list.", "Bad<|end|><|assistant|><|pad|>", 100)
+        ids = encoding.encode(tokenizer, "Use a list.", "Bad<|end|><|assistant|><|pad|>", 100)
         assert ids.count(tokenizer.eos_token_id) == 2
         assert tokenizer.pad_token_id not in ids
 
     def test_the_middle_of_a_long_text_is_cut(self, tokenizer):
-        long = models.encode(tokenizer, "Use a list.", "net " * 500 + "last", 64)
-        whole = models.encode(tokenizer, "Use a list.", "net " * 500 + "last", 10**6)
+        long = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 64)
+        whole = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 10**6)
         assert len(long) == 64 and long[:32] == whole[:32] and long[-32:] == whole[-32:]
 
 

@@ -33,6 +33,7 @@ FLOORS = (
         "released",
         "chain_rules",
         "data",
+        "splits",
         "hand",
         "vocabulary",
         "synthetic",
@@ -54,6 +55,7 @@ FLOORS = (
         "memory",
         "gpu",
         "hub_errors",
+        "encoding",
         "models",
         "packaged_models",
         "generation",
@@ -86,6 +88,7 @@ FLOORS = (
         "judging",
         "prompt_files",
         "prompt_sets",
+        "prompt_fitting",
         "prompt_tables",
         "annotation",
         "annotation_form",
@@ -96,7 +99,7 @@ FLOORS = (
         "study_answers",
         "study_policies",
     ),
-    ("rendering", "tables"),
+    ("rendering", "tables", "headline"),
     ("presets", "grid", "launch", "batch", "reference", "report"),
 )
 NO_TORCH = {

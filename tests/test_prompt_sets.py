@@ -20,6 +20,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.hand import load_hand
 from wfine_utils.presets import load_preset, prompt_paths
 from wfine_utils.prompt_files import layout, load_ifeval, load_writingbench
+from wfine_utils.prompt_fitting import fitting
 from wfine_utils.prompt_sets import (
     CHECKLIST,
     INSTRUCTION_LEVEL,
@@ -28,7 +29,6 @@ from wfine_utils.prompt_sets import (
     ChecklistSet,
     InstructionSet,
     RequirementSet,
-    fitting,
     load_prompt_sets,
 )
 from wfine_utils.prompt_tables import WORDS, _pooled, evaluate_policies

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config
 
-from wfine_utils import bases, generation, models, policy, presets, synthetic
+from wfine_utils import bases, encoding, generation, models, policy, presets, synthetic
 from wfine_utils.dropping import build_chains
 from wfine_utils.gpu import COST
 from wfine_utils.model_scorers import LikelihoodScorer, RewardModelScorer
@@ -137,10 +137,10 @@ def test_every_layer_is_in_4_bit_and_keeps_its_bias(base, head):
 
 def test_what_a_reward_model_reads_has_the_default_system_message(base):
     tokenizer = models.load_tokenizer(base)
-    text = tokenizer.decode(models.encode(tokenizer, "Use a list.", "- One.<|im_end|>", 10_000))
+    text = tokenizer.decode(encoding.encode(tokenizer, "Use a list.", "- One.<|im_end|>", 10_000))
     assert text.startswith("<|im_start|>system\nYou are Qwen")
     assert text.endswith("<|im_start|>assistant\n- One.<|im_end|><|im_end|>\n")
-    ids = models.encode(tokenizer, "Use a list.", "- One.<|im_end|>", 10_000)
+    ids = encoding.encode(tokenizer, "Use a list.", "- One.<|im_end|>", 10_000)
     assert ids.count(tokenizer.eos_token_id) == 3  # the one in the response is plain text
     assert ids[-1] != tokenizer.pad_token_id
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from wfine_utils.headline import headline
 from wfine_utils.readers import MissingRun
-from wfine_utils.tables import TABLES, headline
+from wfine_utils.tables import TABLES
 
 REFERENCES = Path(__file__).parents[1] / "outputs" / "reference"
 # The tables are sums, ratios and selections of committed numbers; nothing but the last digits of

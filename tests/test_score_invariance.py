@@ -28,7 +28,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from wfine_utils import base_model, bases, judge_prompts, models, synthetic
+from wfine_utils import base_model, bases, encoding, judge_prompts, models, synthetic
 from wfine_utils.classifier_scorer import ClassifierScorer
 from wfine_utils.dropping import build_chains
 from wfine_utils.judges import Critic, RequirementJudge
@@ -320,7 +320,7 @@ def left(ids: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
 def test_rewards_by_hand_with_padding_on_the_left(reward_models, chains):
     model = reward_case(reward_models["prompt"]).holder
     pairs = [(c.prompt(), r.text) for c in chains for r in c.responses][:8]
-    ids = [models.encode(model._tokenizer, *pair, 512) for pair in pairs]
+    ids = [encoding.encode(model._tokenizer, *pair, 512) for pair in pairs]
     inner = model._model.get_base_model()
     hidden = inner.model(**left(ids, model._tokenizer.pad_token_id)).last_hidden_state
     expected = inner.score(hidden[:, -1]).squeeze(-1).numpy()

@@ -15,6 +15,7 @@ import pytest
 
 from wfine_utils import tables
 from wfine_utils.errors import WfineError
+from wfine_utils.headline import headline
 from wfine_utils.readers import MissingRun, read_results
 from wfine_utils.rendering import pretty, to_latex, to_markdown
 from wfine_utils.weval import METRICS
@@ -202,7 +203,7 @@ def test_t4_and_t5_share_out_the_seven_questions(folder):
 
 
 def test_the_headline_has_what_dirt_costs_and_the_first_answer_of_two_questions(folder):
-    found = tables.headline(folder)["quantity"].tolist()
+    found = headline(folder)["quantity"].tolist()
     assert [q for q in found if q.startswith("effect")] == ["effect 2", "effect 3", "effect 6"]
 
 
@@ -223,7 +224,7 @@ def test_t6_without_a_batch_run_has_the_stages(folder):
 
 
 def test_headline(folder):
-    table = tables.headline(folder).set_index("quantity")
+    table = headline(folder).set_index("quantity")
     assert table.loc["tau-b of reward model", "value"] == 0.9
     assert table.loc["tau-b of length (best null baseline)", "n"] == 10
     assert not any("constant" in quantity for quantity in table.index)
@@ -234,7 +235,7 @@ def test_headline(folder):
 
 
 def test_headline_of_nothing_is_empty(tmp_path):
-    assert tables.headline(tmp_path).empty
+    assert headline(tmp_path).empty
 
 
 @pytest.mark.parametrize("table", tables.TABLES, ids=lambda table: table.name)

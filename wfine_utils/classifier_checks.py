@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from wfine_utils import models
+from wfine_utils import encoding
 from wfine_utils.errors import WfineError
 
 TOLERANCE = 1e-4
@@ -109,7 +109,9 @@ def refuse_wrong_text(
     instruction, response = PROBES[1]
     try:
         ids = encode(instruction, response)
-        text = tokenizer.apply_chat_template(models.messages(instruction, response), tokenize=False)
+        text = tokenizer.apply_chat_template(
+            encoding.messages(instruction, response), tokenize=False
+        )
     except (jinja2.TemplateError, ValueError) as error:
         raise refusal(
             shown,

@@ -29,7 +29,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoTokenizer
 
-from wfine_utils import bases, models
+from wfine_utils import bases, encoding, models
 from wfine_utils.classifier_checks import (
     HALF_TOLERANCE,
     PROBES,
@@ -238,7 +238,7 @@ class ClassifierScorer:
         """The whole text in tokens, its special tokens those of the template and no others."""
         try:
             if not self._pair:
-                ids = models.encode(self._tokenizer, instruction, response, sys.maxsize)
+                ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
                 return {"input_ids": ids}
             found = self._tokenizer(
                 instruction, response, split_special_tokens=True, verbose=False
@@ -250,7 +250,7 @@ class ClassifierScorer:
     def _cut(self, inputs: Inputs) -> Inputs:
         places = list(range(len(inputs["input_ids"])))
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
-        kept = models.cut_middle(places, self.max_tokens, step)
+        kept = encoding.cut_middle(places, self.max_tokens, step)
         return {key: [ids[i] for i in kept] for key, ids in inputs.items()}
 
     @torch.inference_mode()

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from wfine_utils.data import split_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.model_scorers import RewardModelScorer
 from wfine_utils.scorers import Scores
+from wfine_utils.splits import split_chains
 from wfine_utils.taxonomy import Chain
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from wfine_utils import bases, models
-from wfine_utils.data import load_chains, load_queries, split_chains
+from wfine_utils.data import load_chains, load_queries
 from wfine_utils.errors import WfineError
 from wfine_utils.files import PARTIAL, shown
 from wfine_utils.pairs import draw_pairs, preference_pairs
@@ -30,6 +30,7 @@ from wfine_utils.policy import train_policy
 from wfine_utils.presets import read_yaml
 from wfine_utils.reward_model import load_reward_model
 from wfine_utils.reward_training import train_reward_model
+from wfine_utils.splits import split_chains
 
 
 def reward_model(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from wfine_utils import bases, models
+from wfine_utils import bases, encoding, models
 from wfine_utils.memory import tokens_of_logits
 from wfine_utils.reward_model import load_reward_model, token_budget_batches
 from wfine_utils.scorers import Scores
@@ -90,7 +90,7 @@ class LikelihoodScorer:
             prompt = self._prompt(chain)
             for response in chain.responses:
                 answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
-                ids, start = models.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
+                ids, start = encoding.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
                 texts.append(ids)
                 starts.append(min(start, len(ids)))
         flat = np.full(len(texts), np.nan)

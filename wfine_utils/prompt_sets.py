@@ -2,8 +2,7 @@
 
 A set knows its prompts and how answers to them are judged: by machine where that can be done, by
 a scorer of :class:`wfine_utils.scorers.Scorer` where it cannot. What was to be judged and was not
-is NaN and counted. Tables of any set are made by :mod:`wfine_utils.prompt_tables`. Only
-:func:`fitting` needs torch, and imports it when it is called.
+is NaN and counted. Tables of any set are made by :mod:`wfine_utils.prompt_tables`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -29,7 +27,6 @@ from wfine_utils.files import resolve
 from wfine_utils.hand import load_hand
 from wfine_utils.ifeval import INSTRUCTIONS, ifeval_check
 from wfine_utils.judges import Critic, RequirementJudge
-from wfine_utils.params import AnswerFormat
 from wfine_utils.prompt_files import layout, load_ifeval, load_writingbench
 from wfine_utils.scorers import Scorer, score_all
 from wfine_utils.taxonomy import Chain, Query, Requirement, RequirementType, Response
@@ -57,7 +54,7 @@ class PromptSet(ABC):
         queries: at least one; ``prompt()`` is what a policy is asked, the requirements are what
             its answer is judged by.
         scorer: judges what no machine can, by the scorer protocol; None leaves that NaN.
-        n_left_out: prompts that :func:`fitting` took away.
+        n_left_out: prompts that :func:`prompt_fitting.fitting` took away.
         n_tokens: of the longest prompt and the longest answer together; 0 where it is not known.
     """
 
@@ -308,53 +305,3 @@ def _load(source: str) -> PromptSet:
     if kind == "writingbench":
         return ChecklistSet(path.stem, load_writingbench(path))
     return RequirementSet(path.stem, tuple(chain.query for chain in load_chains(path)))
-
-
-def fitting(
-    prompt_set: PromptSet,
-    base_model: str | Path,
-    *,
-    room: int,
-    revision: str | None = None,
-    answer_format: AnswerFormat = "plain",
-) -> PromptSet:
-    """Leave out the prompts that a model cannot read, and count them.
-
-    A prompt is left out, for every policy alike, if its tokens and those of the longest answer are
-    more than the model has positions for. It is not cut: an answer to half an instruction would
-    be judged by the whole.
-
-    Args:
-        prompt_set: any set.
-        base_model: folder or Hub id.
-        room: tokens of the longest answer.
-        revision: Hub revision of the base model.
-        answer_format: of the policies; its system prompt takes room too.
-
-    Returns:
-        The set with the prompts that fit, ``n_left_out`` and ``n_tokens``. All of them where the
-        model's configuration names no limit.
-
-    Raises:
-        WfineError: none fits.
-    """
-    from wfine_utils.generation import prompt_messages
-    from wfine_utils.models import load_config, load_tokenizer
-
-    tokenizer = load_tokenizer(base_model, revision)
-    config = load_config(base_model, revision).get_text_config()
-    limit = getattr(config, "max_position_embeddings", None) or np.inf
-    how = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
-    asked = (prompt_messages(query, answer_format) for query in prompt_set.queries)
-    lengths = [room + len(tokenizer.apply_chat_template(x, **how)) for x in asked]
-    pairs = zip(prompt_set.queries, lengths, strict=True)
-    fits = tuple(query for query, length in pairs if length <= limit)
-    if not fits:
-        raise WfineError(
-            f"{prompt_set.name}: found none of {len(prompt_set.queries)} prompts that fits into "
-            f"the {limit:,} tokens of the model with {room:,} for the answer; expected one at "
-            "least. Lower max_new_tokens, or take the set out of prompt_sets."
-        )
-    n_left_out = prompt_set.n_left_out + len(prompt_set.queries) - len(fits)
-    n_tokens = max(length for length in lengths if length <= limit)
-    return replace(prompt_set, queries=fits, n_left_out=n_left_out, n_tokens=n_tokens)

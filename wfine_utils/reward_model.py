@@ -26,7 +26,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from wfine_utils import bases, models
+from wfine_utils import bases, encoding, models
 from wfine_utils.errors import WfineError
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.resampling import bootstrap_means
@@ -79,7 +79,7 @@ class RewardModel:
         """
         inputs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(inputs))}
-        ids = [models.encode(self._tokenizer, *pair, self._max_tokens) for pair in unique]
+        ids = [encoding.encode(self._tokenizer, *pair, self._max_tokens) for pair in unique]
         scores = np.empty(len(ids))
         bar = tqdm(total=len(ids), desc="reward model", unit="text", disable=not progress)
         for batch in token_budget_batches([len(x) for x in ids], token_budget):
@@ -137,7 +137,7 @@ class RewardModel:
             {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
         ).to(self._model.device)
         with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
-            if models.is_encoder(self._tokenizer):
+            if encoding.is_encoder(self._tokenizer):
                 return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
             hidden = classifier.model(**padded, use_cache=False).last_hidden_state
         last = padded["attention_mask"].sum(dim=1) - 1

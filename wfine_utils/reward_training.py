@@ -24,7 +24,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils import memory, models
+from wfine_utils import encoding, memory, models
 from wfine_utils.errors import WfineError
 from wfine_utils.gpu import Meter, gpu_gib
 from wfine_utils.pairs import PreferencePair
@@ -89,7 +89,7 @@ def encode_pairs(
     """
     columns = {
         f"{side}_ids": [
-            models.encode(tokenizer, pair.instruction, getattr(pair, side), max_tokens)
+            encoding.encode(tokenizer, pair.instruction, getattr(pair, side), max_tokens)
             for pair in pairs
         ]
         for side in ("chosen", "rejected")

@@ -21,11 +21,7 @@ import pandas as pd
 from wfine_utils.errors import WfineError
 from wfine_utils.readers import MissingRun, malformed, read_results
 from wfine_utils.study_answers import QUESTIONS
-from wfine_utils.taxonomy import RequirementType
 from wfine_utils.weval import METRICS
-
-NULL_BASELINES = ("constant", "random", "coin flip", "length", "minus length", "word overlap")
-"""Scorers that know nothing of writing; the headline shows only the best of them."""
 
 DROPPING, WEVAL, POLICY = "02_requirement_dropping", "05_weval_correlation", "04_wrl_policy"
 STUDY = "06_validity_and_ablations"
@@ -199,7 +195,12 @@ def table_t3_comparisons(folder: Path) -> pd.DataFrame:
 # --- T4 and T5: the study -----------------------------------------------------------------------
 
 
-def _answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
+def read_answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
+    """The answers of notebook 06 to some of its questions, by number, with the question's title.
+
+    Returns:
+        ``question, quantity, value`` with its interval, ``p_holm, cohens_d, n, unit``.
+    """
     numbers = ["question", "value", "ci_low", "ci_high", "p_holm", "cohens_d", "n"]
     columns = dict.fromkeys(["quantity", "unit"], str) | dict.fromkeys(numbers, float)
     df = read_results(folder, STUDY, "answers.csv", columns)
@@ -218,12 +219,12 @@ def _answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
 
 def table_t4(folder: Path) -> pd.DataFrame:
     """T4: ablations, questions 3 to 5 of notebook 06: paired differences between recipes."""
-    return _answers(folder, (3, 4, 5))
+    return read_answers(folder, (3, 4, 5))
 
 
 def table_t5(folder: Path) -> pd.DataFrame:
     """T5: validity, questions 1, 2, 6 and 7: drops, dirt, WEval against RL, a bias for length."""
-    return _answers(folder, (1, 2, 6, 7))
+    return read_answers(folder, (1, 2, 6, 7))
 
 
 # --- T6: cost -----------------------------------------------------------------------------------
@@ -308,76 +309,3 @@ TABLES: tuple[Table, ...] = (
     Table("T6_cost", "Time and peak memory.", table_t6),
 )  # fmt: skip
 """Every table of notebook 07, in order."""
-
-
-def headline(folder: Path) -> pd.DataFrame:
-    """The few numbers to remember of a preset; what is not computed yet is left out.
-
-    Args:
-        folder: folder of the preset, ``outputs/<preset>``.
-
-    Returns:
-        ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer but the null
-        baselines and of the best null baseline; the policies' adherence over all types; of the
-        study what dirt costs, what the filter gives and whether WEval predicts RL; minutes and
-        peak memory of the whole run (no interval there, and no n). A scorer without a value is
-        left out.
-    """
-    rows: list[dict[str, object]] = []
-    for part in (_headline_weval, _headline_policies, _headline_study, _headline_cost):
-        try:
-            rows += part(folder)
-        except MissingRun:
-            continue
-    table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "n"])
-    # a scorer that could score nothing, as the oracle on chains without checks
-    return table.dropna(subset=["value"], ignore_index=True)
-
-
-def _headline_weval(folder: Path) -> list[dict[str, object]]:
-    table = table_t2(folder)
-    null = table["scorer"].isin(NULL_BASELINES)
-    shown_rows = pd.concat([table[~null], table[null].head(1)])
-    return [
-        {
-            "quantity": f"tau-b of {row.scorer}"
-            + (" (best null baseline)" if row.scorer in NULL_BASELINES else ""),
-            "value": row.kendall_tau_b,
-            "ci_low": row.kendall_tau_b_ci_low,
-            "ci_high": row.kendall_tau_b_ci_high,
-            "n": row.n_chains,
-        }
-        for row in shown_rows.itertuples()
-    ]
-
-
-def _headline_policies(folder: Path) -> list[dict[str, object]]:
-    df = read_adherence(folder)
-    over_all = ~df["type"].isin(list(RequirementType))
-    df = df[over_all & df["metric"].str.contains("adherence")]
-    return [
-        {"quantity": f"{row.metric} ({row.type}), {row.policy}", "value": row.value,
-         "ci_low": row.ci_low, "ci_high": row.ci_high, "n": row.n}
-        for row in df.itertuples()
-    ]  # fmt: skip
-
-
-def _headline_study(folder: Path) -> list[dict[str, object]]:
-    df = _answers(folder, (2, 3, 6))
-    first = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
-    names = {"value_ci_low": "ci_low", "value_ci_high": "ci_high"}
-    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
-    return first.rename(columns=names)[columns].to_dict("records")
-
-
-def _headline_cost(folder: Path) -> list[dict[str, object]]:
-    table = table_t6(folder)
-    whole = table[table["notebook"] == "all"]
-    return [
-        {"quantity": name, "value": value}
-        for row in whole.itertuples()
-        for name, value in (
-            ("minutes, all notebooks", row.minutes),
-            ("peak memory, GiB", row.peak_memory_gib),
-        )
-    ]
