@@ -227,14 +227,16 @@ def test_a_bad_file_is_refused_as_by_the_loader_before_anything_is_scored(suffix
 
 
 def test_two_processes_do_not_write_to_one_folder(tmp_path):
-    script = [sys.executable, "-c", KILLED, str(HAND_CHAINS), str(tmp_path)]
-    process = subprocess.Popen(script, cwd=ROOT, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "scores-00000.parquet").exists():
-        assert process.poll() is None, "ended before the second began"
+    waits = KILLED.replace("time.sleep(0.1)", "sys.stdin.read()")  # until the test lets it go on
+    script = [sys.executable, "-c", waits, str(HAND_CHAINS), str(tmp_path)]
+    process = subprocess.Popen(script, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "manifest.json").exists():  # written when the folder is its own
+        assert process.poll() is None, "ended before it began"
         time.sleep(0.01)
     with pytest.raises(WfineError, match="another process that is writing scores here"):
         run(tmp_path)
-    assert process.wait() == 0  # the first is not disturbed
+    process.communicate()
+    assert process.returncode == 0  # the first is not disturbed
     assert run(tmp_path)["n_kept"] == 8
 
 
