@@ -42,12 +42,12 @@ from wfine_utils.weval import compare, evaluate, holm
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
 UPPER = "adapters in the upper half"
-LONG_UPPER = f"twice the tokens, {UPPER}"
+LONG_UPPER = f"half more tokens, {UPPER}"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
     UPPER: {},  # of the layers: nothing is learnt below, and no gradient computed
-    LONG_UPPER: {"max_tokens": 512},
+    LONG_UPPER: {"max_tokens": 384},
     "half the tokens": {"max_tokens": 128},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
