@@ -47,6 +47,7 @@ def test_start_run_makes_the_folder_and_the_stamp(tmp_path, run):
     assert stamp["seed"] == 7
     assert stamp["parameters"] == {"preset": "smoke", "output_root": str(tmp_path), "seed": 7}
     assert stamp["versions"]["numpy"] == np.__version__
+    assert isinstance(stamp["cpu_simd"], list)  # empty where NumPy knows of nothing special
     assert files(run.folder) == ["stamp.json"]
 
 

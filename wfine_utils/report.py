@@ -283,7 +283,8 @@ def _made_with(folder: Path) -> str:
         return ""
     stamp = json.loads(stamps[-1].read_text(encoding="utf-8"))
     versions = ", ".join(f"{k} {v}" for k, v in stamp.get("versions", {}).items())
-    return f"{versions}; {stamp.get('cpu', '')}, {stamp.get('cpu_cores', '?')} cores"
+    simd = f" ({', '.join(stamp['cpu_simd'])})" if stamp.get("cpu_simd") else ""
+    return f"{versions}; {stamp.get('cpu', '')}{simd}, {stamp.get('cpu_cores', '?')} cores"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

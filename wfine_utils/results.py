@@ -286,12 +286,17 @@ def _stamp(cfg: NotebookConfig, torch: Any) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Where a number was computed: versions, commit, platform, CPU and its number of cores."""
+    """Where a number was computed: versions, commit, platform, CPU and its number of cores.
+
+    Also what the CPU can do at once, as NumPy names it (``X86_V3`` is AVX2, ``X86_V4`` AVX512): two
+    CPUs of one name can differ in that, and then round differently.
+    """
     return {
         "versions": versions(),
         "git_commit": _git_commit(),
         "platform": platform.platform(),
         "cpu": _cpu_name(),
+        "cpu_simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
         "cpu_cores": os.cpu_count(),
     }
 
