@@ -16,16 +16,15 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pandas as pd
 import torch
-from peft import LoraConfig
 
-from wfine_utils import encoding, models
+from wfine_utils import encoding
 from wfine_utils.cross_validation import folds
 from wfine_utils.data import load_chains
 from wfine_utils.files import atomic_write, resolve
@@ -46,8 +45,8 @@ LONG_UPPER = f"half more tokens, {UPPER}"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
-    UPPER: {},  # of the layers: nothing is learnt below, and no gradient computed
-    LONG_UPPER: {"max_tokens": 384},
+    UPPER: {"adapted_layers": 0.5},
+    LONG_UPPER: {"adapted_layers": 0.5, "max_tokens": 384},
     "half the tokens": {"max_tokens": 128},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
@@ -63,23 +62,6 @@ def cases(path: Path, n_folds: int, seed: int) -> tuple[list[Chain], dict[str, l
         "held out": held_out,
         "WEval-Hand": load_hand("test"),
     }
-
-
-def patched(name: str, base: Path) -> AbstractContextManager[object]:
-    """What a recipe changes that is no parameter."""
-    if name == PLAIN:
-        return mock.patch.object(encoding, "show_layout", str)
-    if name not in (UPPER, LONG_UPPER):
-        return nullcontext()
-    n_layers, everywhere = models.load_config(base).num_hidden_layers, models.lora_config
-
-    def above(*args: Any, **kwargs: Any) -> LoraConfig:
-        config = everywhere(*args, **kwargs)
-        lower = "|".join(map(str, range(n_layers // 2)))
-        config.exclude_modules = rf".*\.layer\.({lower})\..*"  # layers_to_transform misses some
-        return config
-
-    return mock.patch.object(models, "lora_config", above)
 
 
 def train_and_rank(
@@ -110,7 +92,7 @@ def train_and_rank(
     }
     folder.mkdir(parents=True, exist_ok=True)
     start = time.process_time()
-    with patched(name, base):
+    with mock.patch.object(encoding, "show_layout", str) if name == PLAIN else nullcontext():
         train_reward_model(
             pairs["train"],
             pairs["held out"],  # only watched: nothing is chosen by it

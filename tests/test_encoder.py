@@ -86,6 +86,17 @@ class TestRewardModel:
         assert np.ptp(rewards) > 1e-5
         np.testing.assert_array_equal(again.rewards(*asked), rewards)
 
+    def test_the_lower_half_can_be_left_alone(self, pairs, tiny_encoder, tmp_path):
+        train(pairs, tiny_encoder, tmp_path, adapted_layers=0.5)
+        model = load_reward_model(tmp_path)
+        adapted = {n.split(".lora_")[0] for n, _ in model._model.named_parameters() if "lora_" in n}
+        assert adapted and not any(".layer.0." in name for name in adapted)
+        linear = [n for n, m in model._model.named_modules() if hasattr(m, "base_layer")]
+        assert sum(".layer.1." in name for name in linear) == 6  # q, k, v and three dense layers
+        asked = [p.instruction for p in pairs[:24]], [p.chosen for p in pairs[:24]]
+        again = load_reward_model(tmp_path).rewards(*asked)
+        np.testing.assert_array_equal(again, model.rewards(*asked))
+
     @pytest.mark.parametrize("budget", [1, 300, 100_000])
     def test_scores_do_not_depend_on_the_batch(self, budget, chains, folder):
         model = load_reward_model(folder)

@@ -9,7 +9,13 @@ import bitsandbytes
 import pytest
 import torch
 from peft import get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    Qwen2Config,
+    Qwen2ForSequenceClassification,
+)
 
 from wfine_utils import base_model, bases, encoding, models
 from wfine_utils.errors import WfineError
@@ -172,3 +178,22 @@ class TestErrors:
             base_model.tiny_config(
                 models.load_tokenizer(tiny_base), hidden_size=100, n_layers=1, n_positions=8
             )
+
+
+class TestLowerLayers:
+    @pytest.mark.parametrize(
+        ("adapted", "lower"),
+        [(1.0, None), (0.9, None), (0.5, "0|1"), (0.2, "0|1|2"), (0.01, "0|1|2")],
+    )
+    def test_are_those_below_the_share(self, adapted, lower):
+        config = Qwen2Config(
+            vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=4,
+            num_attention_heads=1, num_key_value_heads=1, pad_token_id=0,
+        )  # fmt: skip
+        pattern = models.lower_layers(Qwen2ForSequenceClassification(config), adapted)
+        assert pattern == (lower and rf".*\.layers?\.({lower})\..*")
+
+    def test_of_a_model_that_calls_them_otherwise_are_refused(self):
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=8, n_layer=2, n_head=1))
+        with pytest.raises(WfineError, match=r"adapted_layers: found 0\.5.*Expected 1\.0"):
+            models.lower_layers(model, 0.5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -242,13 +243,14 @@ def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | No
         log.setLevel(level)
 
 
-def lora_config(head: str, *, r: int, alpha: int) -> LoraConfig:
+def lora_config(head: str, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
     """LoRA on every linear layer. A reward head is trained in full and saved with the adapter.
 
     Args:
         head: ``"reward"`` or ``"causal"``, as in :func:`load_quantised`.
         r: rank.
         alpha: the adapter's output is scaled by ``alpha / r``.
+        without: pattern of the names of modules that get no adapter; see :func:`lower_layers`.
     """
     return LoraConfig(
         task_type=TaskType.SEQ_CLS if head == "reward" else TaskType.CAUSAL_LM,
@@ -256,7 +258,37 @@ def lora_config(head: str, *, r: int, alpha: int) -> LoraConfig:
         lora_alpha=alpha,
         lora_dropout=0.0,  # GRPO generates in train mode: dropout would change the policy
         target_modules="all-linear",
+        exclude_modules=without,  # layers_to_transform overlooks modules of a small model
     )
+
+
+def lower_layers(model: PreTrainedModel, adapted: float) -> str | None:
+    """Pattern of the names of all modules in the lower layers, which are to have no adapters.
+
+    Without adapters at the bottom, gradients are computed down to the first adapted layer only,
+    which makes training faster.
+
+    Args:
+        model: of which the layers are a list called ``layer`` or ``layers``.
+        adapted: share of the layers, from the top, that are adapted; one of them always is.
+
+    Returns:
+        The pattern, or None where all layers are adapted.
+
+    Raises:
+        WfineError: the model calls its layers otherwise.
+    """
+    n_layers = model.config.get_text_config().num_hidden_layers
+    n_lower = min(round((1 - adapted) * n_layers), n_layers - 1)
+    if n_lower < 1:
+        return None
+    pattern = rf".*\.layers?\.({'|'.join(map(str, range(n_lower)))})\..*"
+    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
+        raise WfineError(
+            f"adapted_layers: found {adapted}, but the layers of {type(model).__name__} are not "
+            "called layer or layers, so the lower ones cannot be told. Expected 1.0 for this model."
+        )
+    return pattern
 
 
 def trainable_to_fp32(model: torch.nn.Module) -> None:

@@ -161,6 +161,13 @@ class RewardSettings(Settings):
     )
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
+    adapted_layers: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the layers, from the top, that get adapters; below nothing is learnt "
+        "and no gradient computed",
+    )
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="pairs per optimiser step")
     micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")

@@ -231,7 +231,12 @@ def train_reward_model(
         processing_class=tokenizer,
         train_dataset=train,
         eval_dataset=validation,
-        peft_config=models.lora_config("reward", r=settings.lora_r, alpha=settings.lora_alpha),
+        peft_config=models.lora_config(
+            "reward",
+            r=settings.lora_r,
+            alpha=settings.lora_alpha,
+            without=models.lower_layers(model, settings.adapted_layers),
+        ),
     )
     models.trainable_to_fp32(trainer.model)
     models.head_to_fp32(trainer.model)
