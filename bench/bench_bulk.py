@@ -10,8 +10,8 @@ with a decoder of random weights, so small that time and memory are those of eve
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +22,7 @@ from pathlib import Path
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
+import psutil
 import torch
 from transformers import Qwen2Config, Qwen2ForSequenceClassification
 
@@ -67,20 +68,25 @@ def main(given: Sequence[str] | None = None) -> int:
             save_chains(list(islice(copies(chains), n // 5)), path)
             out = Path(root) / f"scores-{n}"
             command = [sys.executable, "-m", "wfine_utils.bulk", model, path, out]
-            start = time.perf_counter()
+            start, peak = time.perf_counter(), 0
             with open(Path(root) / "log", "w+", encoding="utf-8") as log:
-                process = subprocess.Popen(
+                process = psutil.Popen(
                     [*map(str, command), "--max-tokens", str(args.max_tokens)],
                     stdout=log, stderr=log,
                 )  # fmt: skip
-                _, status, used = os.wait4(process.pid, 0)  # of this one process alone
-                if status:
+                # Looked at, not asked for at the end: the kernel's own peak of a process begins
+                # with the memory of the one that started it, which holds all the chains here.
+                while process.poll() is None:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        peak = max(peak, process.memory_info().rss)
+                    time.sleep(0.05)
+                if process.returncode:
                     log.seek(0)
                     print(log.read(), file=sys.stderr)
                     return 1
             seconds, scored = time.perf_counter() - start, len(bulk.load_scores(out))
             print(f"{scored:10,}{path.stat().st_size / 1e6:11.1f}{seconds:9.1f}"
-                  f"{scored / seconds:13.0f}{used.ru_maxrss / 2**20:12.2f}")  # fmt: skip
+                  f"{scored / seconds:13.0f}{peak / 2**30:12.2f}", flush=True)  # fmt: skip
     return 0
 
 

@@ -206,7 +206,7 @@ def estimate_reward_training(
 
     Args:
         config: of the base model.
-        settings: of the training.
+        settings: of the training. With fewer adapted layers it takes less than estimated.
         longest: tokens of the longest text; None: ``settings.max_tokens``.
     """
     length = min(settings.max_tokens, longest or settings.max_tokens)
