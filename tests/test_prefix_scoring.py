@@ -53,8 +53,10 @@ TEXTS = st.lists(
 
 def saved_by(row: Row, ids: Sequence[Sequence[int]], pair_cost: float) -> tuple[float, float]:
     """Work that a row saves, and the work of its texts alone."""
-    alone = sum(len(ids[i]) + pair_cost * len(ids[i]) ** 2 for i in row.texts)
-    return alone - row.n_tokens - pair_cost * row.n_tokens**2, alone
+    alone = sum(len(ids[i]) + pair_cost * len(ids[i]) ** 2 / 2 for i in row.texts)
+    n_ends = row.n_tokens - row.n_shared  # each of their tokens, and each of the beginning's …
+    n_pairs = row.n_shared**2 / 2 + n_ends * row.n_tokens  # … with all that it could look at
+    return alone - row.n_tokens - pair_cost * n_pairs, alone
 
 
 def n_common(texts: Sequence[Sequence[int]]) -> int:

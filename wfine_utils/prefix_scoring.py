@@ -1,17 +1,20 @@
 """Texts that begin alike, scored by a decoder with their common beginning computed once.
 
 A classifier that reads the response first and one requirement after it, as the released serving
-code does, reads a response as often as its query has requirements. Here such texts are laid into
-one row: the common beginning once, then the ends one after the other. Each token has the place
-that it has in its own text, and a mask shows it the beginning and, of its own end, what stands
-before it. That is all that a causal model looks at, so every score is that of the text alone::
+code does, reads a response as often as its query has requirements. Here the common beginning
+passes through the model once, and its keys and values are kept; then the ends pass through it, one
+after the other in one row. Each token has the place that it has in its own text, and a mask shows
+it the beginning and, of its own end, what stands before it. That is all that a causal model looks
+at, so every score is that of the text alone::
 
-    tokens  r r r r r r a a a b b c c c     r: the response; a, b, c: three requirements
-    places  0 1 2 3 4 5 6 7 8 6 7 6 7 8
+    beginning  r r r r r r                     r: the response
+    ends                   a a a b b c c c     a, b, c: three requirements
+    places     0 1 2 3 4 5 6 7 8 6 7 6 7 8
 
-The other way is to keep the beginning in a cache, to repeat the cache for every end and to pad
-the ends to one length. That takes two passes, copies the cache and computes the padding; in a trial
-on a CPU it was a little slower. ``bench/bench_scoring.py`` measures what rows save.
+One pass over both would need a mask for the beginning too, and attention with a mask computes all
+pairs of tokens where the causal kernel computes half. To repeat the keys and values for every end,
+as generation does, would copy them and pad the ends to one length. ``bench/bench_scoring.py``
+measures what sharing saves.
 
 Nothing here knows of templates: what texts share is found in their token ids. Whether sharing
 pays is decided by an estimate of the work, and where the beginning is short it does not.
@@ -26,16 +29,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from transformers import DynamicCache
 
 from wfine_utils.reward_model import token_budget_batches
 
 MIN_SHARED = 16
 """Fewest tokens in common that are looked at: below, a template is all that texts share."""
 MIN_GAIN = 1 / 3
-"""Least share of the work that a row must save. What is left out of the estimate (a mask in the
-place of a causal kernel, fewer and longer rows to a batch) costs less than that."""
+"""Least share of the work that a row must save. What is left out of the estimate (a second pass, a
+mask in the place of a causal kernel, fewer and longer rows to a batch) costs less than that."""
 MAX_ROW_TOKENS = 8192
-"""Longest row: its mask grows with the square."""
+"""Longest row: the keys and values of its beginning are kept for all layers."""
 
 CPU_BATCH_TOKENS = 512
 """Tokens that keep a CPU busy; more to a batch adds nothing there but padding."""
@@ -60,9 +64,9 @@ def shared_rows(
 ) -> list[Row]:
     """The texts that are worth laying together, in rows that save the most work in all.
 
-    The estimate of the work of n tokens in one row is n + ``pair_cost`` · n². In order of their
-    tokens, texts that begin alike stand together, and the best way to cut that order into rows
-    is found exactly, by dynamic programming.
+    The work of n tokens is estimated as n + ``pair_cost`` · the pairs of tokens for which attention
+    is computed, see :func:`_work`. In order of their tokens, texts that begin alike stand together,
+    and the best way to cut that order into rows is found exactly, by dynamic programming.
 
     Args:
         ids: token ids of every text, none empty. Equal texts may occur, at the cost of a token.
@@ -78,7 +82,7 @@ def shared_rows(
     """
     order = sorted(range(len(ids)), key=ids.__getitem__)
     lengths = [len(ids[i]) for i in order]
-    work = [n + pair_cost * n * n for n in lengths]
+    work = [_work(n, 0, pair_cost) for n in lengths]
     common = [0, *(_n_common(ids[a], ids[b]) for a, b in pairwise(order))]
     saved, choice = [0.0], [None]  # of the first texts in this order; the last row among them
     for end in range(1, len(order) + 1):
@@ -92,7 +96,7 @@ def shared_rows(
             n_row = n_alone - n_shared * (end - start - 1)
             if n_shared < MIN_SHARED or n_row > max_row_tokens:
                 break  # with one more text the beginning is no longer and the row no shorter
-            gain = alone - n_row - pair_cost * n_row * n_row
+            gain = alone - _work(n_shared, n_row - n_shared, pair_cost)
             if gain >= MIN_GAIN * alone and saved[start] + gain > best[0]:
                 best = saved[start] + gain, Row(n_shared, n_row, tuple(order[start:end]))
         saved.append(best[0])
@@ -103,6 +107,12 @@ def shared_rows(
         rows += [row] if row else []
         end -= len(row.texts) if row else 1
     return rows[::-1]
+
+
+def _work(n_shared: int, n_ends: int, pair_cost: float) -> float:
+    """Of a beginning, read causally, and of ends that see it and, behind a mask, one another."""
+    n_pairs = n_shared**2 / 2 + n_ends * (n_shared + n_ends)
+    return n_shared + n_ends + pair_cost * n_pairs
 
 
 def _n_common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -147,9 +157,10 @@ class PrefixSharing:
     ) -> PrefixSharing | None:
         """The sharing of a model, or None where the model cannot do it.
 
-        It can if it is a decoder that takes a mask for every pair of tokens and the place of
-        every token. That it makes of them what it should is not believed but tried: a model that
-        looks forwards too, or has no use for places, gives other scores in a row than alone.
+        It can if it is a decoder that takes keys and values of earlier tokens, a mask for every
+        pair of tokens and the place of every token. That it makes of them what it should is not
+        believed but tried: a model that looks forwards too, or has no use for places, gives other
+        scores in a row than alone.
 
         Args:
             model: as for the class.
@@ -164,7 +175,7 @@ class PrefixSharing:
         if (
             pad_token_id is None
             or not hasattr(model, "score")
-            or not {"attention_mask", "position_ids"} <= accepted
+            or not {"attention_mask", "position_ids", "past_key_values"} <= accepted
             or model.config._attn_implementation != "sdpa"  # others want other kinds of mask
         ):
             return None
@@ -211,32 +222,40 @@ class PrefixSharing:
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]], rows: Sequence[Row]) -> np.ndarray:
         """Scores of every text of a batch of rows, in the order of the rows."""
-        shape = len(rows), max(row.n_tokens for row in rows)
-        tokens = np.full(shape, self._pad)
-        places = np.zeros(shape, dtype=np.int64)
-        owner = np.full(shape, -1)  # 0 for the beginning, 1, 2, … for the ends, −1 for padding
+        n_start = max(row.n_shared for row in rows)
+        n_end = max(row.n_tokens - row.n_shared for row in rows)
+        starts = np.full((len(rows), n_start), self._pad)
+        in_start = np.zeros((len(rows), n_start), dtype=bool)
+        ends = np.full((len(rows), n_end), self._pad)
+        places = np.zeros((len(rows), n_end), dtype=np.int64)
+        owner = np.zeros((len(rows), n_end), dtype=np.int32)  # 1, 2, … for the ends, 0 for padding
         row_of_text, last_of_text = [], []
         for k, row in enumerate(rows):
-            tokens[k, : row.n_shared] = ids[row.texts[0]][: row.n_shared]
-            places[k, : row.n_shared] = np.arange(row.n_shared)
-            owner[k, : row.n_shared] = 0
-            at = row.n_shared
+            starts[k, : row.n_shared] = ids[row.texts[0]][: row.n_shared]
+            in_start[k, : row.n_shared] = True
+            at = 0
             for number, i in enumerate(row.texts, start=1):
                 rest = ids[i][row.n_shared :]
                 here = slice(at, at + len(rest))
-                tokens[k, here] = rest
+                ends[k, here] = rest
                 places[k, here] = np.arange(row.n_shared, len(ids[i]))
                 owner[k, here] = number
                 at += len(rest)
                 row_of_text.append(k)
                 last_of_text.append(at - 1)
-        device = self._body.device
-        whose = torch.from_numpy(owner).to(device, torch.int32)
-        seen = (whose[:, :, None] == whose[:, None, :]) | (whose[:, None, :] == 0)
+        device, kept = self._body.device, DynamicCache()  # of all tokens, in every layer
+        # No mask: padding stands on the right, where nothing that counts looks at it.
+        self._body(
+            input_ids=torch.from_numpy(starts).to(device), past_key_values=kept, use_cache=True
+        )
+        whose = torch.from_numpy(owner).to(device)
+        of_same_end = (whose[:, :, None] == whose[:, None, :]).tril_()
+        of_start = torch.from_numpy(in_start).to(device)[:, None].expand(-1, n_end, -1)
         hidden = self._body(
-            input_ids=torch.from_numpy(tokens).to(device),
-            attention_mask=seen.tril_()[:, None],  # [rows, 1 for all heads, from, to]
+            input_ids=torch.from_numpy(ends).to(device),
+            attention_mask=torch.cat([of_start, of_same_end], dim=2)[:, None],  # 1 for all heads
             position_ids=torch.from_numpy(places).to(device),
-            use_cache=False,
+            past_key_values=kept,
+            use_cache=True,
         ).last_hidden_state
         return self._read(self._head(hidden[row_of_text, last_of_text]))
