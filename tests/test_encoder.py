@@ -165,6 +165,24 @@ class TestEachTextOnce:
         assert few < many
         np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
 
+    def test_long_and_short_texts_pass_apart(self, tiny_encoder, monkeypatch):
+        monkeypatch.setattr(reward_training, "CPU_FORWARD_TOKENS", 40)
+        tokenizer = models.load_tokenizer(tiny_encoder)
+        model = models.load_quantised(tiny_encoder, "reward", tokenizer=tokenizer, quantise=False)
+        texts = [[7] * 5, [9] * 30, [8] * 6, [7] * 5, [5] * 28]  # two of them equal
+        batch = tokenizer.pad({"input_ids": texts}, return_tensors="pt")
+        shapes = []
+
+        def spy(**inputs):
+            shapes.append(tuple(inputs["input_ids"].shape))
+            return model(**inputs)
+
+        found = reward_training._each_text_once(spy, **batch, margin=torch.ones(5)).logits
+        assert sorted(shapes) == [(1, 28), (1, 30), (2, 6)]
+        torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
+        found.sum().backward()
+        assert model.classifier.weight.grad.abs().sum() > 0
+
     def test_pairs_of_one_chain_and_requirement_stay_side_by_side(self, pairs):
         order = batches_by_requirement(pairs, seed=1)
         assert sorted(order) == list(range(len(pairs)))

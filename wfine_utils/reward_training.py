@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
+from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
 from wfine_utils import encoding, memory, models
@@ -29,11 +30,14 @@ from wfine_utils.errors import WfineError
 from wfine_utils.gpu import Meter, gpu_gib
 from wfine_utils.pairs import PreferencePair
 from wfine_utils.params import RewardSettings
-from wfine_utils.reward_model import Granularity, write_manifest
+from wfine_utils.reward_model import Granularity, token_budget_batches, write_manifest
+
+CPU_FORWARD_TOKENS = 4096
+"""Padded tokens of a forward pass in training on a CPU; fewer leave it idle, more are padding."""
 
 
 class _BradleyTerryTrainer(RewardTrainer):
-    """Computes a text that stands in several pairs of a batch only once.
+    """Computes a text that stands in several pairs of a batch only once, and little padding.
 
     A chain of five responses gives up to six pairs for one requirement and has only five texts.
     """
@@ -46,17 +50,29 @@ class _BradleyTerryTrainer(RewardTrainer):
 
 def _each_text_once(
     model: Callable[..., Any], *, input_ids: torch.Tensor, attention_mask: torch.Tensor, **rest: Any
-) -> Any:
-    """``model(...)``, for a batch in which rows may be equal."""
+) -> SequenceClassifierOutput:
+    """``model(...).logits``, for a batch in which rows may be equal and of very different length.
+
+    On a CPU long and short texts pass through the model apart, so that padding is not computed.
+    """
     _, first, place = np.unique(
         input_ids.cpu().numpy(), axis=0, return_index=True, return_inverse=True
     )
     rest.pop("margin", None)  # of the pairs, and nothing to the model
-    if len(first) == len(input_ids):
-        return model(input_ids=input_ids, attention_mask=attention_mask, **rest)
-    outputs = model(input_ids=input_ids[first], attention_mask=attention_mask[first], **rest)
-    outputs.logits = outputs.logits[place]
-    return outputs
+    lengths = attention_mask.sum(dim=1)[first].tolist()
+    on_cpu = input_ids.device.type == "cpu"
+    budget = CPU_FORWARD_TOKENS if on_cpu else len(first) * max(lengths)
+    chunks = token_budget_batches(lengths, budget)
+    logits = [
+        model(
+            input_ids=input_ids[rows, :longest],
+            attention_mask=attention_mask[rows, :longest],
+            **rest,
+        ).logits
+        for rows, longest in ((first[chunk], lengths[chunk[0]]) for chunk in chunks)
+    ]
+    found = torch.cat(logits)[np.argsort(np.concatenate(chunks))]  # as they stood in ``first``
+    return SequenceClassifierOutput(logits=found[place])
 
 
 class _CrossEntropyTrainer(_BradleyTerryTrainer):
