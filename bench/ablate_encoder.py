@@ -3,10 +3,9 @@
     python bench/ablate_encoder.py data/released_chains.parquet BASE_FOLDER OUT_FOLDER
 
 Each recipe is trained on all folds of notebook 03's cross-validation but the first, and ranks the
-first and WEval-Hand; by default for one epoch, half of what the preset does. Every recipe is
-compared with the preset's own, paired by chain. A recipe that is finished is not trained again, so
-two processes with different ``--only`` share the work (``--threads 1`` each), and a last call
-without it prints the table.
+first and WEval-Hand. Every recipe is compared with the preset's own, paired by chain. A recipe that
+is finished is not trained again, so two processes with different ``--only`` share the work
+(``--threads 1`` each), and a last call without it prints the table.
 """
 
 from __future__ import annotations
@@ -40,14 +39,16 @@ from wfine_utils.weval import compare, evaluate, holm
 
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
-UPPER = "adapters in the upper half"
-LONG_UPPER = f"half more tokens, {UPPER}"
+WHOLE = "adapters in all layers"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
-    UPPER: {"adapted_layers": 0.5},
-    LONG_UPPER: {"adapted_layers": 0.5, "max_tokens": 384},
-    "half the tokens": {"max_tokens": 128},
+    WHOLE: {"adapted_layers": 1.0},
+    "a third fewer tokens": {"max_tokens": 256},
+    "a third more tokens": {"max_tokens": 512},
+    "half the batch": {"batch_size": 10, "micro_batch_size": 10},
+    "half the learning rate": {"learning_rate": 5e-4},
+    "twice the learning rate": {"learning_rate": 2e-3},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
     "whole prompt": {"granularity": "prompt"},
@@ -148,12 +149,11 @@ def main(given: Sequence[str] | None = None) -> int:
     add("base", type=Path, help="folder of all-MiniLM-L6-v2, as notebook 00 of the preset made it")
     add("out", type=Path, help="folder of the results")
     add("--only", nargs="*", choices=CHANGES, help="recipes (default: all)")
-    add("--epochs", type=float, default=1.0, help="(default: %(default)s)")
     add("--threads", type=int, default=torch.get_num_threads(), help="(default: %(default)s)")
     args = parser.parse_args(given)
     torch.set_num_threads(args.threads)
     values = read_yaml(resolve("params/encoder/03_reward_model.yaml"))
-    params = RewardModelParams(**values).model_copy(update={"n_epochs": args.epochs})
+    params = RewardModelParams(**values)
     train, ranked = cases(args.chains, params.n_folds, params.seed)
     for name in args.only or CHANGES:
         if not (folder_of(args.out, name) / "minutes.json").is_file():

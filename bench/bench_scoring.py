@@ -3,8 +3,8 @@
 The authors score with a web server: one request, and one forward pass without a batch, for each
 response and requirement. Here the same weights answer in that way, over HTTP on the loopback
 interface, and then in this process: one text at a time, in batches, in batches sorted by length,
-with the response computed once for all of its requirements, and, with the encoder on a CPU that has
-instructions for it, with the body of the model in bf16 and the head in fp32. The texts are those of
+with the response computed once for all of its requirements, and, on a CPU that has instructions for
+it, with the body of the model in bf16 and the head in fp32. The texts are those of
 WEval-Hand, or of a file of chains of yours; the weights are random, which does not change speed.
 
 The ways take turns, so that whatever else the machine does falls on all of them; medians are
@@ -122,8 +122,8 @@ def make_model(kind: str, args: argparse.Namespace, corpus: Sequence[str], folde
     model = (Qwen2ForSequenceClassification if is_decoder else BertForSequenceClassification)(
         config
     )
-    with torch.no_grad():  # a head that is not so small that all scores look alike
-        (model.score if is_decoder else model.classifier).weight.normal_(std=1.0)
+    with torch.no_grad():  # scores of a few units, as of a trained reward model
+        (model.score if is_decoder else model.classifier).weight.normal_(std=0.1)
     model.to(models.compute_dtype() if is_decoder else torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -207,9 +207,8 @@ class Bench:
         )
         self.model, self.tokenizer = self.scorer._model, self.scorer._tokenizer
         left_out = set() if self.scorer.shares_prefixes else {"shared"}
-        # Not on a GPU, where that is nothing new, nor on a CPU without bf16. Nor for the decoder:
-        # its random weights make so much of a rounding that the scorer refuses them.
-        if self.kind == "decoder" or self.model.dtype == models.compute_dtype("auto"):
+        # Not on a GPU, where that is nothing new, nor on a CPU without bf16.
+        if self.model.dtype == models.compute_dtype("auto"):
             left_out.add("half")
         else:
             self.in_half = ClassifierScorer(

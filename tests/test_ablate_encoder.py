@@ -36,11 +36,11 @@ def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, mon
         return train(*args, **kwargs)
 
     monkeypatch.setattr(ablate_encoder, "train_reward_model", spy)
-    names = [first, second, ablate_encoder.UPPER, "whole prompt"]
+    names = [first, second, ablate_encoder.WHOLE, "whole prompt"]
     assert ablate_encoder.main([*given, "--threads", "1", "--only", *names]) == 0
-    assert trained == ["layout_not_shown", "adapters_in_the_upper_half", "whole_prompt"]
-    assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {0, 1}
-    assert adapted_layers(tmp_path / "out" / "adapters_in_the_upper_half") == {1}
+    assert trained == ["layout_not_shown", "adapters_in_all_layers", "whole_prompt"]
+    assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {1}
+    assert adapted_layers(tmp_path / "out" / "adapters_in_all_layers") == {0, 1}
     found = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
     assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
     assert found.loc[first, "difference"].isna().all()
