@@ -19,6 +19,7 @@ from peft import get_peft_model
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForSequenceClassification
 
 from wfine_utils import bulk, models
+from wfine_utils.chain_file import portions
 from wfine_utils.data import load_chains, save_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.hand import HAND_CHAINS, load_hand
@@ -90,9 +91,9 @@ def test_nan_is_counted(tmp_path):
 
 
 def test_a_chain_is_never_cut(tmp_path):
-    sizes = [len(c) for c in bulk.portions(load_hand(), 12)]
+    sizes = [len(c) for c in portions(load_hand(), 12)]
     assert sizes == [2] * 30
-    assert [len(c) for c in bulk.portions(load_hand()[:3], 1)] == [1, 1, 1]
+    assert [len(c) for c in portions(load_hand()[:3], 1)] == [1, 1, 1]
 
 
 def test_parquet_and_lines_give_the_same_scores(tmp_path):

@@ -33,6 +33,7 @@ FLOORS = (
         "released",
         "chain_rules",
         "data",
+        "chain_file",
         "splits",
         "hand",
         "vocabulary",
@@ -107,7 +108,7 @@ NO_TORCH = {
     *("call_cache", "backends", "endpoint", "judges", "pairwise_judge", "controls", "agreement"),
     *("power", "annotation_files", "verdict_agreement", "annotation_form", "study", "judging"),
     *("study_jobs", "study_answers", "study_policies", "prompt_tables"),
-    *("bases", "memory", "model_writer", "bulk", "grid"),
+    *("bases", "memory", "model_writer", "bulk", "chain_file", "grid"),
 }
 
 
