@@ -40,19 +40,21 @@ from wfine_utils.weval import compare, evaluate, holm
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
 WHOLE = "adapters in all layers"
+ONCE = {"n_epochs": 1}
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
     WHOLE: {"adapted_layers": 1.0},
-    "a third fewer tokens": {"max_tokens": 256},
-    "a third more tokens": {"max_tokens": 512},
-    "half the batch": {"batch_size": 10, "micro_batch_size": 10},
-    "half the learning rate": {"learning_rate": 5e-4},
-    "twice the learning rate": {"learning_rate": 2e-3},
+    "256 tokens": {"max_tokens": 256},
+    "one epoch": ONCE,
+    "one epoch, batches of 20": ONCE | {"batch_size": 20},
+    "one epoch, batches of 20, 512 tokens": ONCE | {"batch_size": 20, "max_tokens": 512},
+    "one epoch, batches of 20, twice the learning rate": ONCE
+    | {"batch_size": 20, "learning_rate": 2e-3},
+    "one epoch, batches of 10": ONCE | {"batch_size": 10, "micro_batch_size": 10},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
     "whole prompt": {"granularity": "prompt"},
-    "twice the epochs": {"n_epochs": 2},  # times those of all recipes
 }
 
 
@@ -76,7 +78,6 @@ def train_and_rank(
     """Write ``scores-….parquet`` for every set of chains, and ``minutes.json`` last."""
     change = dict(CHANGES[name])
     granularity = change.pop("granularity", "requirement")
-    change["n_epochs"] = params.n_epochs * change.get("n_epochs", 1)
     changed = params.model_copy(update=change)
     pairs = {
         part: draw_pairs(
