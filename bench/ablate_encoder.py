@@ -40,18 +40,17 @@ from wfine_utils.weval import compare, evaluate, holm
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
 WHOLE = "adapters in all layers"
-ONCE = {"n_epochs": 1}
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
     PLAIN: {},
     WHOLE: {"adapted_layers": 1.0},
     "256 tokens": {"max_tokens": 256},
-    "one epoch": ONCE,
-    "one epoch, batches of 20": ONCE | {"batch_size": 20},
-    "one epoch, batches of 20, 512 tokens": ONCE | {"batch_size": 20, "max_tokens": 512},
-    "one epoch, batches of 20, twice the learning rate": ONCE
-    | {"batch_size": 20, "learning_rate": 2e-3},
-    "one epoch, batches of 10": ONCE | {"batch_size": 10, "micro_batch_size": 10},
+    "512 tokens": {"max_tokens": 512},
+    "two epochs": {"n_epochs": 2},
+    "batches of 10": {"batch_size": 10, "micro_batch_size": 10},
+    "batches of 40": {"batch_size": 40},
+    "batches of 40, two epochs": {"batch_size": 40, "n_epochs": 2},
+    "twice the learning rate": {"learning_rate": 2e-3},
     "neighbouring levels only": {"max_drop_distance": 1},
     "cross-entropy": {"loss": "cross_entropy"},
     "whole prompt": {"granularity": "prompt"},
