@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -182,6 +183,12 @@ class TestEachTextOnce:
         torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
         found.sum().backward()
         assert model.classifier.weight.grad.abs().sum() > 0
+        # Several processes have to pass equally often.
+        monkeypatch.setattr(models, "processes", lambda: SimpleNamespace(num_processes=2))
+        shapes.clear()
+        again = reward_training._each_text_once(spy, **batch).logits
+        assert shapes == [(4, 30)]
+        torch.testing.assert_close(again, found, atol=1e-5, rtol=0)
 
     def test_pairs_of_one_chain_and_requirement_stay_side_by_side(self, pairs):
         order = batches_by_requirement(pairs, seed=1)

@@ -53,15 +53,17 @@ def _each_text_once(
 ) -> SequenceClassifierOutput:
     """``model(...).logits``, for a batch in which rows may be equal and of very different length.
 
-    On a CPU long and short texts pass through the model apart, so that padding is not computed.
+    On a CPU long and short texts pass through the model apart, so that padding is not computed. Not
+    where several processes share a batch: each would pass another number of times, and they wait
+    for one another at every pass.
     """
     _, first, place = np.unique(
         input_ids.cpu().numpy(), axis=0, return_index=True, return_inverse=True
     )
     rest.pop("margin", None)  # of the pairs, and nothing to the model
     lengths = attention_mask.sum(dim=1)[first].tolist()
-    on_cpu = input_ids.device.type == "cpu"
-    budget = CPU_FORWARD_TOKENS if on_cpu else len(first) * max(lengths)
+    apart = input_ids.device.type == "cpu" and models.processes().num_processes == 1
+    budget = CPU_FORWARD_TOKENS if apart else len(first) * max(lengths)
     chunks = token_budget_batches(lengths, budget)
     logits = [
         model(
