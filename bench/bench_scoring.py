@@ -122,8 +122,8 @@ def make_model(kind: str, args: argparse.Namespace, corpus: Sequence[str], folde
     model = (Qwen2ForSequenceClassification if is_decoder else BertForSequenceClassification)(
         config
     )
-    with torch.no_grad():  # scores of a few units, as of a trained reward model
-        (model.score if is_decoder else model.classifier).weight.normal_(std=0.1)
+    with torch.no_grad():  # scores of about one: random weights make much of a rounding
+        (model.score if is_decoder else model.classifier).weight.normal_(std=0.03)
     model.to(models.compute_dtype() if is_decoder else torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

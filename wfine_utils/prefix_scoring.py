@@ -41,8 +41,8 @@ mask in the place of a causal kernel, fewer and longer rows to a batch) costs le
 MAX_ROW_TOKENS = 8192
 """Longest row: the keys and values of its beginning are kept for all layers."""
 
-CPU_BATCH_TOKENS = 512
-"""Tokens that keep a CPU busy; more to a batch adds nothing there but padding."""
+CPU_BATCH_TOKENS = 1024
+"""Tokens that keep a CPU busy in both passes; more to a batch adds nothing there but padding."""
 
 
 class Row(NamedTuple):
