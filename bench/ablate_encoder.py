@@ -152,8 +152,7 @@ def main(given: Sequence[str] | None = None) -> int:
     add("--threads", type=int, default=torch.get_num_threads(), help="(default: %(default)s)")
     args = parser.parse_args(given)
     torch.set_num_threads(args.threads)
-    values = read_yaml(resolve("params/encoder/03_reward_model.yaml"))
-    params = RewardModelParams(**values)
+    params = RewardModelParams(**read_yaml(resolve("params/encoder/03_reward_model.yaml")))
     train, ranked = cases(args.chains, params.n_folds, params.seed)
     for name in args.only or CHANGES:
         if not (folder_of(args.out, name) / "minutes.json").is_file():

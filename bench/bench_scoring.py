@@ -4,8 +4,8 @@ The authors score with a web server: one request, and one forward pass without a
 response and requirement. Here the same weights answer in that way, over HTTP on the loopback
 interface, and then in this process: one text at a time, in batches, in batches sorted by length,
 with the response computed once for all of its requirements, and, on a CPU that has instructions for
-it, with the body of the model in bf16 and the head in fp32. The texts are those of
-WEval-Hand, or of a file of chains of yours; the weights are random, which does not change speed.
+it, with the body of the model in bf16 and the head in fp32. The texts are those of WEval-Hand, or
+of a file of chains of yours; the weights are random, which does not change speed.
 
 The ways take turns, so that whatever else the machine does falls on all of them; medians are
 printed. On a machine that is very busy, ``--clock cpu --threads 1`` counts the seconds of CPU

@@ -205,7 +205,7 @@ def test_arguments_of_the_trainer_of_reward_models(tiny_base, tmp_path, monkeypa
         passed.update(kwargs)
         raise Stop
 
-    monkeypatch.setattr(reward_training, "_BradleyTerryTrainer", recorder)
+    monkeypatch.setattr(reward_training, "BradleyTerryTrainer", recorder)
     pair = PreferencePair("a", "b", RequirementType.FORMAT, "Use a list.", "- One.", "One.", 1)
     small = {"batch_size": 2, "micro_batch_size": 2, "max_tokens": 64, "lora_r": 4}
     settings = RewardSettings(

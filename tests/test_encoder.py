@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from wfine_utils import encoding, models, reward_training, synthetic
+from wfine_utils import encoding, models, reward_trainers, synthetic
 from wfine_utils.cross_validation import folds, out_of_fold_scores, swap_requirements
 from wfine_utils.dropping import build_chains
 from wfine_utils.errors import WfineError
@@ -149,14 +149,14 @@ class TestEachTextOnce:
         def every(model, *, margin=None, **inputs):
             return spy(model, **inputs)
 
-        once = reward_training._each_text_once
+        once = reward_trainers._each_text_once
         curves = {}
         for name, forward in (
             ("once", lambda model, **kw: once(lambda **x: spy(model, **x), **kw)),
             ("every", every),
         ):
             seen.clear()
-            monkeypatch.setattr(reward_training, "_each_text_once", forward)
+            monkeypatch.setattr(reward_trainers, "_each_text_once", forward)
             (tmp_path / name).mkdir()
             curve = train(
                 pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="requirement"
@@ -167,7 +167,7 @@ class TestEachTextOnce:
         np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
 
     def test_long_and_short_texts_pass_apart(self, tiny_encoder, monkeypatch):
-        monkeypatch.setattr(reward_training, "CPU_FORWARD_TOKENS", 40)
+        monkeypatch.setattr(reward_trainers, "CPU_FORWARD_TOKENS", 40)
         tokenizer = models.load_tokenizer(tiny_encoder)
         model = models.load_quantised(tiny_encoder, "reward", tokenizer=tokenizer, quantise=False)
         texts = [[7] * 5, [9] * 30, [8] * 6, [7] * 5, [5] * 28]  # two of them equal
@@ -178,7 +178,7 @@ class TestEachTextOnce:
             shapes.append(tuple(inputs["input_ids"].shape))
             return model(**inputs)
 
-        found = reward_training._each_text_once(spy, **batch, margin=torch.ones(5)).logits
+        found = reward_trainers._each_text_once(spy, **batch, margin=torch.ones(5)).logits
         assert sorted(shapes) == [(1, 28), (1, 30), (2, 6)]
         torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
         found.sum().backward()
@@ -186,7 +186,7 @@ class TestEachTextOnce:
         # Several processes have to pass equally often.
         monkeypatch.setattr(models, "processes", lambda: SimpleNamespace(num_processes=2))
         shapes.clear()
-        again = reward_training._each_text_once(spy, **batch).logits
+        again = reward_trainers._each_text_once(spy, **batch).logits
         assert shapes == [(4, 30)]
         torch.testing.assert_close(again, found, atol=1e-5, rtol=0)
 

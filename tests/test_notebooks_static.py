@@ -68,6 +68,7 @@ FLOORS = (
         "backends",
         "endpoint",
         "reward_model",
+        "reward_trainers",
         "reward_training",
         "prefix_scoring",
         "scorers",

@@ -318,8 +318,8 @@ def test_no_text_that_is_longer_than_a_window_is_shared(folders, chains):
     np.testing.assert_allclose(on.rewards(*texts), off.rewards(*texts), rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("lost", ["position_ids", "attention_mask"])
-def test_a_model_that_ignores_places_or_mask_scores_as_if_there_were_no_sharing(
+@pytest.mark.parametrize("lost", ["position_ids", "attention_mask", "past_key_values"])
+def test_a_model_that_ignores_what_it_is_given_scores_as_if_there_were_no_sharing(
     lost, folders, chains, monkeypatch
 ):
     expected = scorer(folders["llama"], share_prefixes=False).score(chains)
@@ -328,11 +328,10 @@ def test_a_model_that_ignores_places_or_mask_scores_as_if_there_were_no_sharing(
     forward = body.forward
 
     def careless(self, input_ids=None, attention_mask=None, position_ids=None, **kwargs):
+        given = {"attention_mask": attention_mask, "position_ids": position_ids} | kwargs
         if attention_mask is not None and attention_mask.ndim == 4:
-            given = {"attention_mask": attention_mask, "position_ids": position_ids} | {lost: None}
-        else:
-            given = {"attention_mask": attention_mask, "position_ids": position_ids}
-        return forward(self, input_ids=input_ids, **given, **kwargs)
+            given[lost] = None
+        return forward(self, input_ids=input_ids, **given)
 
     monkeypatch.setattr(body, "forward", careless)
     found = scorer(folders["llama"])

@@ -225,14 +225,13 @@ class PrefixSharing:
         n_start = max(row.n_shared for row in rows)
         n_end = max(row.n_tokens - row.n_shared for row in rows)
         starts = np.full((len(rows), n_start), self._pad)
-        in_start = np.zeros((len(rows), n_start), dtype=bool)
+        in_start = np.arange(n_start) < np.array([[row.n_shared] for row in rows])
         ends = np.full((len(rows), n_end), self._pad)
         places = np.zeros((len(rows), n_end), dtype=np.int64)
         owner = np.zeros((len(rows), n_end), dtype=np.int32)  # 1, 2, … for the ends, 0 for padding
         row_of_text, last_of_text = [], []
         for k, row in enumerate(rows):
             starts[k, : row.n_shared] = ids[row.texts[0]][: row.n_shared]
-            in_start[k, : row.n_shared] = True
             at = 0
             for number, i in enumerate(row.texts, start=1):
                 rest = ids[i][row.n_shared :]
