@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-BATCH := $(BIN)/python -m wfine_utils.batch
+BATCH := $(BIN)/python -m wfine_workflow.run
 
 .DEFAULT_GOAL := help
 .PHONY: help env reproduce test lint lab bench reference lock strip clean distclean
@@ -63,7 +63,7 @@ bench: $(READY)  ## time WEval against a plain loop, scoring against a server of
 	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference
-	@$(BIN)/python -m wfine_utils.reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \

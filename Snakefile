@@ -10,7 +10,7 @@ mem_mb, runtime in minutes) stands in the profile, and wins over what a preset a
 params/<preset>/resources.yaml. Several presets and seeds at once: grid.smk.
 
 A rule runs again when its notebook, its parameter file, the results it reads, or a module of
-wfine_utils that it imports has changed. The long jobs inside a notebook keep their own finished
+ours that it imports has changed. The long jobs inside a notebook keep their own finished
 stages; they are deliberately no outputs here, because Snakemake deletes outputs of a job that
 was interrupted. For the same reason a cell of notebook 06's study, which is a job of its own so
 that a cluster computes many at a time, has a marker as its output, and not its result.
@@ -20,12 +20,13 @@ import os
 import shlex
 from pathlib import Path
 
-from wfine_utils.presets import (
-    RESOURCES, chains_paths, load_preset, preset_notebooks, prompt_paths, read_yaml,
+from wfine_study.cells import PolicyCell, all_cells
+from wfine_study.run_cell import RESULT, cell_modules
+from wfine_utils.files import read_yaml
+from wfine_utils.notebook.code_digest import imported_modules, module_path, with_imports
+from wfine_workflow.presets import (
+    RESOURCES, chains_paths, load_preset, preset_notebooks, prompt_paths,
 )
-from wfine_utils.sources import PACKAGE, imported_modules, with_imports
-from wfine_utils.study import RESULT, cell_modules
-from wfine_utils.study_cells import PolicyCell, cells
 
 PRESET = config.get("preset", "mini")
 PARAMS = load_preset(PRESET)
@@ -36,11 +37,11 @@ needs_file = Path(f"params/{PRESET}/{RESOURCES}")
 NEEDS = read_yaml(needs_file) if needs_file.exists() else {}
 CHAINS = chains_paths(PARAMS)
 PROMPTS = prompt_paths(PARAMS)
-WEVAL_HAND = [f"wfine_utils/data/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
+WEVAL_HAND = [f"wfine_utils/weval_hand/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
 STUDY = "06_validity_and_ablations"
-CELLS = {cell.slug: cell for cell in cells(PARAMS[STUDY].study)} if STUDY in PARAMS else {}
+CELLS = {cell.slug: cell for cell in all_cells(PARAMS[STUDY].study)} if STUDY in PARAMS else {}
 DONE = f"{OUT}/{STUDY}/done"
-GRID = with_imports([PACKAGE / "study_cells.py"])
+GRID = with_imports([module_path("wfine_study.cells")])
 CELL_MODULES = {
     kind: sorted(os.path.relpath(path) for path in {*cell_modules(kind), *GRID})
     for kind in {type(cell) for cell in CELLS.values()}
@@ -73,7 +74,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             cells=[f"{DONE}/{slug}.txt" for slug in CELLS if name == STUDY],
             chains=[str(CHAINS[name])] if name in CHAINS else [],
             prompts=[str(path) for path in PROMPTS.get(name, [])],
-            hand=WEVAL_HAND if "hand" in {p.stem for p in imported_modules(name)} else [],
+            hand=WEVAL_HAND if "weval_hand" in {p.stem for p in imported_modules(name)} else [],
         output:
             executed=f"{OUT}/notebooks/{name}.ipynb",
             results=f"{OUT}/{name}/results.json",
@@ -93,7 +94,7 @@ for place, (name, previous) in enumerate(NOTEBOOKS.items()):
             preset=PRESET,
         shell:
             "papermill {input.notebook} {log:q} -f {input.params} {params.elsewhere} 2>&1"
-            " | python -m wfine_utils.batch watch {params.preset} {params.name} {log:q}"
+            " | python -m wfine_workflow.run watch {params.preset} {params.name} {log:q}"
             " && cp {log:q} {output.executed:q}"
 
 
@@ -121,17 +122,17 @@ rule cell:
         result=f"{OUT}/{STUDY}/cells/{{slug}}/{RESULT}",
     shell:
         # batch tells from the log whether it failed
-        "(python -m wfine_utils.study run {wildcards.slug} --settings {input.params}"
+        "(python -m wfine_study run {wildcards.slug} --settings {input.params}"
         " --base {params.base:q} --out {params.cells:q} --threads 1 > {log:q} 2>&1 || true)"
-        " && python -m wfine_utils.batch cell {log:q} {params.result:q}"
+        " && python -m wfine_workflow.run cell {log:q} {params.result:q}"
         " && cksum < {params.result:q} > {output:q}"
 
 
 rule report:
     input:
         executed=[f"{OUT}/notebooks/{name}.ipynb" for name in NOTEBOOKS],
-        package=[f"wfine_utils/{module}.py" for module in ("report", "rendering", "tables")],
+        package=["wfine_workflow/report.py", "wfine_workflow/paper_tables.py", "wfine_utils/notebook/render.py"],
     output:
         f"{OUT}/report/index.html",
     shell:
-        "python -m wfine_utils.report {OUT:q}"
+        "python -m wfine_workflow.report {OUT:q}"

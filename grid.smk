@@ -15,16 +15,16 @@ import os
 import shlex
 from pathlib import Path
 
-from wfine_utils.grid import PER_SCORER, SHARED, WEVAL, cell_folder, load_grid
-from wfine_utils.presets import NOTEBOOKS, chains_paths, load_preset
-from wfine_utils.sources import imported_modules
+from wfine_utils.notebook.code_digest import imported_modules
+from wfine_workflow.grid import PER_SCORER, SHARED, WEVAL, cell_folder, load_grid
+from wfine_workflow.presets import NOTEBOOKS, chains_paths, load_preset
 
 GRID_FILE = config.get("grid", "profiles/grid.yaml")
 GRID = load_grid(GRID_FILE)
 ROOT = os.path.expanduser(config.get("output_root", "outputs/grid"))
 CELLS = {cell: f"{ROOT}/{cell_folder(*cell)}" for cell in GRID.cells()}
 CHAINS = {preset: chains_paths(load_preset(preset)) for preset in GRID.presets}
-WEVAL_HAND = [f"wfine_utils/data/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
+WEVAL_HAND = [f"wfine_utils/weval_hand/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
 # A scorer's folder lies beside the one it shares with others, at the same depth: a base model may
 # be recorded as the way to it from there.
 SHARED_OUT = f"{ROOT}/seed-{{seed}}/{{preset}}"
@@ -70,7 +70,7 @@ rule table:
     output:
         f"{ROOT}/{WEVAL[1]}",
     shell:
-        "python -m wfine_utils.grid {input.grid:q} {ROOT:q}"
+        "python -m wfine_workflow.grid {input.grid:q} {ROOT:q}"
 
 
 for name in (*SHARED, *PER_SCORER):
@@ -101,7 +101,7 @@ for name in (*SHARED, *PER_SCORER):
             name=name,
         shell:
             "papermill {input.notebook} {log:q} -f {input.params} {params.changes} {params.options}"
-            " 2>&1 | python -m wfine_utils.batch watch {wildcards.preset} {params.name} {log:q}"
+            " 2>&1 | python -m wfine_workflow.run watch {wildcards.preset} {params.name} {log:q}"
             " && cp {log:q} {output.executed:q}"
 
 

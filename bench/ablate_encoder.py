@@ -23,19 +23,20 @@ from unittest import mock
 import pandas as pd
 import torch
 
-from wfine_utils import encoding
-from wfine_utils.cross_validation import folds
-from wfine_utils.data import load_chains
-from wfine_utils.files import atomic_write, resolve
-from wfine_utils.hand import load_hand
-from wfine_utils.model_scorers import RewardModelScorer
-from wfine_utils.pairs import draw_pairs, preference_pairs
-from wfine_utils.params import RewardModelParams, RewardSettings
-from wfine_utils.presets import read_yaml
-from wfine_utils.reward_training import train_reward_model
-from wfine_utils.scorers import scores_from_table, scores_table
-from wfine_utils.taxonomy import Chain
-from wfine_utils.weval import compare, evaluate, holm
+from wfine_utils.chains.files import load_chains
+from wfine_utils.chains.pairs import draw_pairs, preference_pairs
+from wfine_utils.chains.splits import folds
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.weval_hand import load_weval_hand
+from wfine_utils.files import atomic_write, read_yaml, resolve
+from wfine_utils.models import encoding
+from wfine_utils.notebook.params import RewardModelParams
+from wfine_utils.rewards.reward_model import RewardModelScorer
+from wfine_utils.rewards.training import train_reward_model
+from wfine_utils.settings import RewardSettings
+from wfine_utils.weval.evaluation import compare, evaluate
+from wfine_utils.weval.resampling import holm
+from wfine_utils.weval.scorers import scores_from_table, scores_table
 
 RECIPE = "the preset's recipe"
 PLAIN = "layout not shown"
@@ -62,7 +63,7 @@ def cases(path: Path, n_folds: int, seed: int) -> tuple[list[Chain], dict[str, l
     held_out, *rest = folds(load_chains(path), n_folds, seed)
     return [chain for part in rest for chain in part], {
         "held out": held_out,
-        "WEval-Hand": load_hand("test"),
+        "WEval-Hand": load_weval_hand("test"),
     }
 
 
@@ -99,7 +100,7 @@ def train_and_rank(
             pairs["held out"],  # only watched: nothing is chosen by it
             base_model=base,
             granularity=granularity,
-            settings=RewardSettings(**changed.model_dump(include=set(RewardSettings.model_fields))),
+            settings=RewardSettings.of(changed),
             seed=changed.seed,
             folder=folder,
         )

@@ -3,7 +3,7 @@
     python bench/bench_bulk.py --responses 10000 100000
 
 Each number of responses is a file of WEval-Hand's texts, every copy with a number of its own so
-that no text occurs twice, and is scored by ``python -m wfine_utils.bulk`` in a process of its own,
+that no text occurs twice, and is scored by ``python -m wfine_workflow.score_file`` in a process of its own,
 with a decoder of random weights, so small that time and memory are those of everything else.
 """
 
@@ -26,10 +26,11 @@ import psutil
 import torch
 from transformers import Qwen2Config, Qwen2ForSequenceClassification
 
-from wfine_utils import base_model, bulk
-from wfine_utils.data import save_chains
-from wfine_utils.hand import load_hand
-from wfine_utils.taxonomy import Chain
+from wfine_utils.chains.files import save_chains
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.weval_hand import load_weval_hand
+from wfine_utils.models import tiny_writer
+from wfine_workflow import score_file
 
 
 def copies(chains: Sequence[Chain]) -> Iterator[Chain]:
@@ -42,7 +43,7 @@ def copies(chains: Sequence[Chain]) -> Iterator[Chain]:
 
 def make_model(chains: Sequence[Chain], folder: Path) -> None:
     """Save a decoder of two layers with one score, and its tokenizer."""
-    tokenizer = base_model.tiny_tokenizer([chain.prompt() for chain in chains], vocab_size=2000)
+    tokenizer = tiny_writer.tiny_tokenizer([chain.prompt() for chain in chains], vocab_size=2000)
     torch.manual_seed(0)
     Qwen2ForSequenceClassification(Qwen2Config(
         vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
@@ -59,7 +60,7 @@ def main(given: Sequence[str] | None = None) -> int:
     add("--responses", type=int, nargs="+", default=[1000, 10_000], help="(default: %(default)s)")
     add("--max-tokens", type=int, default=128, help="longest text (default: %(default)s)")
     args = parser.parse_args(given)
-    chains = load_hand()
+    chains = load_weval_hand()
     print(f"{'responses':>10}{'file (MB)':>11}{'seconds':>9}{'responses/s':>13}{'peak (GiB)':>12}")
     with tempfile.TemporaryDirectory() as root:
         model, path = Path(root) / "model", Path(root) / "chains.jsonl"
@@ -67,7 +68,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for n in args.responses:
             save_chains(list(islice(copies(chains), n // 5)), path)
             out = Path(root) / f"scores-{n}"
-            command = [sys.executable, "-m", "wfine_utils.bulk", model, path, out]
+            command = [sys.executable, "-m", "wfine_workflow.score_file", model, path, out]
             start, peak = time.perf_counter(), 0
             with open(Path(root) / "log", "w+", encoding="utf-8") as log:
                 process = psutil.Popen(
@@ -84,7 +85,7 @@ def main(given: Sequence[str] | None = None) -> int:
                     log.seek(0)
                     print(log.read(), file=sys.stderr)
                     return 1
-            seconds, scored = time.perf_counter() - start, len(bulk.load_scores(out))
+            seconds, scored = time.perf_counter() - start, len(score_file.load_scores(out))
             print(f"{scored:10,}{path.stat().st_size / 1e6:11.1f}{seconds:9.1f}"
                   f"{scored / seconds:13.0f}{peak / 2**30:12.2f}", flush=True)  # fmt: skip
     return 0

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from wfine_utils.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
-from wfine_utils.weval import evaluate, per_chain
+from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
+from wfine_utils.weval.evaluation import evaluate, per_chain
 
 N_CHAINS, N_BOOT, REPEATS = 20_000, 1_000, 5
 

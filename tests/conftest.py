@@ -39,7 +39,7 @@ def copy_project(target: Path) -> Path:
     target.mkdir(parents=True)
     for name in ("pyproject.toml", "constraints.txt", "Makefile", "Snakefile"):
         shutil.copy(ROOT / name, target)
-    for name in ("notebooks", "params", "wfine_utils"):
+    for name in ("notebooks", "params", "wfine_study", "wfine_utils", "wfine_workflow"):
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
     return target
@@ -62,13 +62,14 @@ def bench_script() -> Iterator[Callable[[str], ModuleType]]:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory) -> Path:
     """Folder of a tiny base model with random weights and its tokenizer, fit for 4-bit."""
-    from wfine_utils import base_model, synthetic
+    from wfine_utils.models import tiny_writer
+    from wfine_utils.tiny_world import vocabulary, writer
 
-    queries = synthetic.sample_queries(60, synthetic.TOPICS["train"], seed=0)
-    tokenizer = base_model.tiny_tokenizer([query.prompt() for query in queries], vocab_size=512)
-    config = base_model.tiny_config(tokenizer, hidden_size=64, n_layers=2, n_positions=256)
+    queries = writer.sample_queries(60, vocabulary.TOPICS["train"], seed=0)
+    tokenizer = tiny_writer.tiny_tokenizer([query.prompt() for query in queries], vocab_size=512)
+    config = tiny_writer.tiny_config(tokenizer, hidden_size=64, n_layers=2, n_positions=256)
     folder = tmp_path_factory.mktemp("tiny-base")
-    base_model.tiny_model(config, seed=0).save_pretrained(folder)
+    tiny_writer.tiny_model(config, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -80,9 +81,9 @@ def tiny_encoder(tmp_path_factory) -> Path:
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    from wfine_utils import synthetic
+    from wfine_utils.tiny_world import vocabulary, writer
 
-    queries = synthetic.sample_queries(60, synthetic.TOPICS["train"], seed=0)
+    queries = writer.sample_queries(60, vocabulary.TOPICS["train"], seed=0)
     folder = tmp_path_factory.mktemp("tiny-encoder")
     wordpiece = BertWordPieceTokenizer()
     wordpiece.train_from_iterator(

@@ -1,209 +1,93 @@
-"""The tiny writer that the tiny world starts from: pre-trained from scratch on a CPU.
+"""Which base model results start from, written so that the records can be moved with the models.
 
-It plays the part that Qwen2.5-Instruct plays on a GPU: a model that writes the language and
-follows instructions half-heartedly. Its corpus keeps each requirement only with a given
-probability, so it has seen that instructions matter and that they are often ignored.
+No torch here: what is finished can be recognised without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import os
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
-import torch
-from datasets import Dataset
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from tqdm.auto import tqdm
-from transformers import (
-    AutoModelForCausalLM,
-    DataCollatorForSeq2Seq,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
-    Qwen3Config,
-    Trainer,
-    TrainingArguments,
-)
-
-from wfine_utils import synthetic, vocabulary
 from wfine_utils.errors import WfineError
-from wfine_utils.models import precision_flags
-from wfine_utils.params import BaseModelSettings
+from wfine_utils.files import atomic_write, sha256_file
 
-PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
-TINY_CHAT_TEMPLATE = (
-    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
+ADAPTER_BASE = "base.json"
+"""File beside a policy's adapter: which base it belongs to."""
 
 
-def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with a chat template, trained on ``texts``.
+class Base(NamedTuple):
+    """The base model of a preset: a folder or a Hub id, and the Hub revision if there is one."""
 
-    Args:
-        texts: training corpus.
-        vocab_size: upper limit of the vocabulary, special tokens included.
+    model: str
+    revision: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """What results depend on: a folder's weights wherever it lies, else id and revision."""
+        return weights_digest(self.model) or f"{self.model}@{self.revision or 'newest'}"
+
+
+def write_base(base_json: Path, model: str | Path, revision: str | None) -> None:
+    """Record which model the later notebooks start from; a folder relative to the record."""
+    record = {"model": portable(model, base_json.parent), "revision": revision}
+    text = json.dumps(record, indent=1) + "\n"
+    atomic_write(base_json, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_base(base_json: Path) -> Base:
+    """The base model that :func:`write_base` recorded."""
+    record = json.loads(base_json.read_text(encoding="utf-8"))
+    return Base(located(record["model"], base_json.parent), record["revision"])
+
+
+def portable(base_model: str | Path, folder: Path) -> str:
+    """A base model as it is written into a record in ``folder``, so that both can be moved.
 
     Returns:
-        A tokenizer that can encode any string; ``<|end|>`` ends a turn, ``<|pad|>`` pads.
+        A Hub id as it is; a folder as the way there from ``folder``.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[PAD, END, USER, ASSISTANT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        eos_token=END,
-        additional_special_tokens=[USER, ASSISTANT],
-        chat_template=TINY_CHAT_TEMPLATE,
-        padding_side="left",
-    )
+    path = Path(base_model)
+    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else str(base_model)
 
 
-def tiny_config(
-    tokenizer: PreTrainedTokenizerBase, *, hidden_size: int, n_layers: int, n_positions: int
-) -> Qwen3Config:
-    """Shape of a tiny Qwen3-architecture model, fit for 4-bit quantisation.
+def located(base_model: str, folder: Path) -> str:
+    """The inverse of :func:`portable`: a Hub id as it is, or the absolute path of a folder."""
+    path = folder / base_model
+    return str(path.resolve()) if path.is_dir() else base_model
 
-    Args:
-        tokenizer: gives the size of the vocabulary and the special tokens.
-        hidden_size: a multiple of 64, so that every weight splits into whole NF4 blocks.
-        n_layers: number of decoder layers.
-        n_positions: longest sequence, in tokens.
+
+def weights_digest(base_model: str | Path) -> str | None:
+    """sha256 over the weight files of a local model; None for a Hub id, which has a revision."""
+    files = sorted(Path(base_model).glob("*.safetensors"))
+    digests = "".join(map(sha256_file, files))
+    return hashlib.sha256(digests.encode()).hexdigest() if files else None
+
+
+def write_adapter_base(folder: Path, base: Base) -> None:
+    """Record beside an adapter which base model it was trained on, by the base's fingerprint."""
+    text = json.dumps({"fingerprint": base.fingerprint}, indent=1) + "\n"
+    atomic_write(folder / ADAPTER_BASE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def refuse_other_base(folder: Path, base: Base) -> None:
+    """Check that an adapter was trained on ``base``: on another one it is another function.
 
     Raises:
-        WfineError: the hidden size is no multiple of 64.
+        WfineError: no record of :func:`write_adapter_base`, or that of another base model.
     """
-    if hidden_size % 64:
+    path = folder / ADAPTER_BASE
+    if not path.is_file():
         raise WfineError(
-            f"hidden_size: found {hidden_size}, expected a multiple of 64, because NF4 "
-            "quantises blocks of 64 weights; choose e.g. 128, 192 or 256."
+            f"{folder}: found no {ADAPTER_BASE}, expected the folder of a trained policy; run "
+            "notebook 04_wrl_policy first."
         )
-    return Qwen3Config(
-        vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=hidden_size,
-        intermediate_size=-(-hidden_size * 8 // 3 // 64) * 64,
-        num_hidden_layers=n_layers,
-        num_attention_heads=hidden_size // 32,
-        num_key_value_heads=hidden_size // 32,
-        head_dim=32,
-        max_position_embeddings=n_positions,
-        tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-
-
-def tiny_model(config: Qwen3Config, *, seed: int) -> PreTrainedModel:
-    """A randomly initialised causal language model of the given shape, in fp32."""
-    torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-
-
-def corpus(
-    n_samples: int, keep_probability: float, ask_probability: float, seed: int
-) -> list[tuple[str, str]]:
-    """Instructions about every topic, each with one text that meets some of its requirements.
-
-    All topics, the test topics too, are in it, as they are in the pre-training of any large
-    model. Held-out are the preferences: no reward model and no policy is trained on them.
-
-    Args:
-        n_samples: number of texts.
-        keep_probability: a requirement in the instruction is met with this probability.
-        ask_probability: a requirement of the query is in the instruction with this
-            probability; one that is not there is not met, one at least is there.
-        seed: of everything.
-
-    Returns:
-        Pairs of instruction and text.
-    """
-    rng = np.random.default_rng(seed)
-    topics = list(vocabulary.THINGS)
-    samples = []
-    for _ in tqdm(range(n_samples), desc="corpus", unit="text"):
-        query = synthetic.sample_query(rng, topics)
-        asked = rng.random(len(query.requirements)) < ask_probability
-        asked[rng.integers(len(asked))] |= not asked.any()
-        kept = asked & (rng.random(len(asked)) < keep_probability)
-        text = synthetic.write(query, tuple(map(bool, kept)), rng)
-        samples.append((query.prompt(tuple(map(bool, asked))), text))
-    return samples
-
-
-def tokenise(samples: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Token ids of (instruction, text), with labels on the text and its end mark alone.
-
-    Returns:
-        Columns ``input_ids``, ``labels`` (−100 where there is no loss) and ``length``.
-    """
-    rows: dict[str, list] = {"input_ids": [], "labels": [], "length": []}
-    for instruction, text in samples:
-        prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": instruction}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
+    trained_on = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    if trained_on != base.fingerprint:
+        raise WfineError(
+            f"{path}: the adapter was trained on the base model {trained_on}, found "
+            f"{base.fingerprint} ({base.model}). Expected the same: weights and adapter belong "
+            "together. Give that base model, or train the policy again."
         )
-        answer = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        rows["input_ids"].append(prompt + answer)
-        rows["labels"].append([-100] * len(prompt) + answer)
-        rows["length"].append(len(prompt) + len(answer))
-    return Dataset.from_dict(rows)
-
-
-def train_base_model(
-    samples: Sequence[tuple[str, str]], *, settings: BaseModelSettings, seed: int, folder: Path
-) -> pd.DataFrame:
-    """Train tokenizer and model on a corpus, in fp32, one epoch; save both in ``folder``.
-
-    Args:
-        samples: from :func:`corpus`.
-        settings: shape and hyper-parameters.
-        seed: of the weights and the order of the texts.
-        folder: where the model and its tokenizer go, in the layout of transformers.
-
-    Returns:
-        The learning curve: columns ``step, loss`` (nats per token of the answer).
-    """
-    tokenizer = tiny_tokenizer([part for sample in samples for part in sample], settings.vocab_size)
-    config = tiny_config(
-        tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
-    )
-    n_steps = max(1, len(samples) // settings.batch_size)
-    trainer = Trainer(
-        model=tiny_model(config, seed=seed),
-        args=TrainingArguments(
-            output_dir=str(folder / "trainer"),
-            per_device_train_batch_size=settings.batch_size,
-            num_train_epochs=1,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.05,
-            weight_decay=0.01,
-            adam_beta2=0.98,
-            train_sampling_strategy="group_by_length",
-            logging_steps=max(1, n_steps // 40),
-            save_strategy="no",
-            seed=seed,
-            **precision_flags(),
-        ),
-        train_dataset=tokenise(samples, tokenizer),
-        data_collator=DataCollatorForSeq2Seq(tokenizer),
-        processing_class=tokenizer,
-    )
-    trainer.train()
-    trainer.model.to(torch.float32).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    rows = [(int(e["step"]), float(e["loss"])) for e in trainer.state.log_history if "loss" in e]
-    return pd.DataFrame(rows, columns=["step", "loss"])

@@ -1,7 +1,4 @@
-"""Files and paths: where relative paths start, and writing so that nothing is half-written.
-
-:mod:`wfine_utils.results` builds on this and gives the same names to its callers.
-"""
+"""Files and paths: where relative paths start, and writing so that nothing is half-written."""
 
 from __future__ import annotations
 
@@ -9,12 +6,15 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from wfine_utils.errors import WfineError
 
@@ -51,7 +51,7 @@ def resolve(path: str | Path) -> Path:
     return project_root() / Path(path).expanduser()
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """``path`` as messages and tables show it: from the project root where it lies below."""
     root = project_root()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
@@ -84,19 +84,52 @@ def atomic_write(path: str | Path, writer: Callable[[Path], object]) -> Path:
         writer(partial)
         os.replace(partial, path)
     except OSError as error:
-        raise WfineError(
-            f"{shown(path)}: cannot be written: {error.strerror or error}. Expected a folder "
-            "with write permission and free space; mend that, or set output_root to another."
-        ) from error
+        raise _cannot_write(path, error) from error
     except UnicodeEncodeError as error:
         raise WfineError(
-            f"{shown(path)}: a text holds {error.object[error.start]!r}, which is half of a "
+            f"{display_path(path)}: a text holds {error.object[error.start]!r}, which is half of a "
             "surrogate pair and no character of its own; remove it from the data."
         ) from error
     finally:
         if path.parent.is_dir():
             partial.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Make a folder so that it is never seen half-made.
+
+    Inside the ``with`` block stands an empty temporary folder beside ``path``. It becomes ``path``,
+    in place of an older one, if the block ends well; if the block raises or is killed, the older
+    one stays, and what was half-made is removed by the next call for the same path.
+
+    Args:
+        path: the folder; missing parents are made.
+
+    Raises:
+        WfineError: the folder cannot be made (permissions, full disk, a file in the way).
+    """
+    path = Path(path)
+    partial, old = (path.with_name(f"{PARTIAL}{mark}{path.name}") for mark in ("", "old-"))
+    try:
+        for left_over in (partial, old):
+            shutil.rmtree(left_over, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    yield partial
+    if path.exists():  # a folder cannot replace a full one: set the old one aside first
+        os.replace(path, old)
+    os.replace(partial, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> WfineError:
+    return WfineError(
+        f"{display_path(path)}: cannot be written: {error.strerror or error}. Expected a folder "
+        "with write permission and free space; mend that, or write elsewhere (output_root, --out)."
+    )
 
 
 def plain(value: Any, where: str = "value") -> Any:
@@ -128,3 +161,32 @@ def plain(value: Any, where: str = "value") -> Any:
 def json_text(value: Any, where: str) -> str:
     """The JSON text of ``value``, keys sorted, so that equal values give equal bytes."""
     return json.dumps(plain(value, where), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a parameter file as papermill reads it: one mapping of names to values.
+
+    Raises:
+        WfineError: the file is missing, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WfineError(
+            f"{display_path(path)} is missing: every preset has one parameter file per notebook. "
+            "Copy the one of params/mini and change it."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WfineError(f"{display_path(path)} cannot be read as UTF-8 text: {error}.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise WfineError(
+            f"{display_path(path)}{line}: not YAML: {getattr(error, 'problem', None) or error}. "
+            "Expected lines of the form name: value"
+        ) from None
+    if not isinstance(values, dict):
+        raise WfineError(
+            f"{display_path(path)}: found {type(values).__name__}, expected lines of the form name: value"
+        )
+    return values

@@ -1,0 +1,239 @@
+"""Notebooks, parameter files and package, read but not run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import statistics
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+import wfine_utils.notebook.params
+from wfine_workflow.presets import BY_HAND, CHOICE, NOTEBOOKS, RESOURCES, preset_notebooks, presets
+
+FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted(ROOT.glob("wfine_*/**/*.py"))
+PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
+
+# Rooms that promise to be free of torch: reading, checking, evaluating and annotating start at once.
+LIGHT = (
+    "wfine_utils", "wfine_utils.chains", "wfine_utils.checks", "wfine_utils.tiny_world",
+    "wfine_utils.weval", "wfine_utils.annotation", "wfine_utils.adherence", "wfine_utils.notebook",
+    "wfine_utils.judges", "wfine_study", "wfine_workflow",
+)  # fmt: skip
+
+
+@cache
+def notebook(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook(path).cells if cell.cell_type == "code"]
+
+
+def tagged(path: Path, tag: str) -> list[nbformat.NotebookNode]:
+    return [c for c in notebook(path).cells if tag in c.metadata.get("tags", [])]
+
+
+def literals(path: Path) -> dict[str, Any]:
+    """The parameters cell as a mapping; fails if anything in it is not a plain literal."""
+    (cell,) = tagged(path, "parameters")
+    found = {}
+    for node in ast.parse(cell.source).body:
+        assert isinstance(node, ast.AnnAssign), "a parameter is written name: type = literal"
+        assert isinstance(node.target, ast.Name)
+        found[node.target.id] = ast.literal_eval(node.value)
+    return found
+
+
+def models() -> dict[str, type[wfine_utils.notebook.params.NotebookParams]]:
+    todo, found = [wfine_utils.notebook.params.NotebookParams], {}
+    while todo:
+        for model in todo.pop().__subclasses__():
+            todo.append(model)
+            if "notebook" in vars(model) and model.__module__.startswith("wfine_"):
+                assert model.notebook not in found, "two models for one notebook"
+                found[model.notebook] = model
+    return found
+
+
+def parameters(preset: str, name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params" / preset / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_batch_run_knows_every_notebook_and_only_earlier_ones_feed_later():
+    assert [*NOTEBOOKS, *BY_HAND] == [path.stem for path in FILES]
+    for name, previous in NOTEBOOKS.items():
+        assert all(other < name for other in previous), name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+class TestNotebook:
+    def test_format(self, path):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        assert (raw["nbformat"], raw["nbformat_minor"]) == (4, 5)
+        nbformat.validate(notebook(path))
+        ids = [cell.id for cell in notebook(path).cells]
+        assert len(ids) == len(set(ids))
+        assert not [x for x in ids if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f-]+)?", x)], "random id"
+        assert notebook(path).metadata.kernelspec.name == "python3"
+
+    def test_no_outputs(self, path):
+        for cell in code_cells(path):
+            assert cell.outputs == []
+            assert cell.execution_count is None
+        assert "widgets" not in notebook(path).metadata
+        assert "papermill" not in notebook(path).metadata
+
+    def test_size(self, path):
+        lines = [len(re.findall(r"^.*\S", cell.source, re.M)) for cell in code_cells(path)]
+        assert 15 <= len(notebook(path).cells) <= 45
+        assert max(lines) <= 25
+        assert statistics.median(lines) <= 10
+
+    def test_tags(self, path):
+        assert len(tagged(path, "parameters")) == len(tagged(path, "results")) == 1
+        (results,) = tagged(path, "results")
+        assert "assert " in results.source
+        assert "write_results(" in results.source
+
+    def test_no_tricks(self, path):
+        for cell in code_cells(path):
+            bad = re.search(
+                r"^\s*[!%]|sys\.path|os\.chdir|if False|if 0:|yaml|['\"](/|~/|[A-Z]:\\)\w",
+                cell.source,
+                re.MULTILINE,
+            )
+            assert not bad, f"{cell.id}: {bad[0]!r}"
+            ast.parse(cell.source)
+
+    def test_imports_stand_in_one_cell(self, path):
+        cells = [
+            cell.id
+            for cell in code_cells(path)
+            if any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.parse(cell.source).body)
+        ]
+        assert len(cells) == 1
+
+    def test_story(self, path):
+        cells = notebook(path).cells
+        prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert re.match(rf"# {path.stem[:2]} \S", cells[0].source)
+        assert re.search(r"^#+ .*Recap", prose, re.MULTILINE)
+        assert "Differences from the paper" in prose
+        assert "<details>" in prose, "exercises have hints"
+
+    def test_links_lead_somewhere(self, path):
+        for cell in notebook(path).cells:
+            if cell.cell_type != "markdown":
+                continue
+            prose = re.sub(r"`[^`]*`", "", cell.source)
+            for target in re.findall(r"\]\(([^)#\s]+)", prose):
+                if not re.match(r"https?://", target):
+                    assert (path.parent / target).exists(), f"{cell.id}: {target}"
+
+    def test_parameters_cell_and_model_and_every_preset_agree(self, path):
+        cell, model = literals(path), models()[path.stem]
+        assert set(cell) == set(model.model_fields)
+        (source,) = [c.source for c in tagged(path, "parameters")]
+        for line in source.splitlines():
+            assert "  # " in line, f"a comment that teaches is missing: {line}"
+        for preset in PRESETS:
+            if not (ROOT / "params" / preset / path.with_suffix(".yaml").name).exists():
+                assert path.stem not in preset_notebooks(preset), preset
+                assert preset not in ("mini", "smoke"), "these run everything"
+                continue
+            values = parameters(preset, path.stem)
+            assert set(values) == set(cell), preset
+            assert model.checked(values, preset).model_dump() == values, (
+                f"{preset}: a value has another type than its parameter (1e-3 is a text in YAML)"
+            )
+            assert values["preset"] == preset
+
+    def test_cell_defaults_are_the_mini_preset(self, path):
+        assert literals(path) == parameters("mini", path.stem)
+
+
+def test_presets_hold_no_odd_files():
+    assert presets() == PRESETS
+    for preset in PRESETS:
+        names = (*preset_notebooks(preset), *BY_HAND)
+        known = {f"{name}.yaml" for name in names} | {RESOURCES, CHOICE}
+        assert {p.name for p in (ROOT / "params" / preset).iterdir()} <= known
+
+
+def without_numbers(value: Any) -> Any:
+    """What is left of a parameter, at any depth, when numbers do not count."""
+    if isinstance(value, dict):
+        return {k: without_numbers(v) for k, v in value.items() if k != "preset"}
+    if isinstance(value, list):
+        return [without_numbers(v) for v in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "a number" if is_number else value
+
+
+def test_smoke_is_small_and_differs_from_mini_in_numbers_alone():
+    for name in (*NOTEBOOKS, *BY_HAND):
+        smoke, mini = parameters("smoke", name), parameters("mini", name)
+        assert without_numbers(smoke) == without_numbers(mini), name
+
+
+def test_imports_go_downhill():
+    """The order of rooms stands in pyproject.toml; import-linter holds the code against it."""
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_package_is_safe_and_silent(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "a module says what it is for"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"eval", "exec", "print", "input", "breakpoint", "os.system"}
+            trusts = [k.value for k in node.keywords if k.arg == "trust_remote_code"]
+            assert all(ast.unparse(value) == "False" for value in trusts)
+            assert not any(k.arg == "shell" for k in node.keywords)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [getattr(node, "module", None), *(alias.name for alias in node.names)]
+            assert not {"pickle", "dill", "joblib"} & set(names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_public_names_are_documented(path):
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize("room", LIGHT)
+def test_light_rooms_bring_no_torch(room):
+    code = f"""
+import importlib, sys
+importlib.import_module({room!r})
+print(*({{"torch", "transformers", "trl", "peft", "bitsandbytes"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_project_files_name_no_folder_of_a_machine():
+    files = [*FILES, *MODULES, *(ROOT / "params").rglob("*.yaml")]
+    files += [ROOT / x for x in ("README.md", "Makefile", "Snakefile", "environment.yml")]
+    for path in files:
+        found = re.search(r"/(home|Users|root|work)/\w+", path.read_text(encoding="utf-8"))
+        assert not found, f"{path.name}: {found[0]}"

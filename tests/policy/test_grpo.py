@@ -1,0 +1,186 @@
+"""GRPO on a random tiny base, and the definitions that notebook 04 writes out, against TRL."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT
+from datasets import Dataset
+from safetensors.torch import load_file
+from trl import GRPOConfig, GRPOTrainer
+
+from wfine_utils.adherence.measure import adherence, adherence_table, compare_adherence
+from wfine_utils.errors import WfineError
+from wfine_utils.models import adapters, loading
+from wfine_utils.policy import generation, grpo
+from wfine_utils.settings import PolicySettings
+from wfine_utils.tiny_world import vocabulary, writer
+
+NOTEBOOK = ROOT / "notebooks" / "04_wrl_policy.ipynb"
+SETTINGS = PolicySettings(
+    quantise=True, lora_r=4, lora_alpha=8, learning_rate=5e-3, n_steps=2, prompts_per_rollout=2,
+    num_generations=4, updates_per_rollout=1, micro_batch_size=8, beta=0.1, temperature=1.0,
+    max_new_tokens=12, answer_format="plain",
+)  # fmt: skip
+QUERIES = writer.sample_queries(8, vocabulary.TOPICS["train"], seed=0)
+
+
+class LetterCount:
+    """Stands in for a reward model: anything with ``granularity`` and ``score`` will do."""
+
+    granularity = "prompt"
+
+    def score(self, queries, responses):
+        return np.array([float(text.count("e")) for text in responses])
+
+
+def defined_in_notebook(name: str):
+    """A function as notebook 04 writes it out for the reader."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    source = next(s for s in sources if f"def {name}(" in s)
+    space = {"np": np}
+    code = source[source.index(f"def {name}(") :].split("\n\n\n")[0]
+    exec(compile(code, str(NOTEBOOK), "exec"), space)  # noqa: S102  our own notebook
+    return space[name]
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policy")
+    grpo.train_policy(
+        QUERIES, LetterCount(), base_model=tiny_base, settings=SETTINGS, seed=0, folder=folder
+    )
+    return folder
+
+
+def test_training_leaves_adapter_curve_and_completions(trained):
+    weights = load_file(trained / "adapter_model.safetensors")
+    assert any(w.abs().max() > 0 for name, w in weights.items() if "lora_B" in name)
+    curve = pd.read_csv(trained / "training_curve.csv")
+    assert curve["step"].tolist() == [1, 2]
+    assert np.isfinite(curve.drop(columns="step")).all(axis=None)
+    assert curve["kl"].iloc[0] == pytest.approx(0, abs=1e-6)  # it starts as its own reference
+    assert len(list((trained / "trainer" / "completions").glob("*.parquet"))) == 2
+
+
+def test_advantages_of_the_notebook_are_those_of_trl(trained):
+    group_advantages = defined_in_notebook("group_advantages")
+    for path in sorted((trained / "trainer" / "completions").glob("*.parquet")):
+        step = pd.read_parquet(path)
+        ours = group_advantages(step["reward_model_prompt"].to_numpy(dtype=float), 4)
+        np.testing.assert_allclose(ours, step["advantage"], atol=1e-4)
+
+
+def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
+    """Train one step of a policy that already differs from its base, and look inside."""
+    k3, seen = defined_in_notebook("k3"), {}
+
+    class Watched(GRPOTrainer):
+        def _get_per_token_logps_and_entropies(self, *args, **kwargs):
+            found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+            seen["policy"] = found[0].detach()
+            return found
+
+        def _compute_loss(self, model, inputs):
+            loss = super()._compute_loss(model, inputs)
+            seen["reference"], seen["mask"] = (
+                inputs["ref_per_token_logps"],
+                inputs["completion_mask"],
+            )
+            return loss
+
+    tokenizer = loading.load_tokenizer(tiny_base)
+    trainer = Watched(
+        model=loading.load_quantised(tiny_base, "causal", tokenizer=tokenizer),
+        reward_funcs=grpo.RewardFunction(LetterCount(), QUERIES),
+        args=grpo.grpo_config(SETTINGS.model_copy(update={"n_steps": 1}), tmp_path, seed=0),
+        train_dataset=Dataset.from_dict(
+            {"prompt": [generation.prompt_messages(q) for q in QUERIES], "query_index": range(8)}
+        ),
+        processing_class=tokenizer,
+        peft_config=adapters.lora_config("causal", r=4, alpha=8),
+    )
+    adapters.trainable_to_fp32(trainer.model)
+    torch.manual_seed(1)
+    for name, parameter in trainer.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    trainer.train()
+    mask = seen["mask"].numpy()
+    ours = (k3(seen["policy"].numpy(), seen["reference"].numpy()) * mask).sum() / mask.sum()
+    logged = grpo.training_curve(trainer.state.log_history)["kl"].iloc[0]
+    assert ours > 1e-4
+    assert ours == pytest.approx(logged, rel=1e-3)
+
+
+def test_generation_depends_on_the_seed_alone(tiny_base, trained):
+    model, tokenizer = generation.load_policy(tiny_base, trained)
+    first, again, other = (
+        generation.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other and len(first) == len(QUERIES)
+
+
+def test_divergence_is_zero_for_the_base_and_positive_for_a_policy(tiny_base, trained):
+    texts = ["The net waits.", ""] * 4
+    base, tokenizer = generation.load_policy(tiny_base)
+    moved, _ = generation.load_policy(tiny_base, trained)
+    still = generation.divergence(base, tokenizer, QUERIES, texts)
+    away = generation.divergence(moved, tokenizer, QUERIES, texts, batch_size=3)
+    assert (still["kl"] == 0).all() and (away["kl"] > 0).all()
+    assert still["entropy"].between(0, np.log(len(tokenizer)) + 1).all()
+    assert away["n_tokens"].iloc[1] == 1  # an empty text still has its end
+
+
+def test_adherence_by_type():
+    query = QUERIES[0]
+    good = writer.write(query, (True,) * 4, np.random.default_rng(0))
+    table = adherence([query, query], [good, ""])
+    assert table.loc[0].tolist() == [1.0] * 6
+    assert table.loc[1, "all met"] == 0 and table.loc[1, "mean"] < 0.5
+    means = adherence_table(table, n_boot=100)
+    assert means.set_index("type").loc["all met", "value"] == 0.5
+    difference = compare_adherence(table, table).set_index("metric")
+    assert (difference["difference"] == 0).all() and (difference["p_value"] == 1).all()
+
+
+class TestErrors:
+    def test_too_few_queries(self, tiny_base, tmp_path):
+        with pytest.raises(WfineError, match="found 1 training queries"):
+            grpo.train_policy(
+                QUERIES[:1], LetterCount(), base_model=tiny_base, settings=SETTINGS, seed=0,
+                folder=tmp_path,
+            )  # fmt: skip
+
+    def test_sizes_that_do_not_divide(self, tmp_path):
+        odd = SETTINGS.model_copy(update={"micro_batch_size": 3})
+        with pytest.raises(WfineError, match="found 8 completions per rollout"):
+            grpo.grpo_config(odd, tmp_path, seed=0)
+
+
+class TestApiDrift:
+    """What we pass, the pinned libraries must still take."""
+
+    def test_grpo_trainer(self):
+        taken = inspect.signature(GRPOTrainer.__init__).parameters
+        for name in ("model", "reward_funcs", "args", "train_dataset", "processing_class",
+                     "peft_config"):  # fmt: skip
+            assert name in taken
+
+    def test_plain_k3_and_the_released_kl_weight(self, tmp_path):
+        args = grpo.grpo_config(SETTINGS, tmp_path, seed=0)
+        assert isinstance(args, GRPOConfig)
+        assert args.beta == 0.1 and not args.use_bias_correction_kl
+        assert args.generation_batch_size == 8 and args.gradient_accumulation_steps == 1
+
+    def test_four_updates_per_rollout(self, tmp_path):
+        four = SETTINGS.model_copy(update={"updates_per_rollout": 4, "micro_batch_size": 2})
+        args = grpo.grpo_config(four, tmp_path, seed=0)
+        assert args.steps_per_generation == 4 and args.gradient_accumulation_steps == 1

@@ -1,0 +1,251 @@
+"""Reward models on an encoder, which reads a text pair and cannot write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from wfine_utils.chains.dropping import build_chains
+from wfine_utils.chains.pairs import preference_pairs
+from wfine_utils.chains.splits import folds, swap_requirements
+from wfine_utils.errors import WfineError
+from wfine_utils.models import encoding, loading
+from wfine_utils.policy.generation import load_policy
+from wfine_utils.rewards import training
+from wfine_utils.rewards.cross_validation import out_of_fold_scores
+from wfine_utils.rewards.reward_model import RewardModelScorer, load_reward_model
+from wfine_utils.rewards.training import batches_by_requirement, train_reward_model
+from wfine_utils.settings import RewardSettings
+from wfine_utils.tiny_world import vocabulary, writer
+
+SETTINGS = {
+    "quantise": True, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 8,
+    "micro_batch_size": 8, "n_epochs": 1, "max_tokens": 96, "center_coefficient": 0.01,
+    "loss": "bradley_terry",
+}  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def chains():
+    queries = writer.sample_queries(8, vocabulary.TOPICS["train"], seed=3)
+    return build_chains(queries, "random", writer.write, 0)
+
+
+@pytest.fixture(scope="module")
+def pairs(chains):
+    return preference_pairs(chains, granularity="requirement", max_drop_distance=4)
+
+
+def train(pairs, base, folder, **changes):
+    return train_reward_model(
+        pairs[:24], pairs[24:32], base_model=base, granularity="requirement",
+        settings=RewardSettings(**SETTINGS | changes), seed=0, folder=folder,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(pairs, tiny_encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reward")
+    train(pairs, tiny_encoder, folder)
+    return folder
+
+
+class TestText:
+    def test_is_a_pair(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(tiny_encoder)
+        assert encoding.is_encoder(tokenizer)
+        text = tokenizer.decode(encoding.encode(tokenizer, "be brief", "a river [SEP] b", 99))
+        assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
+
+    def test_shows_its_layout(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(tiny_encoder)
+        one, two, list_ = (
+            encoding.encode(tokenizer, "be brief", text, 99)
+            for text in ("a river", "a\n\nriver", "a\nriver")
+        )
+        assert len({tuple(one), tuple(two), tuple(list_)}) == 3
+        rule = encoding.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
+        assert len(rule) < 20
+
+    def test_loses_its_middle(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(tiny_encoder)
+        whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
+        cut = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
+        assert cut == whole[:20] + whole[-20:]
+
+
+class TestRewardModel:
+    def test_scores_the_same_when_reloaded(self, pairs, folder):
+        first, again = load_reward_model(folder), load_reward_model(folder)
+        asked = [p.instruction for p in pairs[:24]], [p.chosen for p in pairs[:24]]
+        rewards = first.rewards(*asked)
+        assert np.ptp(rewards) > 1e-5
+        np.testing.assert_array_equal(again.rewards(*asked), rewards)
+
+    def test_the_lower_half_can_be_left_alone(self, pairs, tiny_encoder, tmp_path):
+        train(pairs, tiny_encoder, tmp_path, adapted_layers=0.5)
+        model = load_reward_model(tmp_path)
+        adapted = {n.split(".lora_")[0] for n, _ in model._model.named_parameters() if "lora_" in n}
+        assert adapted and not any(".layer.0." in name for name in adapted)
+        linear = [n for n, m in model._model.named_modules() if hasattr(m, "base_layer")]
+        assert sum(".layer.1." in name for name in linear) == 6  # q, k, v and three dense layers
+        asked = [p.instruction for p in pairs[:24]], [p.chosen for p in pairs[:24]]
+        again = load_reward_model(tmp_path).rewards(*asked)
+        np.testing.assert_array_equal(again, model.rewards(*asked))
+
+    @pytest.mark.parametrize("budget", [1, 300, 100_000])
+    def test_scores_do_not_depend_on_the_batch(self, budget, chains, folder):
+        model = load_reward_model(folder)
+        queries = [chain.query for chain in chains for _ in chain.responses]
+        texts = [r.text for chain in chains for r in chain.responses]
+        whole = model.score(queries, texts)
+        asked = [(r.text, t) for q, t in zip(queries, texts) for r in q.requirements]
+        alone = expit(model.rewards(*zip(*asked, strict=True), token_budget=budget))
+        np.testing.assert_allclose(alone.reshape(len(texts), -1).mean(1), whole, atol=1e-5)
+
+    def test_the_head_is_neither_quantised_nor_rounded(self, folder, monkeypatch):
+        monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+        tokenizer = loading.load_tokenizer(folder)
+        base = load_reward_model(folder)
+        head = base._model.get_base_model().classifier
+        assert all(p.dtype == torch.float32 for p in head.parameters())
+        with torch.autocast("cpu", torch.bfloat16):
+            assert head(torch.ones(1, 64, dtype=torch.bfloat16)).dtype == torch.float32
+        assert tokenizer.chat_template is None
+
+    def test_in_bf16_where_the_cpu_has_it(self, pairs, tiny_encoder, tmp_path, monkeypatch):
+        monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+        curve = train(pairs, tiny_encoder, tmp_path, precision="auto")
+        model = load_reward_model(tmp_path)
+        dtypes = {p.dtype for p in model._model.parameters() if not p.requires_grad}
+        assert torch.bfloat16 in dtypes and curve["loss"].notna().all()
+        rewards = model.rewards(["be brief"] * 2, ["a river", "two boats"])
+        assert np.isfinite(rewards).all() and len(set(rewards)) == 2
+
+    def test_texts_longer_than_the_encoder_has_places_are_refused(
+        self, pairs, tiny_encoder, tmp_path
+    ):
+        with pytest.raises(WfineError, match=r"max_tokens: found 200, .* places for 128 tokens"):
+            train(pairs, tiny_encoder, tmp_path, max_tokens=200)
+
+    def test_cannot_write(self, tiny_encoder):
+        with pytest.raises(WfineError, match=r"found an encoder .* expected a language model"):
+            load_policy(tiny_encoder, quantise=False)
+
+
+class TestEachTextOnce:
+    def test_same_loss_with_fewer_texts(self, pairs, tiny_encoder, tmp_path, monkeypatch):
+        seen = []
+
+        def spy(model, **inputs):
+            seen.append(len(inputs["input_ids"]))
+            return model(**inputs)
+
+        def every(model, *, margin=None, **inputs):
+            return spy(model, **inputs)
+
+        once = training._each_text_once
+        curves = {}
+        for name, forward in (
+            ("once", lambda model, **kw: once(lambda **x: spy(model, **x), **kw)),
+            ("every", every),
+        ):
+            seen.clear()
+            monkeypatch.setattr(training, "_each_text_once", forward)
+            (tmp_path / name).mkdir()
+            curve = train(
+                pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="requirement"
+            )
+            curves[name] = curve, sum(seen)
+        (a, few), (b, many) = curves["once"], curves["every"]
+        assert few < many
+        np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
+
+    def test_long_and_short_texts_pass_apart(self, tiny_encoder, monkeypatch):
+        monkeypatch.setattr(training, "CPU_FORWARD_TOKENS", 40)
+        tokenizer = loading.load_tokenizer(tiny_encoder)
+        model = loading.load_quantised(tiny_encoder, "reward", tokenizer=tokenizer, quantise=False)
+        texts = [[7] * 5, [9] * 30, [8] * 6, [7] * 5, [5] * 28]  # two of them equal
+        batch = tokenizer.pad({"input_ids": texts}, return_tensors="pt")
+        shapes = []
+
+        def spy(**inputs):
+            shapes.append(tuple(inputs["input_ids"].shape))
+            return model(**inputs)
+
+        found = training._each_text_once(spy, **batch, margin=torch.ones(5)).logits
+        assert sorted(shapes) == [(1, 28), (1, 30), (2, 6)]
+        torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
+        found.sum().backward()
+        assert model.classifier.weight.grad.abs().sum() > 0
+        # Several processes have to pass equally often.
+        monkeypatch.setattr(loading, "processes", lambda: SimpleNamespace(num_processes=2))
+        shapes.clear()
+        again = training._each_text_once(spy, **batch).logits
+        assert shapes == [(4, 30)]
+        torch.testing.assert_close(again, found, atol=1e-5, rtol=0)
+
+    def test_pairs_of_one_chain_and_requirement_stay_side_by_side(self, pairs):
+        order = batches_by_requirement(pairs, seed=1)
+        assert sorted(order) == list(range(len(pairs)))
+        asked = [(pairs[i].chain_id, pairs[i].instruction) for i in order]
+        starts = [x for x, before in zip(asked, [None, *asked]) if x != before]
+        assert len(starts) == len(set(asked)) < len(pairs)
+        chains = [chain_id for chain_id, _ in starts]
+        assert sum(a != b for a, b in pairwise(chains)) > len(set(chains))  # come apart
+        assert order.tolist() != batches_by_requirement(pairs, seed=2).tolist()
+
+
+class TestCrossValidation:
+    def test_every_chain_is_held_out_once_with_its_topic(self, chains):
+        parts = folds(chains, 3, seed=1)
+        ids = [chain.chain_id for part in parts for chain in part]
+        assert sorted(ids) == sorted(chain.chain_id for chain in chains)
+        topics = [{chain.topic for chain in part} for part in parts]
+        assert sum(map(len, topics)) == len(set.union(*topics))
+        assert folds(chains[::-1], 3, seed=1)[0] == parts[0][::-1]
+
+    def test_scores_come_from_a_model_that_did_not_see_the_chain(self, chains, folder):
+        seen = {}
+
+        def train(k, known):
+            seen[k] = {chain.chain_id for chain in known}
+            return folder
+
+        scores = out_of_fold_scores(chains, train, n_folds=2, seed=0)
+        assert [len(s) for s in scores] == [len(chain.responses) for chain in chains]
+        assert not seen[0] & seen[1]
+        assert seen[0] | seen[1] == {chain.chain_id for chain in chains}
+        whole = RewardModelScorer(folder, name="all").score(chains)
+        np.testing.assert_allclose(np.concatenate(scores), np.concatenate(whole), atol=1e-5)
+
+    def test_requirements_of_another_chain(self, chains, folder):
+        same = [chain for chain in chains if len(chain.requirements) == 4][:5]
+        swapped = swap_requirements(same)
+        assert [c.responses for c in swapped] == [c.responses for c in same]
+        assert [c.requirements for c in swapped] == [c.requirements for c in [*same[1:], same[0]]]
+        found = out_of_fold_scores(
+            same, lambda k, known: folder, n_folds=2, seed=0, shown=swap_requirements
+        )
+        parts = folds(same, 2, seed=0)
+        direct = [
+            RewardModelScorer(folder, name="x").score(swap_requirements(part)) for part in parts
+        ]
+        by_id = {c.chain_id: s for p, d in zip(parts, direct) for c, s in zip(p, d)}
+        for chain, scores in zip(same, found):
+            np.testing.assert_array_equal(scores, by_id[chain.chain_id])
+        with pytest.raises(WfineError, match=r"found 1 with .* expected two or more"):
+            swap_requirements(same[:1])
+
+    def test_bad_numbers_are_refused(self, chains):
+        with pytest.raises(WfineError, match="n_folds: found 1, expected 2 or more"):
+            folds(chains, 1, seed=0)
+        with pytest.raises(WfineError, match="expected each id once"):
+            out_of_fold_scores([chains[0]] * 2, lambda k, c: "", n_folds=2, seed=0)

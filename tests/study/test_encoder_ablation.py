@@ -1,0 +1,60 @@
+"""The ablation of the encoder's recipe, on a tiny encoder: it trains, resumes and compares."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+from wfine_utils.chains.dropping import build_chains
+from wfine_utils.chains.files import save_chains
+from wfine_utils.tiny_world import vocabulary, writer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def ablate_encoder(bench_script):
+    return bench_script("ablate_encoder")
+
+
+def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, monkeypatch, capsys):
+    topics = [topic for part in vocabulary.TOPICS.values() for topic in part]
+    queries = writer.sample_queries(12, topics, seed=3)
+    chains = build_chains(queries, "random", writer.write, 0)
+    save_chains(chains, tmp_path / "chains.jsonl")
+    read = ablate_encoder.read_yaml  # the preset's parameters, and texts as short as the encoder
+    monkeypatch.setattr(ablate_encoder, "read_yaml", lambda path: read(path) | {"max_tokens": 128})
+    given = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
+    first, second = ablate_encoder.RECIPE, ablate_encoder.PLAIN
+    assert ablate_encoder.main([*given, "--threads", "1", "--only", first]) == 0
+    trained = []
+    train = ablate_encoder.train_reward_model
+
+    def spy(*args, **kwargs):
+        trained.append(kwargs["folder"].name)
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(ablate_encoder, "train_reward_model", spy)
+    names = [first, second, ablate_encoder.WHOLE, "whole prompt"]
+    assert ablate_encoder.main([*given, "--threads", "1", "--only", *names]) == 0
+    assert trained == ["layout_not_shown", "adapters_in_all_layers", "whole_prompt"]
+    assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {1}
+    assert adapted_layers(tmp_path / "out" / "adapters_in_all_layers") == {0, 1}
+    found = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
+    assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
+    assert found.loc[first, "difference"].isna().all()
+    others = found.drop(index=first)
+    assert others[["difference", "p_holm", "cpu_minutes"]].notna().all(axis=None)
+    expected = (
+        others["value"]
+        - found.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()
+    )
+    pd.testing.assert_series_equal(others["difference"], expected, check_names=False)
+    assert "whole prompt" in capsys.readouterr().out
+
+
+def adapted_layers(folder) -> set[int]:
+    with safe_open(folder / "adapter_model.safetensors", "np") as file:
+        names = [name.split(".") for name in file.keys() if ".layer." in name]  # noqa: SIM118
+    return {int(name[name.index("layer") + 1]) for name in names}

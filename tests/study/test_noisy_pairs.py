@@ -1,0 +1,173 @@
+"""Dirty pairs: exact shares, what the checkers say of each kind, and common random numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wfine_study import noisy_pairs
+from wfine_utils.chains.taxonomy import RequirementType
+from wfine_utils.checks.dispatch import verdicts
+from wfine_utils.checks.simple import words
+from wfine_utils.errors import WfineError
+from wfine_utils.tiny_world import vocabulary, writer
+
+QUERIES = writer.sample_queries(60, vocabulary.TOPICS["train"], seed=0)
+PURE = ("not_dropped", "others_broken", "length", "fluency")
+
+
+def make(kind, share, n=40, seed=0, **more):
+    return noisy_pairs.dirty_pairs(QUERIES, kind, share, n=n, seed=seed, **more)
+
+
+def found(p):
+    """The checkers' verdicts on both texts."""
+    return tuple(verdicts(p.query.requirements, text) for text in (p.pair.chosen, p.pair.rejected))
+
+
+def n_differing(a, b):
+    return sum(x != y for x, y in zip(a, b))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    kind=st.sampled_from(noisy_pairs.KINDS),
+    share=st.floats(0, 1),
+    n=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+    source=st.sampled_from(["neighbours", "single", "nested", "both"]),
+)
+def test_the_share_is_exact_and_chosen_always_clean(kind, share, n, seed, source):
+    pairs = make(kind, share, n, seed, source=source)
+    assert len(pairs) == n and sum(p.dirty for p in pairs) == round(share * n)
+    for p in pairs:
+        assert found(p)[0] == p.chosen_kept
+        assert p.pair.chosen != p.pair.rejected
+        if not p.dirty:
+            assert found(p)[1] == p.rejected_kept
+
+
+@pytest.mark.parametrize("kind", PURE)
+def test_each_kind_is_what_it_says_and_nothing_else(kind):
+    pairs = make(kind, 1, n=60)
+    assert all(p.dirty for p in pairs)
+    for p in pairs:
+        chosen, rejected = found(p)
+        if kind == "not_dropped":
+            assert rejected == chosen == p.chosen_kept
+        elif kind == "others_broken":
+            assert n_differing(rejected, p.rejected_kept) == 1
+            assert n_differing(rejected, chosen) == 2 and sum(rejected) == sum(chosen) - 2
+        else:
+            assert rejected == p.rejected_kept and n_differing(rejected, chosen) == 1
+        shorter = len(words(p.pair.chosen)) - len(words(p.pair.rejected))
+        assert kind != "length" or shorter >= noisy_pairs.SHORTER_BY
+
+
+def test_clean_pairs_are_not_confounded_with_length():
+    """So that what the length dirt adds is the dirt's."""
+    shorter = [len(words(p.pair.rejected)) < len(words(p.pair.chosen)) for p in make(None, 0, 200)]
+    assert 0.35 < sum(shorter) / len(shorter) < 0.65
+
+
+def test_fluency_is_damage_to_the_rejected_text_of_the_clean_pair():
+    clean, dirty = make(None, 0), make("fluency", 1)
+    assert all(d.attempt == 0 for d in dirty)
+    for c, d in zip(clean, dirty):
+        assert c.pair.chosen == d.pair.chosen and c.pair.rejected != d.pair.rejected
+        assert c.pair.rejected.count("\n") == d.pair.rejected.count("\n")
+
+
+def test_sloppy_is_a_mixture_of_two_kinds():
+    broken = [found(p)[1] != p.chosen_kept for p in make("sloppy", 1, n=60)]
+    assert 0.2 < sum(broken) / len(broken) < 0.8
+
+
+@pytest.mark.parametrize("kind", noisy_pairs.KINDS)
+def test_common_random_numbers(kind):
+    clean, some, more = (make(kind if share else None, share) for share in (0, 0.25, 0.5))
+    for c, s, m in zip(clean, some, more):
+        assert s.dirty or s == c
+        assert m.dirty or m == c
+        assert not s.dirty or s == m  # dirty pairs stay so, and stay the same, at larger shares
+
+
+def test_pairs_depend_on_the_seed_and_not_on_the_granularity():
+    one, again, other = make("length", 0.5), make("length", 0.5), make("length", 0.5, seed=1)
+    assert one == again != other
+    prompts = make("length", 0.5, granularity="prompt")
+    assert [p.pair.rejected for p in prompts] == [p.pair.rejected for p in one]
+    assert all(p.pair.instruction == p.query.prompt() for p in prompts)
+    for p in one:
+        dropped = [
+            r.text for r, c, x in zip(p.query.requirements, p.chosen_kept, p.rejected_kept) if c > x
+        ]
+        assert p.pair.instruction in dropped and p.pair.n_dropped == len(dropped)
+
+
+def test_sources():
+    single, near, nested = (
+        make(None, 0, 100, source=s) for s in ("single", "neighbours", "nested")
+    )
+    assert all(all(p.chosen_kept) and p.pair.n_dropped == 1 for p in single)
+    assert {sum(p.chosen_kept) for p in near} == {1, 2, 3, 4}
+    assert {p.pair.n_dropped for p in near} == {1}
+    assert {p.pair.n_dropped for p in nested} == {1, 2, 3, 4}
+    kept_all = [all(p.chosen_kept) for p in make(None, 0, 100, source="both")]
+    assert 0.4 < sum(kept_all) / 100 < 0.9  # half of them single, and some nested ones too
+
+
+@pytest.mark.parametrize("source", ["neighbours", "single", "nested", "both"])
+def test_what_is_not_droppable_is_never_dropped(source):
+    pairs = make(
+        "others_broken", 0.5, source=source,
+        droppable=lambda requirement: requirement.type != RequirementType.STYLE,
+    )  # fmt: skip
+    for p in pairs:
+        i = [r.type for r in p.query.requirements].index(RequirementType.STYLE)
+        assert p.chosen_kept[i] == p.rejected_kept[i]
+        assert p.query.requirements[i].text != p.pair.instruction
+    if source == "neighbours":
+        assert len({p.chosen_kept for p in pairs}) > 4
+
+
+class TestFilter:
+    def test_it_takes_out_exactly_the_pairs_that_are_not_real(self):
+        pairs = make("sloppy", 0.4)
+        assert noisy_pairs.filtered(pairs) == [p for p in pairs if not p.dirty]
+
+    @pytest.mark.parametrize("kind", ["length", "fluency"])
+    def test_it_does_not_see_confounds(self, kind):
+        pairs = make(kind, 0.4)
+        assert noisy_pairs.filtered(pairs) == pairs
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("queries", "kind", "share", "n"),
+        [([], None, 0, 1), (QUERIES, "length", 1.01, 1), (QUERIES, "length", -0.01, 1),
+         (QUERIES, None, 0.5, 1), (QUERIES, None, 0, 0)],
+    )  # fmt: skip
+    def test_arguments(self, queries, kind, share, n):
+        with pytest.raises(WfineError, match="expected at least one query"):
+            noisy_pairs.dirty_pairs(queries, kind, share, n=n, seed=0)
+
+    def test_unknown_kind(self):
+        with pytest.raises(WfineError, match="found kind 'mud', expected one of not_dropped"):
+            make("mud", 0.5)
+
+    def test_what_cannot_be_had(self):
+        with pytest.raises(WfineError, match="pair 0 of kind None could not be had"):
+            make(None, 0, droppable=lambda requirement: False)
+        only = RequirementType.LENGTH
+        at_most = [
+            q
+            for q in QUERIES
+            for r in q.requirements
+            if r.type == only and (r.check or {}).get("high")
+        ][:3]
+        with pytest.raises(WfineError, match="of kind 'length' could not be had"):
+            noisy_pairs.dirty_pairs(
+                at_most, "length", 1, n=1, seed=0, droppable=lambda r: r.type == only
+            )

@@ -1,0 +1,347 @@
+"""The parameters of every notebook, one pydantic model each.
+
+The parameters cell of a notebook, its ``params/<preset>/NN_name.yaml`` and its model here
+name exactly the same parameters (a test compares them). Papermill only warns of a key that a
+notebook does not know; these models refuse it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from wfine_study.noisy_pairs import Dirt
+from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path
+from wfine_utils.notebook.params import NotebookParams
+from wfine_utils.settings import (
+    Count,
+    Loss,
+    PolicySettings,
+    RewardSettings,
+    Settings,
+    Share,
+    Source,
+)
+
+
+class StudySettings(Settings):
+    """Size of the study of notebook 06: what is trained how often, and what it is examined on."""
+
+    questions: list[Annotated[int, Field(ge=2, le=7)]] = Field(description="which are answered")
+    seed: int = Field(ge=0, description="of everything that all cells have in common")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="of questions 2, 3")
+    n_choice_seeds: Count = Field(description="of question 4: the first of seeds")
+    n_generalisation_seeds: Count = Field(description="of question 5: the first of seeds")
+    n_pairs: Count = Field(description="training pairs of every cell but those of sizes")
+    shares: list[Share] = Field(min_length=1, description="of dirty pairs, question 2; 0 is added")
+    sloppy_share: Share = Field(lt=1, description="of dirty pairs, question 3")
+    losses: list[Loss] = Field(description="compared in question 4")
+    sources: list[Source] = Field(description="of pairs, compared in question 4")
+    sizes: list[Count] = Field(description="further numbers of training pairs, question 4")
+    n_types_out: int = Field(ge=0, le=len(RequirementType), description="question 5")
+    n_categories_out: int = Field(ge=0, le=len(TaskCategory), description="question 5")
+    values_out: list[Annotated[int, Field(ge=3, le=6)]] = Field(
+        description="sentence counts, each left out by itself, question 5"
+    )
+    n_policy_models: Count = Field(description="policies of question 6, n_pairs each or fewer")
+    policy_sizes: list[Count] = Field(
+        description="further numbers of training pairs, each with a policy, question 6"
+    )
+    n_test_chains: Count = Field(description="nested chains on test topics")
+    n_test_pairs: Count = Field(
+        description="clean pairs on test topics; a quarter as many per sentence count"
+    )
+    n_ifeval_pairs: Count = Field(description="pairs per IFEval instruction")
+    n_train_queries: Count = Field(description="of a policy, training topics")
+    n_test_queries: Count = Field(description="of a policy, test topics")
+    reward: RewardSettings = Field(description="its loss gives way to that of the cell")
+    policy: PolicySettings
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        names = ("questions", "seeds", "shares", "losses", "sources", "sizes", "policy_sizes")
+        for name in (*names, "values_out"):
+            found = getattr(self, name)
+            if len(set(found)) < len(found):
+                raise ValueError(f"{name}: found {found}, expected each value once")
+        for name in ("n_choice_seeds", "n_generalisation_seeds"):
+            if (found := getattr(self, name)) > len(self.seeds):
+                raise ValueError(
+                    f"{name}: found {found}, expected at most the {len(self.seeds)} of seeds"
+                )
+        return self
+
+
+class ValidityParams(NotebookParams):
+    """Notebook 06: the study's cells, and what else is looked at."""
+
+    notebook: ClassVar[str] = "06_validity_and_ablations"
+
+    released_path: str = Field(description="chains file for question 1; empty: none")
+    judge_model: str = Field(
+        description="language model as judge of WEval-Hand: folder, Hub id, or the name of a "
+        "packaged model; empty: none"
+    )
+    n_judge_chains: int = Field(ge=1, description="test chains of WEval-Hand that it judges")
+    n_boot: int = Field(ge=1, description="bootstrap draws of every interval")
+    study: StudySettings
+
+    @model_validator(mode="after")
+    def _answers_all(self) -> Self:
+        if sorted(self.study.questions) != [2, 3, 4, 5, 6, 7]:
+            raise ValueError(
+                f"study: questions: found {self.study.questions}, expected all of 2 to 7, "
+                "which this notebook answers. For some of them alone: python -m wfine_study"
+            )
+        return self
+
+
+LOSSES: dict[Loss, str] = {
+    "bradley_terry": "bt",
+    "cross_entropy": "ce",
+    "bradley_terry_margin": "btm",
+}
+"""Losses of reward models, as they are called in slugs."""
+
+ADAPTER = "reward_model"
+"""Folder of a reward model inside that of its cell."""
+
+PURE_KINDS: tuple[Dirt, ...] = ("not_dropped", "others_broken", "length", "fluency")
+
+
+class RewardCell(Settings):
+    """A reward model: the pairs it is trained on, its input, its loss, its seed.
+
+    ``length_bias`` is no field of its own: it is the length confound in every pair.
+    """
+
+    seed: int = Field(ge=0)
+    n_pairs: int = Field(ge=1)
+    source: Source = "neighbours"
+    granularity: Literal["prompt", "requirement"] = "requirement"
+    loss: Loss = "bradley_terry"
+    dirt: Dirt | None = None
+    share: float = Field(default=0, ge=0, le=1, description="of dirty pairs")
+    filtered: bool = Field(default=False, description="pairs that fail the checkers are replaced")
+    hold_out_type: RequirementType | None = Field(default=None, description="never dropped")
+    hold_out_category: TaskCategory | None = Field(default=None, description="never asked for")
+    hold_out_values: tuple[int, ...] = Field(default=(), description="sentence counts not asked")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.dirt is None) != (self.share == 0):
+            raise ValueError(f"found dirt {self.dirt}, share {self.share}, expected both or none")
+        if self.filtered and self.dirt != "sloppy":
+            raise ValueError("found filtered without sloppy pairs, expected something to filter")
+        if self.hold_out_type and self.granularity == "prompt":
+            raise ValueError(
+                "found a type held out of whole prompts, which all ask for something of every "
+                "type; expected granularity requirement"
+            )
+        return self
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing is dirty and nothing held out."""
+        return not (
+            self.dirt or self.hold_out_type or self.hold_out_category or self.hold_out_values
+        )
+
+    @property
+    def slug(self) -> str:
+        """A name for files and tables; two cells that differ have different ones."""
+        parts = ["rm", self.granularity, self.source, LOSSES[self.loss], f"n{self.n_pairs}"]
+        if self.dirt:
+            parts += [*self.dirt.split("_"), repr(round(100 * self.share, 10)).removesuffix(".0")]
+        if self.filtered:
+            parts.append("filtered")
+        if self.hold_out_type:
+            parts += ["no", self.hold_out_type.value]
+        if self.hold_out_category:
+            parts += ["no", self.hold_out_category.name.lower()]
+        if self.hold_out_values:
+            parts += ["no", *map(str, self.hold_out_values), "sentences"]
+        return "-".join([*parts, f"s{self.seed}"])
+
+
+class PolicyCell(Settings):
+    """A policy, trained by GRPO against the reward model of another cell."""
+
+    seed: int = Field(ge=0)
+    reward_cell: RewardCell
+
+    @property
+    def slug(self) -> str:
+        """A name for files and tables."""
+        return f"policy-s{self.seed}-{self.reward_cell.slug}"
+
+
+Cell = RewardCell | PolicyCell
+
+
+def load_settings(path: str | Path) -> StudySettings:
+    """The settings in a YAML (or JSON) file, at the top or under the key ``study``.
+
+    Raises:
+        WfineError: no such file, no YAML, or values that do not hold.
+    """
+    path = Path(path)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WfineError(
+            f"{display_path(path)}: no settings can be read ({' '.join(str(error).split())}). Expected a "
+            f"YAML file with {', '.join(StudySettings.model_fields)}."
+        ) from error
+    values = found.get("study", found) if isinstance(found, dict) else found
+    if not isinstance(values, dict):
+        raise WfineError(
+            f"{display_path(path)}: found a {type(values).__name__}, expected names with values: "
+            f"{', '.join(StudySettings.model_fields)}."
+        )
+    try:
+        return StudySettings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
+            + ("" if e["type"] in ("missing", "value_error") else f" (found {e['input']!r})")
+            for e in error.errors()[:20]
+        )
+        raise WfineError(f"{display_path(path)}: the settings do not hold: {problems}.") from None
+
+
+# --- the grid ---------------------------------------------------------------------------
+
+
+def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell:
+    """The reward model that all others are compared with; ``changes`` give one of the others."""
+    return RewardCell(**{"seed": seed, "n_pairs": settings.n_pairs} | changes)
+
+
+def questions(settings: StudySettings) -> dict[int, list[Cell]]:
+    """The cells that each question uses; those that several use stand under each of them.
+
+    2 dose–response · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
+    RL · 7 length bias. Question 1 trains nothing.
+    """
+    makers = {2: _doses, 3: _filter, 4: _choices, 5: _generalisation, 6: _policies, 7: _hacking}
+    return {
+        q: list(dict.fromkeys(make(settings)))
+        for q, make in makers.items()
+        if q in settings.questions
+    }
+
+
+def all_cells(settings: StudySettings) -> list[Cell]:
+    """Every cell once, a policy after all reward models."""
+    found = dict.fromkeys(cell for part in questions(settings).values() for cell in part)
+    return sorted(found, key=lambda cell: isinstance(cell, PolicyCell))  # stable
+
+
+def find_cell(settings: StudySettings, slug: str) -> Cell:
+    """The cell of that name.
+
+    Raises:
+        WfineError: there is none.
+    """
+    known = {cell.slug: cell for cell in all_cells(settings)}
+    if slug not in known:
+        raise WfineError(
+            f"study: found no cell {slug!r} among the {len(known)} of these settings. Expected one "
+            "of those that this lists: python -m wfine_study list --settings FILE"
+        )
+    return known[slug]
+
+
+def _doses(s: StudySettings) -> list[Cell]:
+    return [clean_cell(s, seed) for seed in s.seeds] + [
+        clean_cell(s, seed, dirt=kind, share=share)
+        for seed in s.seeds
+        for kind in PURE_KINDS
+        for share in s.shares
+    ]
+
+
+def _filter(s: StudySettings) -> list[Cell]:
+    dirt = {"dirt": "sloppy", "share": s.sloppy_share}
+    return [
+        cell
+        for seed in s.seeds
+        for cell in (
+            clean_cell(s, seed),
+            clean_cell(s, seed, **dirt),
+            clean_cell(s, seed, **dirt, filtered=True),
+        )
+    ]
+
+
+def _choices(s: StudySettings) -> list[Cell]:
+    return [
+        clean_cell(s, seed, granularity=granularity, **rest)
+        for seed in s.seeds[: s.n_choice_seeds]
+        for granularity in ("requirement", "prompt")
+        for rest in (
+            *({"loss": loss, "source": x} for loss in s.losses for x in s.sources),
+            *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
+        )
+    ]
+
+
+def _generalisation(s: StudySettings) -> list[Cell]:
+    return [
+        clean_cell(s, seed, **held_out)
+        for seed in s.seeds[: s.n_generalisation_seeds]
+        for held_out in (
+            {},  # never saw an IFEval instruction, and is what the others are compared with
+            *({"hold_out_type": t} for t in list(RequirementType)[: s.n_types_out]),
+            *({"hold_out_category": c} for c in list(TaskCategory)[: s.n_categories_out]),
+            *({"hold_out_values": (v,)} for v in s.values_out),
+        )
+    ]
+
+
+def _policy_candidates(s: StudySettings) -> list[RewardCell]:
+    """Reward models of different quality; the first of them differ most, the last are largest."""
+    dirtiest, mildest = max(s.shares), min(s.shares)
+    changes: list[dict[str, Any]] = [
+        {},
+        {"dirt": "not_dropped", "share": dirtiest},
+        {"granularity": "prompt"},
+        *({"n_pairs": n} for n in sorted(s.sizes)[:2]),
+        {"dirt": "others_broken", "share": dirtiest},
+        {"dirt": "length", "share": dirtiest},
+        {"hold_out_type": RequirementType.STYLE},
+        {"dirt": "fluency", "share": dirtiest},
+        {"hold_out_type": RequirementType.FORMAT},
+        {"dirt": "not_dropped", "share": mildest},
+        {"dirt": "sloppy", "share": s.sloppy_share},
+        {"hold_out_type": RequirementType.LENGTH},
+        {"hold_out_type": RequirementType.CONTENT},
+    ]
+    found = list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
+    if s.n_policy_models > len(found):
+        raise WfineError(
+            f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(found)}: "
+            "that is what these shares and sizes give."
+        )
+    larger = [clean_cell(s, s.seeds[0], n_pairs=n) for n in s.policy_sizes]
+    return list(dict.fromkeys([*found[: s.n_policy_models], *larger]))
+
+
+def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:
+    return [*models, *(PolicyCell(seed=seed, reward_cell=model) for model in models)]
+
+
+def _policies(s: StudySettings) -> list[Cell]:
+    return _with_policies(_policy_candidates(s), s.seeds[0])
+
+
+def _hacking(s: StudySettings) -> list[Cell]:
+    seed = s.seeds[0]
+    models = [clean_cell(s, seed), clean_cell(s, seed, dirt="length", share=1)]
+    return _with_policies(models, seed)

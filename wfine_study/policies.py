@@ -1,0 +1,214 @@
+"""What the policies of the study say to questions 6 and 7 of notebook 06.
+
+Does a reward model that does well on WEval make a policy that adheres better, and which column of
+WEval would have warned of a reward model that likes length? See :mod:`wfine_study.answers`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from wfine_study import exam_data
+from wfine_study.answers import (
+    AS_TRAINED,
+    CHAINS,
+    MODELS,
+    QUERIES,
+    TAU,
+    Matrix,
+    answer,
+    chain_values,
+    with_holm,
+)
+from wfine_study.cells import PolicyCell, RewardCell, StudySettings, clean_cell, questions
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.weval import controls
+from wfine_utils.weval.scorers import LengthScorer, Scores, scores_from_table
+
+
+def policy_cells(settings: StudySettings) -> list[PolicyCell]:
+    """The policies of questions 6 and 7, each once."""
+    found = [c for q in (6, 7) for c in questions(settings).get(q, [])]
+    return list(dict.fromkeys(c for c in found if isinstance(c, PolicyCell)))
+
+
+def policies(settings: StudySettings, folder: Path) -> pd.DataFrame:
+    """Every reward model that has a policy: its WEval columns, and what the policy did.
+
+    Returns:
+        One row per policy: ``slug`` of the reward model, ``label``, ``n_pairs`` it was trained on,
+        WEval ``kendall_tau_b``,
+        ``partial_tau`` (length partialled out), ``accuracy_length_matched``, ``tau_with_length``
+        (of its scores with the number of words), and of the policy ``adherence_before``,
+        ``adherence_after``, ``all_met_after``, ``words_before``, ``words_after``,
+        ``reward_before``, ``reward_after``, ``kl_after``, ``n_queries``.
+    """
+    return pd.DataFrame([_policy_row(cell, settings, folder) for cell in policy_cells(settings)])
+
+
+def gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
+    """Adherence after RL minus before, on the same test queries, for every policy.
+
+    Returns:
+        Answers, with Holm's correction over the policies.
+    """
+    rows = []
+    for cell in policy_cells(settings):
+        before, after = (table["mean"].to_numpy(dtype=float) for table in _answered(cell, folder))
+        what = f"adherence after RL minus before, reward model {label(cell.reward_cell)}"
+        change = (after - before)[:, None]
+        rows.append(answer(6, what, change, QUERIES, n_boot=n_boot, seed=settings.seed))
+    return with_holm(rows)
+
+
+def _answered(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a policy did with the test queries before and after RL, in the order of the queries."""
+    table = pd.read_parquet(folder / cell.slug / "per_query.parquet")
+    before, after = (
+        table[table["policy"] == name].set_index("query").sort_index()
+        for name in ("before", "after")
+    )
+    return before, after
+
+
+def _policy_row(cell: PolicyCell, settings: StudySettings, folder: Path) -> dict[str, Any]:
+    before, after = _answered(cell, folder)
+    model = cell.reward_cell
+    row = {"slug": model.slug, "label": label(model), "n_pairs": model.n_pairs}
+    row |= weval_columns(model, settings, folder)
+    for name, column in (
+        ("adherence", "mean"), ("all_met", "all met"), ("words", "n_words"), ("reward", "reward"),
+        ("kl", "kl"),
+    ):  # fmt: skip
+        row[f"{name}_before"], row[f"{name}_after"] = before[column].mean(), after[column].mean()
+    return row | {"n_queries": len(after)}
+
+
+def label(cell: RewardCell) -> str:
+    """A reward model by what sets it apart from the clean one, for figures."""
+    if cell.dirt:
+        return f"{cell.dirt.replace('_', ' ')} {cell.share:.0%}"
+    held_out = [str(x) for x in (cell.hold_out_type, cell.hold_out_category) if x]
+    held_out += [f"{n} sentences" for n in cell.hold_out_values]
+    if held_out:
+        return f"never saw {', '.join(held_out)}"
+    return "whole prompt" if cell.granularity == "prompt" else f"clean, {cell.n_pairs:,} pairs"
+
+
+def weval_columns(cell: RewardCell, settings: StudySettings, folder: Path) -> dict[str, float]:
+    """The columns of WEval that might warn of a bias, for one reward model."""
+    chains, scores = exam_scores(cell, settings, folder)
+    partial = controls.partial_tau(chains, scores, n_boot=0).set_index("metric")["value"]
+    matched = controls.length_matched(chains, scores, n_boot=0).set_index(["metric", "subset"])
+    return {
+        TAU: float(chain_values(folder, [cell]).mean()),
+        "partial_tau": float(partial["pooled_partial_tau_b"]),
+        "accuracy_length_matched": float(matched.loc[("pairwise_accuracy", "matched"), "value"]),
+        "tau_with_length": float(_tau_with_length(cell, settings, folder).mean()),
+    }
+
+
+def exam_scores(
+    cell: RewardCell, settings: StudySettings, folder: Path, used: str = AS_TRAINED
+) -> tuple[list[Chain], Scores]:
+    """The test chains of the study, and a reward model's scores of their responses."""
+    chains = _exam_chains(settings.n_test_chains, settings.seed)
+    table = pd.read_parquet(folder / cell.slug / "scores.parquet")
+    table = table.rename(columns={"used": "scorer"})
+    return chains, scores_from_table(table, chains)[used]
+
+
+@cache
+def _exam_chains(n: int, seed: int) -> list[Chain]:
+    return exam_data.exam_chains(n, seed)
+
+
+def weval_against_adherence(
+    table: pd.DataFrame, *, at_most: int | None = None, n_boot: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Does τ-b of a reward model predict the adherence of the policy trained on it?
+
+    Args:
+        table: of :func:`policies`, at least three rows.
+        at_most: the same once more among reward models of at most so many pairs, where there are
+            others: a few good ones may make a correlation that the rest does not show.
+        n_boot: bootstrap draws over reward models for Spearman's ρ.
+        seed: of the draws and of the permutations.
+
+    Returns:
+        Answers: Pearson's r (Fisher's interval) and Spearman's ρ (bootstrap) of τ-b with adherence
+        after RL, over reward models; p-values by permutation. Holm's correction over both.
+    """
+    rows = _correlations(table, "", n_boot, seed)
+    smaller = table[table["n_pairs"] <= at_most] if at_most is not None else table
+    if 3 <= len(smaller) < len(table):
+        rows += _correlations(smaller, f", up to {at_most:,} pairs", n_boot, seed)
+    return with_holm(rows)
+
+
+def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> list[dict[str, Any]]:
+    what = f"of τ-b with adherence after RL{among}"
+    names = [f"Pearson's r {what}", f"Spearman's ρ {what}"]
+    x, y = table[TAU].to_numpy(dtype=float), table["adherence_after"].to_numpy(dtype=float)
+    if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
+        nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
+        return [{"question": 6, "quantity": name} | nothing for name in names]
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name, of in zip(names, (stats.pearsonr, stats.spearmanr), strict=True):
+        test = stats.permutation_test(
+            (y,), lambda v, of=of: of(x, v).statistic, permutation_type="pairings",
+            n_resamples=9999, rng=np.random.default_rng(seed),
+        )  # fmt: skip
+        if name.startswith("Pearson"):
+            low, high = of(x, y).confidence_interval(0.95)
+        else:
+            draws = rng.integers(len(x), size=(n_boot, len(x)))
+            values = [of(x[i], y[i]).statistic for i in draws if len(set(i)) > 2]
+            low, high = np.nanquantile(values, (0.025, 0.975)) if values else (np.nan, np.nan)
+        rows.append({
+            "question": 6, "quantity": name,
+            "value": float(of(x, y).statistic), "ci_low": float(low), "ci_high": float(high),
+            "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": MODELS,
+        })  # fmt: skip
+    return rows
+
+
+def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
+    """The policy of a reward model with a length bias against that of the clean one.
+
+    Returns:
+        Answers on the same test queries, biased minus clean: words, adherence, all met. And on the
+        same test chains, biased minus clean: τ-b, and τ of the scores with length, the
+        column that would have warned. Holm's correction over all of them.
+    """
+    how = {"n_boot": n_boot, "seed": settings.seed}
+    seed = settings.seeds[0]
+    models = [clean_cell(settings, seed), clean_cell(settings, seed, dirt="length", share=1)]
+    after = [_answered(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models]
+    rows = [
+        answer(7, f"{name} of the policy, length-biased minus clean reward",
+               (after[1][column] - after[0][column]).to_numpy(dtype=float)[:, None], QUERIES, **how)
+        for name, column in (("words", "n_words"), ("adherence", "mean"), ("all met", "all met"))
+    ]  # fmt: skip
+    clean, biased = (chain_values(folder, [model]) for model in models)
+    rows.append(answer(7, "τ-b of the reward model, length-biased minus clean",
+                       biased - clean, CHAINS, **how))  # fmt: skip
+    clean, biased = (_tau_with_length(model, settings, folder) for model in models)
+    rows.append(answer(7, "τ of scores with length, length-biased minus clean",
+                       biased - clean, CHAINS, **how))  # fmt: skip
+    return with_holm(rows)
+
+
+def _tau_with_length(cell: RewardCell, settings: StudySettings, folder: Path) -> Matrix:
+    """Tau-b of a model's scores with the number of words, chain by chain: shape [chains, 1]."""
+    chains, scores = exam_scores(cell, settings, folder)
+    lengths = LengthScorer().score(chains)
+    found = [stats.kendalltau(s, w).statistic for s, w in zip(scores, lengths, strict=True)]
+    return np.nan_to_num(found)[:, None]  # no correlation where all are equal

@@ -1,0 +1,221 @@
+"""Prompts from files: IFEval with its instructions, WritingBench with its checklists.
+
+Both become queries whose requirements say how an answer is judged. A file is checked as a whole
+before anything is generated: every problem is named with its line or row and its field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from wfine_utils.chains.records import (
+    Problems,
+    check_is_file,
+    read_columns,
+    read_lines,
+    read_rows,
+    record_json,
+    short,
+    validated,
+)
+from wfine_utils.chains.taxonomy import NonEmptyText, Query, Requirement
+from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path
+
+Layout = Literal["ifeval", "writingbench", "chains"]
+_PARQUET = frozenset({".parquet", ".pq"})
+_OF_RESPONSES = frozenset({"chain_id", "response", "responses", "chosen"})
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FreePrompt(Query):
+    """A query whose instruction is one free text: ``base_task``, and nothing after it.
+
+    The requirements say how an answer is judged; their wording is in the instruction already, in
+    words of its own.
+    """
+
+    def prompt(self, kept: Sequence[bool] | None = None) -> str:
+        """The instruction; nothing can be dropped from it, so ``kept`` must be None."""
+        if kept is not None:
+            raise ValueError("found kept requirements, but nothing can be dropped from free text")
+        return self.base_task
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Ifeval(_Record):
+    key: int | str
+    prompt: NonEmptyText
+    instruction_id_list: Annotated[list[NonEmptyText], Field(min_length=1)]
+    kwargs: list[dict[str, Any]]
+    constraint: Any = None  # a column of some copies, which nothing reads
+
+
+class _Criterion(_Record):
+    name: NonEmptyText
+    criteria_description: NonEmptyText
+    marks_1_2: NonEmptyText = Field(alias="1-2")
+    marks_3_4: NonEmptyText = Field(alias="3-4")
+    marks_5_6: NonEmptyText = Field(alias="5-6")
+    marks_7_8: NonEmptyText = Field(alias="7-8")
+    marks_9_10: NonEmptyText = Field(alias="9-10")
+
+
+class _WritingBench(_Record):
+    index: int | str
+    domain1: str
+    domain2: str
+    query: NonEmptyText
+    checklist: Annotated[list[_Criterion], Field(min_length=1)]
+    lang: str | None = None  # a field of some copies, which nothing reads
+
+
+_FIELDS = {"ifeval": _Ifeval, "writingbench": _WritingBench}
+
+
+def layout(path: Path) -> Layout:
+    """What a file of prompts holds, by the names of its columns or fields.
+
+    Returns:
+        "ifeval" or "writingbench", whichever it shares more names with, so that one that lacks a
+        column is refused as such; "chains" where it has a column of responses, or none of these.
+
+    Raises:
+        WfineError: the file is missing, empty or unreadable.
+    """
+    check_is_file(path)
+    found = set(read_columns(path)) if path.suffix.lower() in _PARQUET else _fields(path)
+    shared = {
+        name: len(found & {f.alias or key for key, f in model.model_fields.items()})
+        for name, model in _FIELDS.items()
+    }
+    best: Layout = "ifeval" if shared["ifeval"] >= shared["writingbench"] else "writingbench"
+    return "chains" if found & _OF_RESPONSES or not shared[best] else best
+
+
+def _fields(path: Path) -> set[str]:
+    """The fields of the first line that is a JSON object; those that are none are named later."""
+    for line in read_lines(path, "prompts").values():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            return set(record)
+    raise WfineError(
+        f"{display_path(path)}: found no line that is a JSON object; expected the prompts of IFEval, "
+        "those of WritingBench, or chains, one on each line. Check that it is the right file."
+    )
+
+
+def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
+    """The prompts of IFEval, from parquet or JSON lines.
+
+    Args:
+        path: a file with ``key, prompt, instruction_id_list, kwargs``.
+
+    Returns:
+        One prompt per row, in their order; ``topic`` is the key. Each instruction is a requirement
+        with its id as text and ``check`` = ``{"kind": id, **arguments}``, for
+        ``ifeval.ifeval_check`` and not for ``checkers``. An id without a checker is no problem
+        here: such instructions are counted when they are judged.
+
+    Raises:
+        WfineError: anything else is wrong with the file, up to 20 problems at once.
+    """
+
+    def build(record: _Ifeval, place: int, problems: Problems) -> FreePrompt | None:
+        ids, kwargs = record.instruction_id_list, record.kwargs
+        if len(ids) != len(kwargs):
+            expected = f"expected {len(ids)}, one for each of instruction_id_list"
+            problems.add(place, "kwargs", f"found {len(kwargs)} sets of arguments, {expected}")
+            return None
+        instructions = []
+        for i, (instruction_id, given) in enumerate(zip(ids, kwargs, strict=True)):
+            arguments = {name: value for name, value in given.items() if value is not None}
+            if instruction_id == "combination:repeat_prompt":
+                arguments.setdefault("prompt_to_repeat", record.prompt)
+            if instruction_id in INSTRUCTIONS:
+                try:
+                    ifeval_check(instruction_id, arguments, "")  # a blank text costs nothing
+                except WfineError as error:
+                    problems.add(place, f"kwargs.{i}", str(error))
+            check = {**arguments, "kind": instruction_id}
+            instructions.append(Requirement(None, None, instruction_id, check))
+        return FreePrompt(None, record.prompt, tuple(instructions), str(record.key))
+
+    return _load(path, "ifeval", lambda record: record.key, "key", build)
+
+
+def load_writingbench(path: Path) -> tuple[FreePrompt, ...]:
+    """The prompts of WritingBench with their checklists, from JSON lines or parquet.
+
+    Args:
+        path: a file with ``index, domain1, domain2, query, checklist``, each criterion of a
+            checklist with ``name, criteria_description, 1-2, 3-4, 5-6, 7-8, 9-10``.
+
+    Returns:
+        One prompt per line, in their order; ``topic`` is the two domains. Each criterion is a
+        requirement: ``text`` its name, ``rubric`` all that the checklist says of it, which a
+        critic reads.
+
+    Raises:
+        WfineError: anything is wrong with the file, up to 20 problems at once.
+    """
+
+    def build(record: _WritingBench, place: int, problems: Problems) -> FreePrompt:
+        criteria = []
+        for criterion in record.checklist:
+            values = criterion.model_dump(by_alias=True)
+            head = f"{values.pop('name')}: {values.pop('criteria_description')}"
+            marks = "\n".join(f"{marks}: {what}" for marks, what in values.items())
+            criteria.append(Requirement(None, None, criterion.name, rubric=f"{head}\n{marks}"))
+        topic = f"{record.domain1} / {record.domain2}"
+        return FreePrompt(None, record.query, tuple(criteria), topic)
+
+    return _load(path, "writingbench", lambda record: record.index, "index", build)
+
+
+def _load(
+    path: Path,
+    format: str,
+    identity: Callable[[Any], Hashable],
+    identity_field: str,
+    build: Callable[[Any, int, Problems], FreePrompt | None],
+) -> tuple[FreePrompt, ...]:
+    """Every record of a file, checked and built; all problems at once."""
+    model = _FIELDS[format]
+    if path.suffix.lower() in _PARQUET:
+        problems = Problems(path, "row ", format)
+        required = {key for key, field in model.model_fields.items() if field.is_required()}
+        optional = frozenset(model.model_fields) - required
+        rows = read_rows(path, frozenset(required), optional, problems)
+        records = {place: record_json(row) for place, row in enumerate(rows)}
+    else:
+        problems = Problems(path, "", format)
+        records = read_lines(path, format)
+    found, first_place = [], {}
+    adapter = TypeAdapter(model)
+    for place, text in records.items():
+        record = validated(adapter, text, place, problems)
+        if record is None:
+            continue
+        first = first_place.setdefault(identity(record), place)
+        if first != place:
+            again = f"found {short(identity(record))} again, first at {problems.unit or 'line '}"
+            problems.add(place, identity_field, f"{again}{first}, expected each once")
+        built = build(record, place, problems)
+        if built is not None:
+            found.append(built)
+    problems.raise_if_any()
+    return tuple(found)

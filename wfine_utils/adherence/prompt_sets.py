@@ -1,0 +1,310 @@
+"""Sets of prompts to judge policies on: the same questions to every policy, before and after RL.
+
+A set knows its prompts and how answers to them are judged: by machine where that can be done, by
+a scorer of :class:`wfine_utils.weval.scorers.Scorer` where it cannot. What was to be judged and was not
+is NaN and counted. Tables of any set are made by :mod:`wfine_utils.adherence.compare`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wfine_utils.adherence.measure import ALL_MET, MEAN, adherence
+from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writingbench
+from wfine_utils.chains.files import load_chains
+from wfine_utils.chains.taxonomy import Chain, Query, Requirement, RequirementType, Response
+from wfine_utils.chains.weval_hand import load_weval_hand
+from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.errors import WfineError
+from wfine_utils.files import resolve
+from wfine_utils.judges import templates
+from wfine_utils.judges.judges import Critic, RequirementJudge
+from wfine_utils.weval.scorers import Scorer, score_all
+
+if TYPE_CHECKING:
+    from wfine_utils.judges.backends import Backend
+
+
+TINY, HAND = "tiny", "weval_hand"
+
+BUILT_IN = (TINY, HAND)
+"""Sets that go by a name; any other is a file."""
+
+JUDGED, CHECKLIST = "by judge", "checklist score"
+PROMPT_LEVEL, INSTRUCTION_LEVEL = "prompt-level strict", "instruction-level strict"
+By = Literal["machine", "judge", "nobody"]
+
+Answers = Mapping[str, Sequence[str]]
+"""Texts by policy, one per prompt of a set, in its order."""
+
+
+@dataclass(frozen=True)
+class PromptSet(ABC):
+    """Prompts and their judge. Subclasses say what is measured.
+
+    Args:
+        name: how tables, figures and files call the set.
+        queries: at least one; ``prompt()`` is what a policy is asked, the requirements are what
+            its answer is judged by.
+        scorer: judges what no machine can, by the scorer protocol; None leaves that NaN.
+        n_left_out: prompts that :func:`prompt_fitting.fitting` took away.
+        n_tokens: of the longest prompt and the longest answer together; 0 where it is not known.
+    """
+
+    name: str
+    queries: tuple[Query, ...]
+    scorer: Scorer | None = None
+    n_left_out: int = 0
+    n_tokens: int = 0
+
+    scale: ClassVar[tuple[float, float]] = (0, 1)
+    scale_label: ClassVar[str] = "share met"
+
+    @abstractmethod
+    def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
+        """What the answers of each policy are worth.
+
+        Policies come together because a scorer is asked about a chain: one prompt with all
+        answers to it. A judge that compares them pairwise will do too.
+
+        Returns:
+            For each policy one row per prompt and one column per measure; NaN where nothing of
+            the kind was asked for, or the judge gave no verdict that could be read.
+        """
+
+    @abstractmethod
+    def asked(self) -> pd.DataFrame:
+        """How many requirements stand behind each value of :meth:`judge`; 0 leaves it NaN."""
+
+    @abstractmethod
+    def by(self, requirement: Requirement) -> By:
+        """Who judges a requirement of this set."""
+
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """For measures that are means over requirements, not over prompts: how many of them."""
+        return {}
+
+    def with_judge(self, backend: Backend) -> Self:
+        """This set with a language model as judge of what no machine can judge."""
+        return replace(self, scorer=RequirementJudge(backend, mode="logits"))
+
+    def thinned(self, n: int) -> Self:
+        """At most ``n`` of the prompts, evenly spaced over the set; all of them for 0."""
+        if not 0 < n < len(self.queries):
+            return self
+        places = np.linspace(0, len(self.queries) - 1, n).round().astype(int)
+        return replace(self, queries=tuple(self.queries[i] for i in places))
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts to answer at a time: 64, or fewer if they are long.
+
+        So many that a model remembers at most 65,536 tokens: 3.7 GB for Qwen2.5-7B in half
+        precision.
+        """
+        return max(1, min(64, 2**16 // max(1, self.n_tokens)))
+
+    @property
+    def digest(self) -> str:
+        """sha256 of all that a policy's answers depend on: the prompts in their order."""
+        text = json.dumps([query.prompt() for query in self.queries])
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Name, prompts used and left out, and how many requirements are judged by whom."""
+        by = Counter(self.by(r) for query in self.queries for r in query.requirements)
+        return {
+            "prompt_set": self.name,
+            "n_prompts": len(self.queries),
+            "n_left_out": self.n_left_out,
+            **{f"n_by_{who}": by[who] for who in ("machine", "judge", "nobody")},
+        }
+
+    def _scores(
+        self, answers: Answers, criteria: Sequence[Sequence[Requirement]]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The scorer's values, shape [prompts] for each policy; NaN where it has no question."""
+        found = {policy: np.full(len(self.queries), np.nan) for policy in answers}
+        places = [i for i, wanted in enumerate(criteria) if wanted]
+        if self.scorer is None or not places:
+            return found
+        chains = []
+        for i in places:
+            kept = (True,) * len(criteria[i])
+            responses = [Response(texts[i], kept, policy) for policy, texts in answers.items()]
+            # a chain has two responses at least: a policy by itself stands in it twice
+            both = tuple(responses * 2 if len(responses) == 1 else responses)
+            prompt = self.queries[i].prompt()
+            chains.append(Chain(f"{self.name}-{i}", None, prompt, tuple(criteria[i]), both))
+        values = score_all([self.scorer], chains)[self.scorer.name]
+        for k, policy in enumerate(answers):
+            found[policy][places] = [row[k] for row in values]
+        return found
+
+
+class RequirementSet(PromptSet):
+    """Typed requirements, judged by checkers or else by the judge: the tiny world, WEval-Hand.
+
+    Measures: share met for each requirement type, their ``mean`` and ``all met``, by exact
+    checkers alone, as in :func:`wfine_utils.adherence.measure.adherence`; and ``by judge``, the scorer's
+    value for the requirements without a check, where the set has any.
+    """
+
+    def by(self, requirement: Requirement) -> By:
+        """Who judges a requirement of this set."""
+        if requirement.check is not None:
+            return "machine"
+        return "nobody" if self.scorer is None else "judge"
+
+    def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
+        """See :meth:`PromptSet.judge`."""
+        unchecked = [[r for r in q.requirements if r.check is None] for q in self.queries]
+        scores = self._scores(answers, unchecked) if any(unchecked) else None
+        found = {policy: adherence(self.queries, texts) for policy, texts in answers.items()}
+        if scores is None:
+            return found
+        return {p: table.assign(**{JUDGED: scores[p]}) for p, table in found.items()}
+
+    def asked(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.asked`."""
+        checked = [[r.type for r in q.requirements if r.check is not None] for q in self.queries]
+        table = {str(kind): [types.count(kind) for types in checked] for kind in RequirementType}
+        table |= {measure: list(map(len, checked)) for measure in (MEAN, ALL_MET)}
+        unchecked = [sum(r.check is None for r in query.requirements) for query in self.queries]
+        return pd.DataFrame(table | ({JUDGED: unchecked} if any(unchecked) else {}))
+
+
+class InstructionSet(PromptSet):
+    """Verifiable instructions: IFEval, by the checkers of :mod:`wfine_utils.checks.ifeval`.
+
+    Measures, both of the strict mode: ``prompt-level strict``, 1 where all instructions of a
+    prompt are met; and ``instruction-level strict``, the share of a prompt's instructions that are
+    met, averaged over all instructions and not over prompts, as published. An instruction without
+    a checker is left out of the second and makes the first NaN, whatever the others say.
+    """
+
+    def by(self, requirement: Requirement) -> By:
+        """Who judges a requirement of this set."""
+        return "machine" if (requirement.check or {}).get("kind") in INSTRUCTIONS else "nobody"
+
+    def with_judge(self, backend: Backend) -> Self:
+        """The same set: all is judged by machine."""
+        return self
+
+    def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
+        """See :meth:`PromptSet.judge`."""
+        return {
+            policy: pd.DataFrame(
+                [self._one(query, text) for query, text in zip(self.queries, texts, strict=True)]
+            )
+            for policy, texts in answers.items()
+        }
+
+    def _one(self, query: Query, text: str) -> dict[str, float]:
+        met = [
+            ifeval_check(r.check["kind"], {k: v for k, v in r.check.items() if k != "kind"}, text)
+            for r in query.requirements
+            if r.check is not None and self.by(r) == "machine"
+        ]
+        return {
+            PROMPT_LEVEL: float(all(met)) if len(met) == len(query.requirements) else np.nan,
+            INSTRUCTION_LEVEL: float(np.mean(met)) if met else np.nan,
+        }
+
+    def asked(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.asked`."""
+        n = [len(query.requirements) for query in self.queries]
+        return pd.DataFrame({PROMPT_LEVEL: n, INSTRUCTION_LEVEL: n})
+
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """See :meth:`PromptSet.weights`."""
+        n = [sum(self.by(r) == "machine" for r in query.requirements) for query in self.queries]
+        return {INSTRUCTION_LEVEL: np.array(n, dtype=float)}
+
+
+class ChecklistSet(PromptSet):
+    """Prompts with a checklist each: WritingBench, by a critic from 1 to 10.
+
+    Measure: ``checklist score``, the mean over all criteria of the prompt's own checklist, NaN
+    where the score of one of them is missing.
+    """
+
+    scale: ClassVar[tuple[float, float]] = (1, 10)
+    scale_label: ClassVar[str] = "mean score of the critic, 1 to 10"
+
+    def by(self, requirement: Requirement) -> By:
+        """Who judges a requirement of this set."""
+        return "nobody" if self.scorer is None else "judge"
+
+    def with_judge(self, backend: Backend) -> Self:
+        """This set with a language model as critic."""
+        critic = Critic(backend, template=templates.CHECKLIST)
+        return replace(self, scorer=critic)
+
+    def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
+        """See :meth:`PromptSet.judge`."""
+        scores = self._scores(answers, [query.requirements for query in self.queries])
+        return {policy: pd.DataFrame({CHECKLIST: scores[policy]}) for policy in answers}
+
+    def asked(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.asked`."""
+        return pd.DataFrame({CHECKLIST: [len(query.requirements) for query in self.queries]})
+
+
+def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> list[PromptSet]:
+    """Prompt sets by name or from files, each checked as a whole.
+
+    Args:
+        sources: "tiny"; "weval_hand", its test chains; or a file, seen from the project root, in
+            one of the layouts of :mod:`wfine_utils.adherence.prompt_files` or of ``data.load_chains``.
+        tiny: the queries that "tiny" stands for: those of notebook 02.
+
+    Returns:
+        The sets in the order of ``sources``, without judges. That of a file is called by the
+        file's name without its suffix.
+
+    Raises:
+        WfineError: a file is missing or wrong, with up to 20 of its problems; two sets would
+            have one name; "tiny" is asked for without queries.
+    """
+    found: dict[str, PromptSet] = {}
+    for source in sources:
+        if source == TINY:
+            if not tiny:
+                raise WfineError(
+                    "prompt_sets: found 'tiny' and no queries for it; expected the test queries "
+                    "of notebook 02. Pass load_prompt_sets(..., tiny=queries)."
+                )
+            one: PromptSet = RequirementSet(TINY, tuple(tiny))
+        else:
+            one = _load(source)
+        if one.name in found or (one.name in BUILT_IN and one.name != source):
+            raise WfineError(
+                f"prompt_sets: found {source!r}, but the name {one.name!r} is another set's; "
+                "expected a name of its own for each, because tables and files are called by it. "
+                "Rename the file, or name the set once."
+            )
+        found[one.name] = one
+    return list(found.values())
+
+
+def _load(source: str) -> PromptSet:
+    if source == HAND:
+        return RequirementSet(HAND, tuple(chain.query for chain in load_weval_hand("test")))
+    path = resolve(source)
+    kind = layout(path)
+    if kind == "ifeval":
+        return InstructionSet(path.stem, load_ifeval(path))
+    if kind == "writingbench":
+        return ChecklistSet(path.stem, load_writingbench(path))
+    return RequirementSet(path.stem, tuple(chain.query for chain in load_chains(path)))

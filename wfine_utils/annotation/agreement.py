@@ -1,0 +1,190 @@
+"""Agreement: of people who rank responses, and of people with the gold ranking.
+
+The tables are those of :mod:`wfine_utils.annotation.files`. No annotations are shipped. What can be
+shown without people is how far the construction of a chain, the checkers and model judges agree:
+see :mod:`wfine_utils.judges.agreement`, which counts with the coefficients of this module.
+
+Intervals are bootstrap percentiles over chains, because what is said of two responses to one
+query is not independent. The order of the rows and the names of annotators do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from wfine_utils.annotation.files import ANNOTATION_COLUMNS
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.errors import WfineError
+from wfine_utils.weval.agreement import (
+    Statistic,
+    bootstrap_chains,
+    fleiss_kappa,
+    krippendorff_alpha,
+    most_frequent,
+    one_row_per_unit,
+    value_counts,
+)
+from wfine_utils.weval.evaluation import evaluate
+from wfine_utils.weval.resampling import FloatArray
+from wfine_utils.weval.scorers import scores_from_table
+
+GOLD_METRICS = ("kendall_tau_b", "pairwise_accuracy", "exact_match", "tie_rate")
+MEAN_RANK = "mean rank of all"
+
+
+def agreement(
+    table: pd.DataFrame, *, n_boot: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> pd.DataFrame:
+    """How far annotators agree on the order of the responses.
+
+    ==================  ====================================================================
+    krippendorff_alpha  ordinal alpha of the ranks; a unit is a response
+    fleiss_kappa        kappa of preferences; a unit is a pair of responses of one chain, a
+                        verdict is "first", "tie" or "second". Which of two responses is called
+                        the first means nothing, so each pair is counted in both orders
+    kendall_tau_b       tau-b of two annotators on one chain, mean over pairs of annotators,
+                        then over chains; 0 if one of them ranks all equal, left out if both do
+    ==================  ====================================================================
+
+    1 is full agreement, 0 what chance gives. Fleiss' kappa is defined for equally many
+    verdicts per unit: it uses the chains with the most frequent number of annotators (the
+    larger one where two are equally frequent). Chains with one annotator are left out of all.
+
+    Args:
+        table: columns :data:`ANNOTATION_COLUMNS`, as ``load_annotations`` returns.
+        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
+        seed: seed of the draws.
+        confidence: coverage of the percentile interval, between 0 and 1.
+
+    Returns:
+        One row per metric: ``metric, value, ci_low, ci_high, n_chains, n_items, n_annotators``;
+        items are responses, pairs of responses, and pairs of annotators on a chain. NaN where
+        a metric is undefined: alpha and kappa if there is only one value.
+
+    Raises:
+        WfineError: a column is missing, a rank is no finite number, an annotator ranks a
+            response twice, or no chain has two annotators.
+
+    Source: krippendorff 0.9 ``alpha``, statsmodels 0.15 ``fleiss_kappa``.
+    """
+    ranks = _ranks(table, "agreement").groupby(level="chain_id").rank(method="average")
+    by_chain = [part.dropna(axis=1).to_numpy() for _, part in ranks.groupby(level="chain_id")]
+    by_chain = [part for part in by_chain if part.shape[1] > 1]
+    if not by_chain:
+        raise WfineError(
+            "agreement: found no chain that two annotators have ranked; expected at least one. "
+            "Join the files of several annotators with pd.concat."
+        )
+    domain = np.unique(np.concatenate([part.ravel() for part in by_chain]))
+    usual = most_frequent([part.shape[1] for part in by_chain])
+    signs = [_signs(part) for part in by_chain]
+    counts = [value_counts(part, domain) for part in by_chain]
+    sides = [value_counts(s, np.array([-1.0, 0.0, 1.0])) for s in signs if s.shape[1] == usual]
+    taus = [_taus(s) for s in signs]
+    taus = [known for t in taus if len(known := t[~np.isnan(t)])]
+    found: tuple[tuple[str, list[FloatArray], Statistic], ...] = (
+        ("krippendorff_alpha", counts, lambda rows: [krippendorff_alpha(rows, "ordinal")]),
+        ("fleiss_kappa", sides, lambda rows: [fleiss_kappa(np.vstack([rows, rows[:, ::-1]]))]),
+        # [chains, 1]: every chain weighs the same, however many annotators it has
+        ("kendall_tau_b", [t.mean(keepdims=True) for t in taus], lambda rows: [rows.mean()]),
+    )
+    n_items = (sum(map(len, counts)), sum(map(len, sides)), sum(map(len, taus)))
+    rows = []
+    for (metric, parts, statistic), n in zip(found, n_items, strict=True):
+        (interval,) = bootstrap_chains(parts, statistic, 1, n_boot, seed, confidence)
+        rows.append((metric, *interval, len(parts), n, ranks.shape[1]))
+    names = ["metric", "value", "ci_low", "ci_high", "n_chains", "n_items", "n_annotators"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def agreement_with_gold(
+    table: pd.DataFrame,
+    chains: Sequence[Chain],
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """How far each annotator agrees with the number of requirements kept.
+
+    Args:
+        table: columns :data:`ANNOTATION_COLUMNS`, as ``load_annotations`` returns.
+        chains: the chains that were ranked; chains that an annotator has not ranked are left
+            out for that annotator.
+        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
+        seed: seed of the draws.
+        confidence: coverage of the percentile interval, between 0 and 1.
+
+    Returns:
+        One row per annotator and entry of :data:`GOLD_METRICS`, as ``weval.evaluate`` defines
+        them: ``annotator, metric, value, ci_low, ci_high, n_chains``. The last annotator,
+        :data:`MEAN_RANK`, is the mean of the ranks of all who ranked a chain.
+
+    Raises:
+        WfineError: as :func:`agreement`; or a chain or response that ``chains`` lacks.
+    """
+    wide = _ranks(table, "agreement_with_gold")
+    sizes = {chain.chain_id: len(chain.responses) for chain in chains}
+    for chain_id, response in wide.index:
+        if response >= sizes.get(chain_id, 0):
+            raise WfineError(
+                f"agreement_with_gold: found response {response} of chain {chain_id!r} in the "
+                f"annotations, expected one of the {len(chains)} chains given and a place in it "
+                "from 0. Give the chains that were ranked."
+            )
+    ranks = wide.groupby(level="chain_id").rank(method="average")
+    ranks[MEAN_RANK] = ranks.mean(axis=1)
+    long = (-ranks).stack().rename("score").rename_axis([*wide.index.names, "scorer"]).reset_index()
+    scores = scores_from_table(long, chains)
+    parts = []
+    for name in ranks.columns:
+        # not by NaN: a chain that was not ranked must not be drawn by the bootstrap either
+        ranked = [i for i, given in enumerate(scores[name]) if not np.isnan(given).any()]
+        frame = evaluate(
+            [chains[i] for i in ranked],
+            [scores[name][i] for i in ranked],
+            n_boot=n_boot,
+            seed=seed,
+            confidence=confidence,
+        )
+        frame = frame[(frame["subset_kind"] == "all") & frame["metric"].isin(GOLD_METRICS)]
+        parts.append(frame.drop(columns=["subset_kind", "subset"]).assign(annotator=name))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["annotator", *table.columns.drop("annotator")]]
+
+
+def _signs(ranks: FloatArray) -> FloatArray:
+    """Preference in each pair of responses, 1 for the first: [responses, n] -> [pairs, n]."""
+    i, j = np.triu_indices(len(ranks), 1)
+    return np.sign(ranks[j] - ranks[i])
+
+
+def _taus(signs: FloatArray) -> FloatArray:
+    """Tau-b of every pair of annotators on one chain: [pairs, annotators] -> [annotator pairs]."""
+    together = signs.T @ signs
+    own = np.diag(together)
+    i, j = np.triu_indices(len(own), 1)
+    tau = together[i, j] / np.sqrt(np.maximum(own[i], 1) * np.maximum(own[j], 1))
+    return np.where((own[i] == 0) & (own[j] == 0), np.nan, tau)
+
+
+def _ranks(table: pd.DataFrame, caller: str) -> pd.DataFrame:
+    """Ranks [(chain_id, response), annotators], NaN for chains that an annotator left out."""
+    wide = one_row_per_unit(table, ANNOTATION_COLUMNS, caller)
+    n_ranked = np.isfinite(wide).groupby(level="chain_id").sum()
+    n_responses = wide.groupby(level="chain_id").size()
+    partly = n_ranked.gt(0) & n_ranked.lt(n_responses, axis=0)
+    n_rows = table.groupby(["chain_id", "annotator"]).size().unstack(fill_value=0)
+    n_rows = n_rows.rename(columns=str)
+    partly |= n_rows.ne(n_ranked)
+    if partly.any(axis=None):
+        chain_id, annotator = partly.stack().idxmax()
+        raise WfineError(
+            f"{caller}: found {n_ranked.loc[chain_id, annotator]} ranks by annotator "
+            f"{annotator!r} in chain {chain_id!r}, expected a finite number for each of its "
+            f"{n_responses[chain_id]} responses."
+        )
+    return wide

@@ -1,0 +1,157 @@
+"""Annotation files: how rankings by people are stored, read and written.
+
+The annotation file is a CSV, UTF-8, separated by commas, one record per line::
+
+    annotator,chain_id,response,rank
+    A,hand-01,0,1
+    A,hand-01,1,2.5
+    A,hand-01,2,2.5
+
+``response`` is the place of the response in its chain, from 0, as in all our tables; ``rank`` is
+a number from 1 (best) upwards. Responses that an annotator finds equal get equal ranks: 1, 2, 2,
+4 and 1, 2, 2, 3 and 1, 2.5, 2.5, 4 all say the same, because only the order within one
+annotator and chain is used. Who ranks a chain ranks all its responses.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from wfine_utils.chains.records import Problems, read_lines, short
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.files import atomic_write
+from wfine_utils.weval.agreement import check_columns
+
+ANNOTATION_COLUMNS = ("annotator", "chain_id", "response", "rank")
+_WHOLE = re.compile(r"[0-9]{1,6}")
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")  # not float(), which takes 1_0 and nan
+
+
+def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) -> pd.DataFrame:
+    """Read an annotation file, in the layout at the top of this module.
+
+    Args:
+        path: the CSV file.
+        chains: the chains that were ranked; with them ids and places are checked too.
+
+    Returns:
+        Columns :data:`ANNOTATION_COLUMNS` (text, text, int, float), rows as in the file.
+
+    Raises:
+        WfineError: anything is wrong with the file. Up to 20 problems at once, each as
+            ``file:line: field: what was found, what was expected``; nothing is half-loaded.
+    """
+    path = Path(path)
+    problems = Problems(path, "", "annotations")
+    lines = iter(read_lines(path, "annotations").items())
+    number, text = next(lines)
+    header = _fields(text, number, problems)
+    if sorted(header or ()) != sorted(ANNOTATION_COLUMNS):
+        problems.add(
+            number, "header",
+            f"found {short(text.strip())}, expected the columns "
+            f"{','.join(ANNOTATION_COLUMNS)}, each once, separated by commas",
+        )  # fmt: skip
+        problems.raise_if_any()
+    records: dict[int, tuple[str, str, int, float]] = {}
+    for number, text in lines:
+        record = _record(header, text, number, problems)
+        if record is not None:
+            records[number] = record
+    if not records and not problems.lines:
+        problems.add(number, "whole file", "found a header only, expected at least one record")
+    _check_together(records, chains, problems)
+    problems.raise_if_any()
+    return pd.DataFrame(list(records.values()), columns=list(ANNOTATION_COLUMNS))
+
+
+def save_annotations(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write an annotation file; :func:`load_annotations` reads it back.
+
+    Args:
+        table: has the columns :data:`ANNOTATION_COLUMNS`; others are left out.
+        path: written whole or not at all.
+
+    Raises:
+        WfineError: a column is missing, or the file cannot be written.
+    """
+    check_columns(table, ANNOTATION_COLUMNS, "save_annotations")
+    part = table[list(ANNOTATION_COLUMNS)]
+    return atomic_write(path, lambda p: part.to_csv(p, index=False, lineterminator="\n"))
+
+
+def _fields(text: str, number: int, problems: Problems) -> list[str] | None:
+    try:
+        (fields,) = csv.reader([text.rstrip("\r\n")], strict=True)
+    except (csv.Error, ValueError) as error:
+        problems.add(
+            number, "whole record", f"found {short(text)}, expected one CSV record ({error})"
+        )
+        return None
+    return [field.strip() for field in fields]
+
+
+def _record(
+    header: Sequence[str], text: str, number: int, problems: Problems
+) -> tuple[str, str, int, float] | None:
+    """One line as a record, or None and its problems noted."""
+    fields = _fields(text, number, problems)
+    if fields is None:
+        return None
+    if len(fields) != len(header):
+        problems.add(number, "whole record", f"found {len(fields)} fields, expected {len(header)}")
+        return None
+    record = dict(zip(header, fields, strict=True))
+    n_before = len(problems.lines)
+    for name in ("annotator", "chain_id"):
+        if not record[name]:
+            problems.add(number, name, "found nothing, expected a name")
+    if not _WHOLE.fullmatch(record["response"]):
+        problems.add(number, "response", f"found {short(record['response'])}, expected the place "
+                     "of the response in its chain: 0, 1, …")  # fmt: skip
+    if not _NUMBER.fullmatch(record["rank"]) or float(record["rank"]) < 1:
+        problems.add(number, "rank", f"found {short(record['rank'])}, expected a number of at "
+                     "least 1, where 1 is best")  # fmt: skip
+    if len(problems.lines) > n_before:
+        return None
+    return record["annotator"], record["chain_id"], int(record["response"]), float(record["rank"])
+
+
+def _check_together(
+    records: Mapping[int, tuple[str, str, int, float]],
+    chains: Sequence[Chain] | None,
+    problems: Problems,
+) -> None:
+    """Note records that do not go together: repeated, of no chain, or of a chain half ranked."""
+    places = None if chains is None else {c.chain_id: set(range(len(c.responses))) for c in chains}
+    ranked: defaultdict[tuple[str, str], dict[int, int]] = defaultdict(dict)  # response: line
+    seen: defaultdict[str, set[int]] = defaultdict(set)
+    complete = not problems.lines  # else the records that could not be read would be missed here
+    for number, (annotator, chain_id, response, _) in records.items():
+        first = ranked[annotator, chain_id].setdefault(response, number)
+        seen[chain_id].add(response)
+        if first != number:
+            problems.add(number, "response", f"found response {response} of chain "
+                         f"{short(chain_id)} by annotator {short(annotator)} again, first at line "
+                         f"{first}, expected it once")  # fmt: skip
+        if places is not None and chain_id not in places:
+            problems.add(number, "chain_id", f"found {short(chain_id)}, expected the id of one of "
+                         f"the {len(places)} chains given")  # fmt: skip
+        elif places is not None and response not in places[chain_id]:
+            problems.add(number, "response", f"found {response}, expected 0 to "
+                         f"{len(places[chain_id]) - 1} in chain {short(chain_id)}")  # fmt: skip
+    for (annotator, chain_id), found in ranked.items() if complete else ():
+        expected = (places or seen).get(chain_id, set())
+        if len(expected) < 2 and places is None:
+            problems.add(min(found.values()), "response", f"found one response of chain "
+                         f"{short(chain_id)}, expected two at least to rank")  # fmt: skip
+        elif missing := sorted(expected - set(found)):
+            problems.add(min(found.values()), "response", f"found {len(found)} responses of chain "
+                         f"{short(chain_id)} by annotator {short(annotator)}, expected also "
+                         f"{', '.join(map(str, missing[:5]))}")  # fmt: skip

@@ -1,0 +1,195 @@
+"""Requirement dropping: drop plans, chains of responses, preference pairs.
+
+A query carries requirements. Dropping some of them from the instruction and writing to what
+is left gives a response that should be worse on exactly what was dropped. Chains of such
+responses rank themselves (WEval), and two responses that differ by one dropped requirement
+make a preference pair (WRL).
+
+Source: arXiv 2604.27453, sections on WEval and WRL. Differences from it: the drop order can
+be balanced instead of random, so that no requirement type is among the first dropped more
+often than another; chains go down to no requirement at all; ``wfine_utils.checks.drop_validity`` checks the drops.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from wfine_utils.chains.taxonomy import Chain, Query, Response
+from wfine_utils.seeds import stream, text_number
+
+Writer = Callable[[Query, Sequence[bool], np.random.Generator], str]
+"""Anything that answers a query with only the kept requirements in the instruction."""
+
+MIN_FOR_PROGRESS_BAR = 200
+"""With fewer chains to build there is no progress bar: it would be gone in a moment."""
+
+KeptSet = tuple[bool, ...]
+Plan = Literal["single", "random", "balanced"]
+_ORDER, _CHAIN = 0, 1  # keys that keep the random streams apart; ``pairs`` has 2 and 3
+
+
+# --- drop plans -------------------------------------------------------------------------
+
+
+def single_drops(n_requirements: int) -> list[KeptSet]:
+    """Everything kept, then each requirement dropped alone.
+
+    >>> single_drops(2)
+    [(True, True), (False, True), (True, False)]
+    """
+    keep_all = [(True,) * n_requirements]
+    return keep_all + [tuple(j != i for j in range(n_requirements)) for i in range(n_requirements)]
+
+
+def nested_drops(order: Sequence[int]) -> list[KeptSet]:
+    """Everything kept, then one more requirement dropped at each step, down to none.
+
+    Args:
+        order: a permutation of the requirement indices; ``order[0]`` is dropped first.
+
+    Returns:
+        ``len(order) + 1`` kept sets; each is a strict subset of the one before.
+
+    Raises:
+        ValueError: ``order`` is not a permutation of 0 … n−1.
+
+    >>> nested_drops([1, 0])
+    [(True, True), (True, False), (False, False)]
+    """
+    n = len(order)
+    if sorted(order) != list(range(n)):
+        raise ValueError(f"order {list(order)} is not a permutation of 0 to {n - 1}")
+    return [tuple(i not in order[:level] for i in range(n)) for level in range(n + 1)]
+
+
+def drop_orders(
+    n_requirements: int, n_chains: int, *, plan: Literal["random", "balanced"], seed: int
+) -> list[tuple[int, ...]]:
+    """In which order each chain drops its requirements.
+
+    ``random`` draws every order by itself. ``balanced`` goes in blocks of ``n_requirements``
+    chains: a block is the cyclic Latin square of a freshly drawn order, its rows shuffled,
+    so within a block every requirement is dropped exactly once at every step. Over the whole
+    list the counts of any two requirements at one step differ by at most one.
+
+    Args:
+        n_requirements: requirements per query, at least 1.
+        n_chains: number of orders.
+        plan: ``"random"`` or ``"balanced"``.
+        seed: order k depends on the seed and k alone, not on ``n_chains``.
+
+    Returns:
+        ``n_chains`` permutations of 0 … n_requirements−1.
+    """
+    if plan == "random":
+        return [
+            tuple(stream(seed, _ORDER, k).permutation(n_requirements).tolist())
+            for k in range(n_chains)
+        ]
+    if plan != "balanced":
+        raise ValueError(f"unknown plan {plan!r}; known: 'random', 'balanced'")
+    orders: list[tuple[int, ...]] = []
+    for block in range(-(-n_chains // n_requirements)):
+        rng = stream(seed, _ORDER, block)
+        base = rng.permutation(n_requirements)
+        shifts = rng.permutation(n_requirements)
+        orders += [tuple(np.roll(base, shift).tolist()) for shift in shifts]
+    return orders[:n_chains]
+
+
+# --- chains -----------------------------------------------------------------------------
+
+
+def build_chain(
+    chain_id: str,
+    query: Query,
+    kept_sets: Sequence[Sequence[bool]],
+    writer: Writer,
+    rng: np.random.Generator,
+    source: str = "",
+) -> Chain:
+    """One chain: the writer answers the query once for each kept set, in the order given."""
+    responses = tuple(
+        Response(writer(query, tuple(kept), rng), tuple(kept), source) for kept in kept_sets
+    )
+    return Chain(
+        chain_id, query.category, query.base_task, query.requirements, responses, query.topic
+    )
+
+
+def build_chains(
+    queries: Sequence[Query],
+    plan: Plan,
+    writer: Writer,
+    seed: int,
+    *,
+    prefix: str = "chain",
+    source: str = "",
+) -> list[Chain]:
+    """Chains for many queries, with a progress bar if they are many.
+
+    Each chain has a generator of its own, drawn from ``(seed, prefix, index)``, so a chain
+    does not change when others are added behind it or are written in another order.
+
+    Args:
+        queries: one chain is made of each.
+        plan: ``"single"`` (:func:`single_drops`), or nested drops in ``"random"`` or
+            ``"balanced"`` order (:func:`drop_orders`). What is balanced are the requirement
+            *types*, wherever they stand in the prompt, among the queries that carry the same
+            types; unlabelled requirements are balanced by their place in the prompt.
+        writer: ``writer(query, kept, rng) -> text``.
+        seed: of the drop orders and of the writer.
+        prefix: chain ids are ``prefix-00000``, ``prefix-00001``, …
+        source: recorded with every response, e.g. the writer's name.
+
+    Returns:
+        One chain per query, in the order of ``queries``.
+    """
+    plans = _single_plans(queries) if plan == "single" else _nested_plans(queries, plan, seed)
+    bar = tqdm(
+        zip(queries, plans, strict=True), f"{prefix} ({plan})", len(queries),
+        leave=False, disable=len(queries) < MIN_FOR_PROGRESS_BAR,
+    )  # fmt: skip
+    return [
+        build_chain(
+            f"{prefix}-{index:05d}",
+            query,
+            kept_sets,
+            writer,
+            stream(seed, _CHAIN, text_number(prefix), index),
+            source,
+        )
+        for index, (query, kept_sets) in enumerate(bar)
+    ]
+
+
+def _single_plans(queries: Sequence[Query]) -> list[list[KeptSet]]:
+    return [single_drops(len(query.requirements)) for query in queries]
+
+
+def _nested_plans(queries: Sequence[Query], plan: str, seed: int) -> list[list[KeptSet]]:
+    by_type = [_indices_by_type(query) for query in queries]
+    carried = [
+        tuple(query.requirements[i].type for i in indices)
+        for query, indices in zip(queries, by_type, strict=True)
+    ]
+    orders = {
+        types: iter(drop_orders(len(types), n, plan=plan, seed=seed))
+        for types, n in Counter(carried).items()
+    }
+    return [
+        nested_drops([indices[step] for step in next(orders[types])])
+        for types, indices in zip(carried, by_type, strict=True)
+    ]
+
+
+def _indices_by_type(query: Query) -> list[int]:
+    """Requirement indices, sorted by type; those of one type in the order of the prompt."""
+    return sorted(
+        range(len(query.requirements)), key=lambda i: str(query.requirements[i].type or "")
+    )

@@ -1,0 +1,160 @@
+"""Preference pairs: two responses to one instruction, the first of which is better.
+
+WRL pairs come from chains: two responses that differ by a dropped requirement. Coarse pairs
+come from damaged writing, and stand for general preference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from wfine_utils.chains.taxonomy import Chain, RequirementType, Response
+from wfine_utils.seeds import stream, text_number
+
+_PAIR, _DAMAGE, _DRAW = 2, 3, 4  # keys that keep the random streams apart; ``dropping`` has 0 and 1
+
+
+@dataclass(frozen=True)
+class PreferencePair:
+    """Two responses to one instruction, the first of which is better.
+
+    Args:
+        chain_id: the chain both responses come from.
+        topic: of the chain; training and test are kept apart by topic.
+        requirement_type: type of what was dropped; None where the dropped requirements are
+            unlabelled or of several types, and for pairs that drop nothing.
+        instruction: what the reward model is given: the whole prompt, or one requirement.
+        chosen: the better response.
+        rejected: the worse response.
+        n_dropped: requirements that ``chosen`` was asked to meet and ``rejected`` was not.
+    """
+
+    chain_id: str
+    topic: str
+    requirement_type: RequirementType | None
+    instruction: str
+    chosen: str
+    rejected: str
+    n_dropped: int
+
+
+def preference_pairs(
+    chains: Iterable[Chain],
+    *,
+    granularity: Literal["prompt", "requirement"],
+    max_drop_distance: int = 1,
+    per_chain: int | None = None,
+    seed: int = 0,
+) -> list[PreferencePair]:
+    """Pairs of responses of one chain that differ by dropped requirements.
+
+    The kept set of ``rejected`` is a strict subset of that of ``chosen``, smaller by at most
+    ``max_drop_distance``. The instruction is always the *full* one: with ``"prompt"`` the
+    whole prompt, with ``"requirement"`` the text of a dropped requirement (one pair for each
+    of them). Pairs with twice the same text are left out; :func:`n_identical` counts them.
+
+    Args:
+        chains: e.g. from :func:`build_chains` or ``load_chains``.
+        granularity: what the reward model is given beside the response.
+        max_drop_distance: 1 keeps only pairs that differ by exactly one requirement.
+        per_chain: at most this many pairs of a chain, drawn without replacement; None: all.
+        seed: of that draw. The draw depends on the seed and the chain id alone.
+
+    Returns:
+        The pairs, chain by chain.
+    """
+    pairs: list[PreferencePair] = []
+    for chain in chains:
+        found = [
+            pair
+            for chosen, rejected, dropped in _candidates(chain, max_drop_distance)
+            if chosen.text != rejected.text
+            for pair in _pairs_of(chain, chosen, rejected, dropped, granularity)
+        ]
+        if per_chain is not None and len(found) > per_chain:
+            rng = stream(seed, _PAIR, text_number(chain.chain_id))
+            drawn = rng.choice(len(found), per_chain, replace=False)
+            found = [found[i] for i in sorted(drawn)]
+        pairs += found
+    return pairs
+
+
+def n_identical(chains: Iterable[Chain], *, max_drop_distance: int = 1) -> int:
+    """Number of response pairs that :func:`preference_pairs` leaves out as identical."""
+    return sum(
+        chosen.text == rejected.text
+        for chain in chains
+        for chosen, rejected, _ in _candidates(chain, max_drop_distance)
+    )
+
+
+def coarse_pairs(
+    chains: Iterable[Chain], damage: Callable[[str, np.random.Generator], str], *, seed: int
+) -> list[PreferencePair]:
+    """Pairs of a good response and the same response written worse in general.
+
+    Nothing is dropped here: a reward model trained on these pairs learns what bad writing
+    looks like and nothing about requirements. It is the *coarse* reward model.
+
+    Args:
+        chains: chains without a response that keeps every requirement give no pair.
+        damage: ``damage(text, rng) -> text``, generally worse; chains for which it returns
+            the text unchanged give no pair either.
+        seed: the damage depends on the seed and the chain id alone.
+
+    Returns:
+        At most one pair per chain; the instruction is the full prompt.
+    """
+    pairs: list[PreferencePair] = []
+    for chain in chains:
+        full = next((r.text for r in chain.responses if all(r.kept)), None)
+        if full is None:
+            continue
+        worse = damage(full, stream(seed, _DAMAGE, text_number(chain.chain_id)))
+        if worse != full:
+            pairs.append(
+                PreferencePair(chain.chain_id, chain.topic, None, chain.prompt(), full, worse, 0)
+            )
+    return pairs
+
+
+def draw_pairs(pairs: Sequence[PreferencePair], n: int, *, seed: int) -> list[PreferencePair]:
+    """At most ``n`` of the pairs, without replacement, in random order."""
+    order = stream(seed, _DRAW).permutation(len(pairs))[:n]
+    return [pairs[i] for i in order]
+
+
+def _candidates(
+    chain: Chain, max_drop_distance: int
+) -> Iterator[tuple[Response, Response, tuple[int, ...]]]:
+    """(chosen, rejected, indices dropped between them) of one chain."""
+    for chosen in chain.responses:
+        for rejected in chain.responses:
+            both = list(zip(chosen.kept, rejected.kept, strict=True))
+            dropped = tuple(i for i, (c, r) in enumerate(both) if c and not r)
+            is_subset = all(c or not r for c, r in both)
+            if is_subset and 0 < len(dropped) <= max_drop_distance:
+                yield chosen, rejected, dropped
+
+
+def _pairs_of(
+    chain: Chain, chosen: Response, rejected: Response, dropped: tuple[int, ...], granularity: str
+) -> list[PreferencePair]:
+    requirements = [chain.requirements[i] for i in dropped]
+    if granularity == "requirement":
+        given = [(r.type, r.text) for r in requirements]
+    elif granularity == "prompt":
+        types = {r.type for r in requirements}
+        given = [(types.pop() if len(types) == 1 else None, chain.prompt())]
+    else:
+        raise ValueError(f"unknown granularity {granularity!r}; known: 'prompt', 'requirement'")
+    return [
+        PreferencePair(
+            chain.chain_id, chain.topic, kind, text, chosen.text, rejected.text, len(dropped)
+        )
+        for kind, text in given
+    ]

@@ -1,0 +1,206 @@
+"""The two layouts in which the paper's authors keep their chains.
+
+*Released parquet*: one row per response, level by level: every chain's response of the first
+level, then every chain's of the second, and so on; row ``i`` of each level belongs to chain
+``i``. *Released eval*: JSON lines, five consecutive lines per chain. In both, the length of
+``instruction_id_list`` is the number of requirements kept, and those kept are the first ones.
+
+None of this is taken on trust. That the levels are of one size, that a chain's requirement
+lists agree, that every kept requirement stands verbatim in its prompt, and that the rest of
+the prompt is the same on every level is checked for each row.
+
+Requirement types, categories and topics are not labelled there, and no machine check exists.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from wfine_utils.chains.records import (
+    Problems,
+    read_lines,
+    read_rows,
+    record_json,
+    short,
+    validated,
+)
+from wfine_utils.chains.taxonomy import Chain, NonEmptyText, Requirement, Response
+
+PARQUET_COLUMNS = frozenset({"prompt", "instruction_id_list", "constraint", "response"})
+EVAL_FIELDS = frozenset({"prompt", "instruction_id_list", "constraint", "chosen"})
+
+EVAL_GROUP = 5
+"""Consecutive lines of the eval layout that make one chain."""
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class _Row:
+    """One response; ``text`` is called ``response`` in one layout and ``chosen`` in the other."""
+
+    prompt: NonEmptyText
+    instruction_id_list: list[Any]
+    constraint: Annotated[list[NonEmptyText], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class _ParquetRow(_Row):
+    response: str
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class _EvalRow(_Row):
+    chosen: str
+
+
+class _Placed(NamedTuple):
+    place: int  # line or row
+    prompt: str
+    requirements: list[str]
+    n_kept: int
+    text: str
+
+
+def load_released_parquet(path: Path) -> list[Chain]:
+    """Chains of the parquet layout; see the module's first paragraph.
+
+    Levels are found in the data: a level is a run of rows that keep the same number of
+    requirements. The column ``kwargs`` is not used.
+    """
+    problems = Problems(path, "row ", "released_parquet")
+    adapter = TypeAdapter(_ParquetRow)
+    rows = []
+    for place, raw in enumerate(read_rows(path, PARQUET_COLUMNS, frozenset({"kwargs"}), problems)):
+        row = validated(adapter, record_json(raw), place, problems)
+        if row is None:
+            continue
+        n_kept = len(row.instruction_id_list)
+        if n_kept != len(row.constraint):
+            problems.add(
+                place, "instruction_id_list",
+                f"found {n_kept} entries, expected one for each of the {len(row.constraint)} "
+                "entries of constraint",
+            )  # fmt: skip
+        rows.append(_Placed(place, row.prompt, row.constraint, n_kept, row.response))
+    problems.raise_if_any()
+    levels = _levels(rows, problems)
+    problems.raise_if_any()
+    return _assembled([list(group) for group in zip(*levels, strict=True)], problems)
+
+
+def _levels(rows: list[_Placed], problems: Problems) -> list[list[_Placed]]:
+    levels = [list(block) for _, block in groupby(rows, key=lambda row: row.n_kept)]
+    first_of: dict[int, int] = {}
+    for level in levels:
+        place, n_kept = level[0].place, level[0].n_kept
+        if n_kept in first_of:
+            problems.add(
+                place, "constraint",
+                f"found {n_kept} requirements again after the level that begins at row "
+                f"{first_of[n_kept]}, expected the rows of one level to be consecutive",
+            )  # fmt: skip
+        elif len(level) != len(levels[0]):
+            problems.add(
+                place, "constraint",
+                f"found a level of {len(level)} rows ({n_kept} requirements), expected "
+                f"{len(levels[0])} rows as in the first level",
+            )  # fmt: skip
+        first_of.setdefault(n_kept, place)
+    if len(levels) == 1:
+        problems.add(
+            0, "constraint",
+            f"found {levels[0][0].n_kept} requirements in every row, so each chain has one "
+            "response, expected at least two levels",
+        )  # fmt: skip
+    return levels
+
+
+def load_released_eval(path: Path) -> list[Chain]:
+    """Chains of the eval layout; see the module's first paragraph.
+
+    The list ``constraint`` may hold the chain's whole list on every line, or only the
+    requirements kept. Fields that are not named in ``EVAL_FIELDS`` (scores, times) are
+    not used.
+    """
+    problems = Problems(path, "", "released_eval")
+    adapter = TypeAdapter(_EvalRow)
+    rows = []
+    for place, text in read_lines(path, problems.format).items():
+        row = validated(adapter, text, place, problems)
+        if row is not None:
+            n_kept = len(row.instruction_id_list)
+            rows.append(_Placed(place, row.prompt, row.constraint, n_kept, row.chosen))
+    problems.raise_if_any()
+    groups = [rows[i : i + EVAL_GROUP] for i in range(0, len(rows), EVAL_GROUP)]
+    if len(groups[-1]) != EVAL_GROUP:
+        problems.add(
+            groups[-1][0].place, "whole record",
+            f"found {len(groups[-1])} lines left for the last chain, expected {EVAL_GROUP} "
+            "consecutive lines per chain",
+        )  # fmt: skip
+    problems.raise_if_any()
+    return _assembled(groups, problems)
+
+
+def _assembled(groups: list[list[_Placed]], problems: Problems) -> list[Chain]:
+    chains = [_chain(f"released-{i:04d}", group, problems) for i, group in enumerate(groups)]
+    problems.raise_if_any()
+    return [chain for chain in chains if chain is not None]
+
+
+def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | None:
+    before = len(problems.lines)
+    longest = max(group, key=lambda row: len(row.requirements))
+    full = longest.requirements
+    base = _base_task(longest.prompt, full)
+    for row in group:
+        if row.n_kept > len(full):
+            problems.add(
+                row.place, "instruction_id_list",
+                f"found {row.n_kept} entries, expected at most the {len(full)} of constraint",
+            )  # fmt: skip
+        elif row.requirements not in (full, full[: row.n_kept]):
+            problems.add(
+                row.place, "constraint",
+                f"found {short(row.requirements)}, expected the first {row.n_kept} entries of "
+                f"its chain's list at {problems.unit or 'line '}{longest.place}",
+            )  # fmt: skip
+        elif absent := [r for r in full[: row.n_kept] if r not in row.prompt]:
+            problems.add(
+                row.place, "prompt",
+                f"found no {short(absent[0])} in it, expected every kept requirement verbatim",
+            )  # fmt: skip
+        elif (own := _base_task(row.prompt, full)) != base:
+            problems.add(
+                row.place, "prompt",
+                f"found {short(own)} besides the requirements, expected {short(base)} as at "
+                f"{problems.unit or 'line '}{longest.place}",
+            )  # fmt: skip
+    if not base:
+        problems.add(longest.place, "prompt", "found nothing besides the requirements, "
+                     "expected a task")  # fmt: skip
+    if len(problems.lines) > before:
+        return None
+    return Chain(
+        chain_id=chain_id,
+        category=None,
+        base_task=base,
+        requirements=tuple(Requirement(None, None, text) for text in full),
+        responses=tuple(
+            Response(row.text, tuple(i < row.n_kept for i in range(len(full))), "released")
+            for row in group
+        ),
+    )
+
+
+def _base_task(prompt: str, requirements: list[str]) -> str:
+    """The prompt without the requirements that stand in it, the last occurrence of each."""
+    for requirement in reversed(requirements):
+        head, found, tail = prompt.rpartition(requirement)
+        if found:
+            prompt = " ".join(part for part in (head.rstrip(), tail.lstrip()) if part)
+    return prompt.strip()

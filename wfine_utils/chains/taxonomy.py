@@ -1,0 +1,221 @@
+"""What a fine-grained writing query is made of: categories, requirement types, chains.
+
+Every other module speaks in the terms defined here, and this one imports none of them.
+
+A *chain* is one query together with several responses to it. The query is a base task and a
+tuple of typed requirements; each response records which requirements were kept in the
+instruction when it was written. The number kept is the gold rank of the response: that is
+all the supervision there is, for WEval and for WRL alike.
+
+Source: arXiv 2604.27453, figure of the taxonomy and appendix. The abstract there speaks of
+seven requirement types, the figure and the appendix of four; we follow the four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+
+class TaskCategory(StrEnum):
+    """The five task categories of the paper; the value is the name shown in tables."""
+
+    CREATIVE = "Creative Writing & Narrative"
+    FRAMEWORKS = "Frameworks & Structured Plans"
+    ACADEMIC = "Long-form Academic Writing"
+    DISCUSSION = "Discussion & Expression Tasks"
+    PRACTICAL = "Informational & Practical Writing"
+
+
+class RequirementType(StrEnum):
+    """The four requirement types of the paper."""
+
+    LENGTH = "length"
+    FORMAT = "format"
+    STYLE = "style"
+    CONTENT = "content"
+
+
+SUBTYPES: dict[RequirementType, tuple[str, ...]] = {
+    RequirementType.LENGTH: (
+        "word limit or range",
+        "exact sentence count",
+        "paragraph count and length",
+        "proportional allocation",
+        "character limit",
+        "sentence-length limit",
+    ),
+    RequirementType.FORMAT: ("customised structure", "professional standard", "emphasis rules"),
+    RequirementType.STYLE: (
+        "tone",
+        "rhetorical devices",
+        "audience and culture",
+        "identity or voice",
+        "emotional appeal",
+    ),
+    RequirementType.CONTENT: (
+        "required entities",
+        "required data or statistics",
+        "chronological order",
+        "thematic coverage",
+        "time-space perspective",
+        "interdisciplinary focus",
+        "counter-arguments",
+        "hypotheticals",
+    ),
+}
+"""All subtypes of the paper's taxonomy, by requirement type."""
+
+_STRICT = ConfigDict(extra="forbid")
+NonEmptyText = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Requirement:
+    """One typed requirement of a query.
+
+    Args:
+        type: requirement type, or None where the data set does not label it.
+        subtype: one of ``SUBTYPES[type]``, or None where it is not labelled.
+        text: the requirement as it stands in the instruction; never empty.
+        check: machine check ``{"kind": ..., **arguments}`` for ``wfine_utils.checks.simple``, or
+            None where no machine can judge.
+        rubric: a question that a reader of the response alone answers with yes if the
+            requirement is met; for requirements without a check.
+
+    Raises:
+        pydantic.ValidationError: empty text, a subtype that is not one of the type's, or both
+            a check and a rubric.
+    """
+
+    type: RequirementType | None
+    subtype: str | None
+    text: NonEmptyText
+    check: dict[str, Any] | None = None
+    rubric: NonEmptyText | None = None
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> Requirement:
+        if self.check is not None and self.rubric is not None:
+            raise ValueError("found a check and a rubric, expected one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _subtype_belongs_to_type(self) -> Requirement:
+        if self.subtype is not None and (
+            self.type is None or self.subtype not in SUBTYPES[self.type]
+        ):
+            known = list(SUBTYPES[self.type]) if self.type else "none without a type"
+            raise ValueError(
+                f"subtype {self.subtype!r} is not a subtype of {self.type}; known: {known}"
+            )
+        return self
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Query:
+    """A writing query before anybody has answered it.
+
+    Args:
+        category: task category, or None where the data set does not label it.
+        base_task: the instruction with every requirement dropped; never empty.
+        requirements: at least one.
+        topic: what the text is about; the unit by which training and test are kept apart.
+            Empty where the data set does not label it.
+    """
+
+    category: TaskCategory | None
+    base_task: NonEmptyText
+    requirements: Annotated[tuple[Requirement, ...], Field(min_length=1)]
+    topic: str = ""
+
+    def prompt(self, kept: Sequence[bool] | None = None) -> str:
+        """The instruction, full or with requirements dropped.
+
+        Args:
+            kept: one flag per requirement; None keeps all of them.
+
+        Returns:
+            The base task, then each kept requirement, separated by single spaces.
+
+        Raises:
+            ValueError: ``kept`` has another length than the requirements.
+        """
+        if kept is None:
+            kept = (True,) * len(self.requirements)
+        texts = [r.text for r, keep in zip(self.requirements, kept, strict=True) if keep]
+        return " ".join([self.base_task, *texts])
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Response:
+    """One response to a query, and what it was asked to do.
+
+    Args:
+        text: the response; may be empty.
+        kept: one flag per requirement of the chain, in the same order: was the requirement
+            in the instruction when this response was written?
+        source: who wrote it, e.g. a model name; free text.
+    """
+
+    text: str
+    kept: tuple[bool, ...]
+    source: str = ""
+
+    @property
+    def gold(self) -> int:
+        """Number of requirements kept, the gold rank: higher is better."""
+        return sum(self.kept)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Chain:
+    """One query with its requirements, and its responses ordered by nothing in particular.
+
+    Args:
+        chain_id: unique within a file.
+        category: task category, or None where the data set does not label it.
+        base_task: the instruction with every requirement dropped.
+        requirements: at least one.
+        responses: at least two; with fewer there is nothing to rank.
+        topic: as in :class:`Query`.
+
+    Raises:
+        pydantic.ValidationError: a kept list of another length than the requirements, fewer
+            than two responses, an empty base task or id.
+    """
+
+    chain_id: NonEmptyText
+    category: TaskCategory | None
+    base_task: NonEmptyText
+    requirements: Annotated[tuple[Requirement, ...], Field(min_length=1)]
+    responses: Annotated[tuple[Response, ...], Field(min_length=2)]
+    topic: str = ""
+
+    @model_validator(mode="after")
+    def _kept_fits_requirements(self) -> Chain:
+        for i, response in enumerate(self.responses):
+            if len(response.kept) != len(self.requirements):
+                raise ValueError(
+                    f"responses.{i}.kept has {len(response.kept)} flags, expected one for each "
+                    f"of the {len(self.requirements)} requirements"
+                )
+        return self
+
+    @property
+    def gold(self) -> tuple[int, ...]:
+        """Gold rank of every response, in the order of ``responses``."""
+        return tuple(response.gold for response in self.responses)
+
+    @property
+    def query(self) -> Query:
+        """The query alone, without its responses."""
+        return Query(self.category, self.base_task, self.requirements, self.topic)
+
+    def prompt(self, kept: Sequence[bool] | None = None) -> str:
+        """The instruction, full or with requirements dropped; see :meth:`Query.prompt`."""
+        return self.query.prompt(kept)

@@ -1,0 +1,8 @@
+"""Whether a text meets a requirement, where a program can tell: one registry for the tiny world,
+for prose and for IFEval; and whether a drop is a drop."""
+
+from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
+from wfine_utils.checks.drop_validity import KEPT_HOLDS, REAL_DROP, audit, drop_rates, validated
+from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.checks.sentences import split_sentences
+from wfine_utils.checks.simple import words

@@ -1,0 +1,47 @@
+"""Check a file of chains by the rules of WEval-Hand: ``python -m wfine_utils.checks FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wfine_utils.chains.files import load_chains
+from wfine_utils.checks import minimal_chains
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check a file of chains by the rules of WEval-Hand: ``python -m wfine_utils.checks FILE``.
+
+    Returns:
+        0 if every chain keeps the rules; 1 if some do not, each breach on a line of its own; 2
+        if the file cannot be loaded.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m wfine_utils.checks",
+        description="Check chains by the rules of WEval-Hand: five levels, one more requirement "
+        "dropped at each, machine checks that agree with the labels, nothing else that changes.",
+    )
+    parser.add_argument("file", help="chains, as load_chains reads them (.jsonl or .parquet)")
+    path = Path(parser.parse_args(arguments).file)
+    try:
+        chains = load_chains(path)
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    found = minimal_chains.problems(chains)
+    n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)
+    n_responses = sum(len(chain.responses) for chain in chains)
+    sys.stdout.write("".join(f"{line}\n" for line in found))
+    sys.stdout.write(
+        f"{display_path(path)}: {len(chains)} chains, {n_responses} responses, {n_checks} machine checks: "
+        f"{len(found) or 'no'} breach{'' if len(found) == 1 else 'es'} of the rules\n"
+    )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The rules of WEval-Hand, so that contributors can check chains of their own.
+
+They say what a minimal chain is: five responses, one more requirement dropped at each level,
+every machine check in agreement with the label, and nothing else that changes along with it.
+``python -m wfine_utils.checks FILE`` reports every breach.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
+from wfine_utils.checks.dispatch import check, measure
+from wfine_utils.checks.sentences import split_sentences
+from wfine_utils.checks.simple import words
+from wfine_utils.errors import WfineError
+
+MIN_WORDS, MAX_WORDS = 60, 220
+
+LENGTH_SLACK = 0.10
+"""Neighbouring levels differ in length by no more, unless the length requirement falls."""
+
+ALWAYS_CHECKED = (RequirementType.LENGTH, RequirementType.FORMAT)
+"""Requirements of these types have a machine check, never only a rubric."""
+
+
+def problems(chains: Sequence[Chain]) -> list[str]:
+    """Every breach of the rules, as one line that names chain, level and requirement.
+
+    Args:
+        chains: five-level chains, each with its responses in any order.
+
+    Returns:
+        Lines such as ``x-01, level 3, length: word_count low=110 high=130: measured 142, …``;
+        empty if all is well. A level is the number of requirements kept.
+    """
+    found: list[str] = []
+    for chain in chains:
+        found += [f"{chain.chain_id}, {line}" for line in _of_chain(chain)]
+    return found + _shared_sentences(chains)
+
+
+def _of_chain(chain: Chain) -> list[str]:
+    types = sorted(str(r.type) for r in chain.requirements)
+    if types != sorted(map(str, RequirementType)):
+        return [f"requirements: found types {types}, expected one of each type"]
+    found = [line for r in chain.requirements if (line := _of_requirement(r))]
+    levels = sorted(chain.responses, key=lambda r: -r.gold)
+    if [r.gold for r in levels] != [4, 3, 2, 1, 0]:
+        kept = sorted(chain.gold, reverse=True)
+        return [*found, f"responses: found {kept} requirements kept, expected 4, 3, 2, 1, 0"]
+    for response in levels:
+        found += _of_response(chain, response)
+    for upper, lower in pairwise(levels):
+        found += _of_step(chain, upper, lower)
+    return found
+
+
+def _of_requirement(requirement: Requirement) -> str | None:
+    if requirement.check is None and requirement.type in ALWAYS_CHECKED:
+        return f"{requirement.type}: found no check, expected a machine check"
+    if requirement.check is None and requirement.rubric is None:
+        return f"{requirement.type}: found neither check nor rubric, expected one of them"
+    return None
+
+
+def _of_response(chain: Chain, response: Response) -> list[str]:
+    where, found = f"level {response.gold}", []
+    n = len(words(response.text))
+    if not MIN_WORDS <= n <= MAX_WORDS:
+        found.append(f"{where}: measured {n} words, expected {MIN_WORDS} to {MAX_WORDS}")
+    for requirement, kept in zip(chain.requirements, response.kept, strict=True):
+        spec = requirement.check
+        if spec is None:
+            continue
+        try:
+            verdict = check(spec, response.text)
+        except WfineError as error:
+            found.append(f"{requirement.type}: {error}")
+            break
+        if verdict != kept:
+            arguments = " ".join(f"{k}={v!r}" for k, v in spec.items() if k != "kind")
+            measured = measure(spec, response.text)
+            found.append(
+                f"{where}, {requirement.type}: {spec['kind']} {arguments}: "
+                + (f"measured {measured:g}, " if measured is not None else "")
+                + f"which {'meets' if verdict else 'does not meet'} it, expected it "
+                + ("kept" if kept else "dropped")
+            )
+    return found
+
+
+def _of_step(chain: Chain, upper: Response, lower: Response) -> list[str]:
+    where = f"level {lower.gold}"
+    gone = [
+        r.type
+        for r, a, b in zip(chain.requirements, upper.kept, lower.kept, strict=True)
+        if a and not b
+    ]
+    if len(gone) != 1:
+        names = [str(t) for t in gone]
+        return [f"{where}: found {names} dropped since level {upper.gold}, expected exactly one"]
+    ratio = len(words(lower.text)) / max(1, len(words(upper.text)))
+    same = 1 - LENGTH_SLACK <= ratio <= 1 / (1 - LENGTH_SLACK)
+    if same == (gone[0] == RequirementType.LENGTH):
+        return [
+            f"{where}, {gone[0]} dropped: measured {ratio:.2f} times the words of level "
+            f"{upper.gold}, expected "
+            + ("a clear change" if same else f"at most {LENGTH_SLACK:.0%} of change")
+        ]
+    return [] if upper.text != lower.text else [f"{where}: found the text of level {upper.gold}"]
+
+
+def _shared_sentences(chains: Sequence[Chain]) -> list[str]:
+    """Sentences of five words and more that stand in two chains."""
+    places: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for chain in chains:
+        for response in chain.responses:
+            for line in response.text.split("\n"):
+                for sentence in split_sentences(line):
+                    places[tuple(word.lower() for word in words(sentence))].add(chain.chain_id)
+    return [
+        f"{', '.join(sorted(ids))}: found the sentence {' '.join(sentence)!r} in {len(ids)} chains,"
+        " expected each in one"
+        for sentence, ids in places.items()
+        if len(ids) > 1 and len(sentence) >= 5
+    ]

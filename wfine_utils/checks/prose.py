@@ -1,0 +1,354 @@
+"""Machine checks for natural prose and Markdown.
+
+Every check is a function ``(text, **arguments) -> bool`` that never raises on any text. Most
+count something and compare with the bounds ``low`` and ``high``, both inclusive; a missing one
+does not bind, and without any, one is enough. :mod:`wfine_utils.checks.simple` looks the kinds up by
+name, beside the simpler ones of the tiny world.
+
+What a check can see is a *part* of what a requirement means: two similes are found by their
+markers, a first person by its pronouns. Where that part is not enough, a requirement carries
+a question for a reader instead (``Requirement.rubric``).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from wfine_utils.checks.markdown import parse
+from wfine_utils.checks.sentences import split_sentences
+
+WORD = re.compile(r"\w+(?:['’-]\w+)*")
+"""A word: letters and digits, with apostrophes or hyphens inside."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+
+_FIRST_PERSON = frozenset(
+    "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split()
+)
+
+_SECOND_PERSON = frozenset("you your yours yourself yourselves you're you've you'd you'll".split())
+
+_CONTRACTION = re.compile(
+    r"\b(?:\w+n['’]t|(?:i|you|he|she|it|we|they|that|there|here|what|who|let|where|how)"
+    r"['’](?:m|s|re|ve|d|ll))\b",
+    re.IGNORECASE,
+)
+
+_SIMILE = re.compile(r"\blike (?:an?|the)\b|\bas (?!if|though)\w+ as\b|\bas (?:if|though)\b", re.I)
+
+_CLOSING = re.compile(
+    r"^(?:(?:yours|sincerely|faithfully|kind|best|warm|with|love|regards|respectfully|cordially"
+    r"|warmly|gratefully|affectionately)\b[^.!?]*),?$",
+    re.IGNORECASE,
+)
+
+_AUTHOR_YEAR = re.compile(
+    r"\([A-Z][^()\n]{1,60}?,? (?:1[6-9]|20)\d\d[a-z]?(?:[,;][^()\n]{1,60})?\)"
+    r"|\b[A-Z][\w'’-]{1,40}(?: (?:and|&) [A-Z][\w'’-]{1,40}| et al\.)? \((?:1[6-9]|20)\d\d[a-z]?\)"
+)
+
+_QUOTATION = re.compile(r"[\"“]([^\"“”\n]+)[\"”]")
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def counted(count: Callable[..., float]) -> Callable[..., bool]:
+    """The check that a count lies within bounds.
+
+    Args:
+        count: ``(text, **arguments) -> number``.
+
+    Returns:
+        ``(text, **arguments, low=None, high=None) -> bool``, with the count as its attribute
+        ``measure``, so that a report can say how far off a text is.
+    """
+
+    @wraps(count)
+    def check(
+        text: str, *args: Any, low: float | None = None, high: float | None = None, **kwargs: Any
+    ) -> bool:
+        if low is None and high is None:
+            low = 1
+        return _within(count(text, *args, **kwargs), low, high)
+
+    bounds = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in ("low", "high")
+    ]
+    own = inspect.signature(count)
+    check.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[*own.parameters.values(), *bounds], return_annotation=bool
+    )
+    check.measure = count  # type: ignore[attr-defined]
+    return check
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text)
+
+
+def mentioned(text: str, term: str) -> re.Match | None:
+    """Where a term first stands as a whole word or phrase, ignoring case."""
+    return re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", text.lower())
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of all blocks; a line, an item or a cell without end mark is a sentence."""
+    lines: list[str] = []
+    for block in parse(text).blocks:
+        first = len(lines)
+        for line in block.split("\n"):
+            # A line that goes on in lower case is a break in the source, not an end.
+            if len(lines) > first and line[:1].islower() and lines[-1][-1:] not in ".!?":
+                lines[-1] += f" {line}"
+            else:
+                lines.append(line)
+    return [s for line in lines for s in split_sentences(line) if _words(s)]
+
+
+# length
+
+
+@counted
+def sentences(text: str) -> int:
+    """So many sentences, by :func:`wfine_utils.checks.sentences.split_sentences`."""
+    return len(_sentences(text))
+
+
+def sentence_words(text: str, low: int | None = None, high: int | None = None) -> bool:
+    """Every sentence has so many words; there is one at least."""
+    found = _sentences(text)
+    return bool(found) and all(_within(len(_words(s)), low, high) for s in found)
+
+
+def paragraphs(
+    text: str,
+    low: int | None = None,
+    high: int | None = None,
+    words_low: int | None = None,
+    words_high: int | None = None,
+) -> bool:
+    """So many paragraphs of running text, each of so many words."""
+    found = parse(text).paragraphs
+    return _within(len(found), low, high) and all(
+        _within(len(_words(p)), words_low, words_high) for p in found
+    )
+
+
+@counted
+def proportion(text: str, part: str | Mapping[str, str]) -> float:
+    """A part's share of all words of running text, headings left out.
+
+    The part is "first paragraph", "last paragraph" or ``{"section": heading}``; NaN, which no
+    bound lets pass, if it is not there.
+    """
+    document = parse(text)
+    total = sum(len(_words(block)) for block in document.blocks)
+    if isinstance(part, Mapping):
+        chosen = document.sections.get(part.get("section", ""), [])
+    else:
+        place = {"first paragraph": slice(1), "last paragraph": slice(-1, None)}.get(part)
+        chosen = document.paragraphs[place] if place else []
+    words = sum(len(_words(block)) for block in chosen)
+    return words / total if words else float("nan")
+
+
+@counted
+def char_count(text: str, spaces: bool = True) -> int:
+    """So many characters, white space at the ends left out, or all of it (``spaces=False``)."""
+    return len(text.strip() if spaces else "".join(text.split()))
+
+
+# format
+
+
+@counted
+def list_items(text: str, marker: str = "any") -> int:
+    """So many list items; marker: "bullet", "numbered" or "any"."""
+    return sum(marker in ("any", kind) for kind, _ in parse(text).items)
+
+
+def table(
+    text: str, columns: int | None = None, rows_low: int | None = None, rows_high: int | None = None
+) -> bool:
+    """A table with so many columns, and rows below its header."""
+    return any(
+        bool(rows)
+        and (columns is None or len(rows[0]) == columns)
+        and _within(len(rows) - 1, rows_low, rows_high)
+        for rows in parse(text).tables
+    )
+
+
+@counted
+def headings(text: str, level: int | None = None, texts: Sequence[str] = ()) -> int:
+    """So many headings (of a level); none if ``texts`` are not among them in this order."""
+    found = [words for depth, words in parse(text).headings if level in (None, depth)]
+    names = iter(words.strip(" :").lower() for words in found)
+    return len(found) if all(t.lower() in names for t in texts) else 0
+
+
+def bold_terms(text: str, terms: Sequence[str]) -> bool:
+    """Each term stands in bold, alone or within a longer phrase."""
+    found = parse(text).bold
+    return all(any(mentioned(phrase, term) for phrase in found) for term in terms)
+
+
+@counted
+def bold_count(text: str) -> int:
+    """So many phrases in bold."""
+    return len(parse(text).bold)
+
+
+@counted
+def line_starts(text: str, prefix: str) -> int:
+    """So many lines that begin with ``prefix``, marks of lists, quotes and bold left aside."""
+    lines = [re.sub(r"^(?:[-*+>#\s]|\d{1,3}[.)]\s)+", "", line) for line in text.split("\n")]
+    return sum(line.startswith(prefix) for line in lines)
+
+
+def letter_layout(text: str) -> bool:
+    """A greeting first, and near the end a closing line with a name below it."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) < 4 or not re.match(r"(?:Dear|Hello|Hi|To) \S[^.!?]{0,80}[,:]$", lines[0]):
+        return False
+    closing = [i for i, line in enumerate(lines) if _CLOSING.match(line) and len(line) < 60]
+    return bool(closing) and len(lines) - 4 <= closing[-1] < len(lines) - 1
+
+
+def record(text: str, fields: Sequence[str]) -> bool:
+    """A line ``Field: value`` for each field, in this order."""
+    lines = iter(re.sub(r"[*_#]|^[-+>\s]+", "", line).strip().lower() for line in text.split("\n"))
+    return all(any(line.startswith(f"{f.lower()}:") for line in lines) for f in fields)
+
+
+@counted
+def citations(text: str, style: str = "author-year") -> int:
+    """So many citations: "author-year" as in (Ames, 2019) and Ames (2019), or "numeric" [3]."""
+    pattern = _AUTHOR_YEAR if style == "author-year" else re.compile(r"\[\d{1,3}(?:[,–-] ?\d+)*\]")
+    return len(pattern.findall(text))
+
+
+@counted
+def dialogue_turns(text: str) -> int:
+    """So many lines ``NAME: speech``."""
+    turn = re.compile(r"^[ \t]*\**[A-Z][\w .'’-]{0,30}\**:\**[ \t]+\S", re.MULTILINE)
+    return len(turn.findall(text))
+
+
+@counted
+def block_quotes(text: str) -> int:
+    """So many block quotes."""
+    return parse(text).n_block_quotes
+
+
+# style
+
+
+@counted
+def question_count(text: str) -> int:
+    """So many sentences that end with a question mark."""
+    asked = [s for s in _sentences(text) if s.rstrip("\"'”’)*_ ").endswith("?")]
+    return len(asked)
+
+
+@counted
+def exclamation_sentences(text: str) -> int:
+    """So many sentences that end with an exclamation mark."""
+    cried = [s for s in _sentences(text) if s.rstrip("\"'”’)*_ ").endswith("!")]
+    return len(cried)
+
+
+@counted
+def similes(text: str) -> int:
+    """So many similes by their markers: like a, as … as, as if, as though."""
+    return len(_SIMILE.findall(text))
+
+
+@counted
+def first_person(text: str) -> int:
+    """So many words of the first person."""
+    return _among(text, _FIRST_PERSON)
+
+
+@counted
+def second_person(text: str) -> int:
+    """So many words of the second person."""
+    return _among(text, _SECOND_PERSON)
+
+
+def _among(text: str, pronouns: frozenset[str]) -> int:
+    return sum(word.lower().replace("’", "'") in pronouns for word in _words(text))
+
+
+@counted
+def anaphora(text: str, start: str) -> int:
+    """So many sentences that begin with the same words."""
+    begun = [s for s in _sentences(text) if s.lstrip("\"'“‘(*_ ").lower().startswith(start.lower())]
+    return len(begun)
+
+
+@counted
+def contractions(text: str) -> int:
+    """So many contractions, such as don't and it's; a possessive is none."""
+    return len(_CONTRACTION.findall(text))
+
+
+# content
+
+
+@counted
+def mentions_some(text: str, terms: Sequence[str]) -> int:
+    """So many of the terms occur as whole words or phrases, ignoring case."""
+    return sum(mentioned(text, term) is not None for term in terms)
+
+
+def forbids(text: str, terms: Sequence[str]) -> bool:
+    """None of the terms occurs."""
+    return not any(mentioned(text, term) for term in terms)
+
+
+@counted
+def numbers(text: str) -> int:
+    """So many numbers in digits, list numbering left aside."""
+    unnumbered = re.sub(r"^[ \t]*\d{1,3}[.)]\s", "", text, flags=re.MULTILINE)
+    return len(_NUMBER.findall(unnumbered))
+
+
+@counted
+def percentages(text: str) -> int:
+    """So many percentages."""
+    found = re.findall(r"(?<![\d.,])\d[\d.,]*+\s?(?:%|per ?cent\b)", text, flags=re.IGNORECASE)
+    return len(found)
+
+
+def years_in_order(text: str, low: int = 3) -> bool:
+    """At least so many different years, first mentioned in rising order."""
+    years = list(dict.fromkeys(map(int, re.findall(r"(?<!\d)(?:1\d|20)\d\d(?!\d)", text))))
+    return len(years) >= low and years == sorted(years)
+
+
+@counted
+def quotations(text: str) -> int:
+    """So many passages of two words or more in double quotation marks."""
+    return sum(len(_words(q)) >= 2 for q in _QUOTATION.findall(text))
+
+
+PROSE_CHECKS: dict[str, Callable[..., bool]] = {
+    function.__name__: function
+    for function in (
+        sentences, sentence_words, paragraphs, proportion, char_count,
+        list_items, table, headings, bold_terms, bold_count, line_starts, letter_layout, record,
+        citations, dialogue_turns, block_quotes,
+        question_count, exclamation_sentences, similes, first_person, second_person, anaphora,
+        contractions,
+        mentions_some, forbids, numbers, percentages, years_in_order, quotations,
+    )
+}  # fmt: skip
+"""Every kind of check in this module, by name."""

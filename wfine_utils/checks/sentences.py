@@ -1,0 +1,131 @@
+"""English prose into sentences, by rules.
+
+No maintained library is near 97 % on the 460 hard cases of tests/sentence_cases.jsonl, of which
+140 ("held out") were written only to test the rules. Cases split exactly right, all / held out:
+sentencex 1.0.32 83.0 / 80.7 %, nupunkt 0.8.0 85.7 / 85.7 %, and, last released in 2021 or 2022,
+pysbd 0.3.4 81.1 / 74.3 %, blingfire 0.1.8 82.4 / 86.4 %, syntok 1.4.4 83.0 / 82.9 %. These rules:
+98.7 / 96.4 %, but the rules were mended on those cases: first runs on new ones gave 95 % (n = 60),
+78 % (n = 40, odd ones) and, as the rules stand, 97.5 % (n = 40).
+By our convention several sentences in one quotation are several, and a line break alone is none.
+"""
+
+from __future__ import annotations
+
+import re
+
+# A blank line ends a block, and so does the end of the line before a list item or a heading.
+_BLOCK_END = re.compile(r"\n\s*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])")
+
+
+# End marks with whatever closes after them: ?! or ." or !). or . . . or .[3]
+# Possessive, and what follows is looked at in code: no backtracking, so linear time.
+_MARKS = re.compile(r"[.!?…](?:[.!?…\"'”’)\]*_]|\[\d{1,3}\]|[ ]\.(?![\w.]))*+")
+_SPACE = re.compile(r"\s*+")
+_OPENERS = "\"'“‘([*_"
+_QUOTES = frozenset("\"'”’")
+_BEFORE_TOKEN = re.compile(r"[-–—/([“‘\"'*_]")
+
+
+# A name, a number or an example follows: never the end.
+_NEVER = frozenset(
+    "mr mrs ms mx messrs dr prof rev hon gen col capt lt cmdr sgt maj sen rep gov pres fr mt ft "
+    "vs cf viz approx ca e.g i.e".split()
+)
+
+_BEFORE_CAPITAL = frozenset("etc a.m p.m b.c bn".split())  # the end before any capital or number
+
+
+# The end before a word that seldom begins a name (_STARTERS); so are initials, U.S and M.Sc.
+_SOMETIMES = frozenset("st ave blvd rd jr sr inc ltd co corp bros dept al esq assn univ".split())
+_DOTTED = re.compile(r"[^\W\d_]|[^\W\d_]{1,3}(?:\.[^\W\d_]{1,3})+")
+
+_STARTERS = frozenset(
+    "the this that these those there here he it she they we you i who what when where why how "
+    "his her its their our your my in on at by for from with after before but and so then yet or "
+    "if as although while since because once only even a an some many most few all both each no "
+    "not nobody nothing neither everyone everything somebody someone is are was do does did".split()
+)
+
+
+# Abbreviations only before a number or a small letter: "No." and "He sat." can be sentences.
+_BEFORE_NUMBER = frozenset(
+    "no nos n° pp pg est ext para fig figs vol ch sec art eq op pop pt chap ed Jan Feb Mar Apr "
+    "Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun".split()
+)
+
+_NUMBER = re.compile(r"\d|(?:[IVXLC]{2,}|[B-HJ-Z])\b")
+_OPENING_PHRASE = re.compile(r"(?:At|By|In|From|Since|Until|Before|After|Around)\s[^,]{0,20}")
+_DAY_OR_ZONE = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[ECMP][SD]T\b|GMT|UTC|CET")
+_PRONOUN_I = re.compile(r"\b[a-z]+ I$")  # "you and I." but not "Albert I. Jones"
+_NAMES_WITH_MARK = frozenset("Yahoo! Yum! Jeopardy! Oklahoma! Wham! Guess?".split())
+
+
+# "Why?" Mr. Abel asked: one to three capitalised words, then a verb of speech.
+_TAG = re.compile(
+    r"(?:[A-Z][\w'’-]*\.?\s){1,3}(?:said|asked|shouted|cried|whispered|yelled|replied|answered|"
+    r"called|murmured|muttered|exclaimed|snapped|demanded|screamed|begged|wondered)\b"
+)
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of ``text`` in order, each without white space at its ends."""
+    sentences = []
+    for block in _BLOCK_END.split(text):
+        start = 0
+        for marks in _MARKS.finditer(block):
+            if _is_end(block, start, marks):
+                sentences.append(block[start : marks.end()].strip())
+                start = marks.end()
+        sentences.append(block[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
+    """Whether the sentence that begins at ``start`` ends with ``marks``."""
+    run = marks.group()
+    space = _SPACE.match(block, marks.end())
+    if space is None or not space.group():  # inside 3.5, example.org or "Stop!", she said
+        return False
+    # Windows of fixed width keep the whole linear, whatever the text.
+    before = block[max(start, marks.start() - 40) : marks.start()].strip()
+    after = block[space.end() : space.end() + 80].lstrip(_OPENERS)
+    if not before or not after or after[0] in "-–—":  # "Be brave." — Anna Lee
+        return False
+    word = re.split(r"[\W_]", after, maxsplit=1)[0]
+    small = word.islower()  # false for iPhone and eBay, which may begin a sentence
+    starter = word.lower() in _STARTERS and after[len(word) : len(word) + 1] != "."  # not J. A. Orr
+    quoted = not _QUOTES.isdisjoint(run)
+    token = _BEFORE_TOKEN.split(before.rsplit(None, 1)[-1])[-1]
+
+    if "!" in run or "?" in run or "…" in run or ".." in run or ". ." in run:
+        if small:
+            return False
+        if quoted:
+            return (starter and word != "I") or _TAG.match(after) is None
+        if token + run in _NAMES_WITH_MARK:
+            return starter
+        return "!" in run or "?" in run or word != "I"  # "I... I can't" is one sentence
+    if len(run) > 1 and (small or quoted or run.count(".") > 1):  # he left.) and ... | etc.).
+        return not small
+    if before.isdigit() and len(before) < 3:  # the number of a list item
+        return False
+    if small and block[start : start + 40].lstrip().lstrip(_OPENERS)[:1].isupper():
+        # Whoever begins with a capital does so again: a short word is an unlisted abbreviation.
+        return len(token) > 5 and token.isalpha() and token.lower() not in _NEVER
+    return _ends_at_dot(before, token, after, small, starter)
+
+
+def _ends_at_dot(before: str, token: str, after: str, small: bool, starter: bool) -> bool:
+    """Whether a single full stop after ``token`` ends the sentence or belongs to the token."""
+    key = token.lower().lstrip("0123456789")  # 5p.m, 3bn
+    if key in _NEVER:
+        return False
+    if token in _BEFORE_NUMBER or key in _BEFORE_NUMBER:
+        return not small and _NUMBER.match(after) is None
+    if key in _BEFORE_CAPITAL or key in _SOMETIMES or _DOTTED.fullmatch(token):
+        if small or _OPENING_PHRASE.fullmatch(before):  # At 5 p.m. Mary left
+            return False
+        if key in _BEFORE_CAPITAL:
+            return _DAY_OR_ZONE.match(after) is None
+        return starter or _PRONOUN_I.search(before) is not None
+    return True

@@ -1,0 +1,16 @@
+"""Language models as judges of requirements, in this process or behind an endpoint."""
+
+from pathlib import Path
+
+from wfine_utils.judges.agreement import judge_table, requirement_verdicts
+from wfine_utils.judges.backends import CachedBackend, CallCache
+from wfine_utils.judges.endpoint import EndpointBackend
+from wfine_utils.judges.judges import Critic, RequirementJudge, count_problems
+from wfine_utils.judges.pairwise import PairwiseJudge
+
+
+def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
+    """See :func:`wfine_utils.judges.local_model.load_judge`; torch waits for this call."""
+    from wfine_utils.judges import local_model
+
+    return local_model.load_judge(name, cache=cache)

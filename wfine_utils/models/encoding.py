@@ -1,0 +1,111 @@
+"""The one text that a reward model sees, as tokens: in training, in scoring and in RL alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+
+def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the model reads a text as a whole (BERT and its kin) and cannot write one.
+
+    Told by the mask token, which only models have that were trained to fill in gaps.
+    """
+    return tokenizer.mask_token is not None
+
+
+def messages(instruction: str, response: str) -> list[Mapping[str, str]]:
+    """The conversation a reward model judges: the instruction asked for, the response given."""
+    return [{"role": "user", "content": instruction}, {"role": "assistant", "content": response}]
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, instruction: str, response: str, max_tokens: int
+) -> list[int]:
+    """The one render: the token ids a reward model sees, in training, scoring and RL alike.
+
+    Args:
+        tokenizer: of a language model, with a chat template; or of an encoder, which reads
+            instruction and response as a pair with a separator between them, the layout of the
+            response shown by :func:`text_layout.show_layout`.
+        instruction: the whole prompt, or one requirement.
+        response: the text to judge; special tokens in it are read as plain text.
+        max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
+            tail of the response, and the instruction in front, stay.
+
+    Returns:
+        Token ids, at most ``max_tokens``. The score is read at the last one, by an encoder at
+        the first.
+
+    Differences from the released template: that puts the response first, which would let the
+    requirements of one response share its prefix. In a trial in the tiny world that order
+    learnt clearly less from the same pairs, with one seed each.
+    """
+    if is_encoder(tokenizer):
+        shown = show_layout(response)
+        ids = tokenizer(instruction, shown, split_special_tokens=True, verbose=False)
+        return cut_middle(ids["input_ids"], max_tokens)
+    ids = tokenizer.apply_chat_template(
+        messages(instruction, response),
+        tokenize=True,
+        return_dict=False,
+        sanitize_control_tokens=True,
+    )
+    return cut_middle(ids, max_tokens)
+
+
+def cut_middle(ids: list[int], max_tokens: int, step: int = 1) -> list[int]:
+    """At most ``max_tokens`` ids: the first half and the second half of what is allowed.
+
+    Args:
+        ids: token ids, or anything in their place.
+        max_tokens: most that are kept.
+        step: the second half begins at a multiple of this. Texts that begin alike and differ a
+            little in length then have the same middle cut out, and go on beginning alike.
+
+    >>> cut_middle([1, 2, 3, 4, 5], 4)
+    [1, 2, 4, 5]
+    """
+    if len(ids) <= max_tokens:
+        return ids
+    tail = max_tokens // 2
+    start = -(-(len(ids) - tail) // step) * step
+    return ids[: max_tokens - tail] + ids[start:]
+
+
+LINE_BREAK = "¶"
+_RULE = re.compile(r"([^\w\s])\1{3,}")
+_BREAKS = re.compile(r"\s*\n\s*")
+
+
+def show_layout(text: str) -> str:
+    """The text with a sign for each line break, two for a blank line, and rules cut short.
+
+    >>> show_layout("Boats\\n\\n\\n| a |\\n|--------|")
+    'Boats ¶ ¶ | a | ¶ |---|'
+    """
+    text = _RULE.sub(r"\1\1\1", text)
+    return _BREAKS.sub(_as_signs, text.strip())
+
+
+def _as_signs(found: re.Match[str]) -> str:
+    blank_line = found.group().count("\n") > 1
+    return f" {LINE_BREAK} {LINE_BREAK} " if blank_line else f" {LINE_BREAK} "
+
+
+def token_budget_batches(lengths: Sequence[int], budget: int) -> list[np.ndarray]:
+    """Indices in batches, longest first, each of at most ``budget`` padded tokens.
+
+    >>> [b.tolist() for b in token_budget_batches([2, 5, 3, 9], 10)]
+    [[3], [1, 2], [0]]
+    """
+    batches, current = [], []
+    for i in np.argsort(-np.asarray(lengths), kind="stable"):
+        if current and (len(current) + 1) * lengths[current[0]] > budget:
+            batches.append(np.array(current))
+            current = []
+        current.append(int(i))
+    return batches + ([np.array(current)] if current else [])

@@ -1,0 +1,134 @@
+"""Scorers that run a model: the likelihood under a language model, and a reward model.
+
+They follow the protocol of :mod:`wfine_utils.weval.scorers`, which needs no torch; this module does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from wfine_utils.base_model import Base
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.weval_hand import load_weval_hand
+from wfine_utils.files import atomic_write
+from wfine_utils.models import encoding, loading
+from wfine_utils.models.encoding import token_budget_batches
+from wfine_utils.models.memory import tokens_of_logits
+from wfine_utils.weval.fluency import KEPT, _digest
+from wfine_utils.weval.scorers import Scores, _per_chain, scores_table
+
+
+class LikelihoodScorer:
+    """Log-likelihood of the response under a language model, in nats.
+
+    Args:
+        base: the language model.
+        instruction: True gives the model the full prompt in its chat template; False gives it
+            nothing but the token that begins a text, which measures fluency alone.
+        per_token: the mean over tokens, or else the sum, which prefers short responses.
+        quantise: load it in 4-bit.
+        max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
+        token_budget: padded tokens per forward pass.
+        name: how tables call it.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        *,
+        instruction: bool = True,
+        per_token: bool = True,
+        quantise: bool = True,
+        max_tokens: int = 1024,
+        token_budget: int = 4096,
+        name: str = "base likelihood",
+    ) -> None:
+        self.name = name
+        self._tokenizer = loading.load_tokenizer(*base)
+        self._model = loading.load_quantised(
+            base.model,
+            "causal",
+            tokenizer=self._tokenizer,
+            quantise=quantise,
+            revision=base.revision,
+        ).eval()
+        self._instruction, self._per_token = instruction, per_token
+        vocab_size = self._model.config.get_text_config().vocab_size
+        self._max_tokens = max_tokens
+        self._token_budget = tokens_of_logits(vocab_size, token_budget)
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """One value per response, in (−∞, 0]; NaN for a response without a token."""
+        texts, starts = [], []
+        for chain in chains:
+            prompt = self._prompt(chain)
+            for response in chain.responses:
+                answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
+                ids, start = encoding.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
+                texts.append(ids)
+                starts.append(min(start, len(ids)))
+        flat = np.full(len(texts), np.nan)
+        bar = tqdm(total=len(texts), desc=self.name, unit="text")
+        for batch in token_budget_batches([len(ids) for ids in texts], self._token_budget):
+            flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
+            bar.update(len(batch))
+        bar.close()
+        return _per_chain(flat, chains)
+
+    def _prompt(self, chain: Chain) -> list[int]:
+        if not self._instruction:
+            begin = self._tokenizer.bos_token_id
+            return [self._tokenizer.eos_token_id if begin is None else begin]
+        return self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": chain.prompt()}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+
+    @torch.inference_mode()
+    def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:
+        inputs = self._tokenizer.pad(
+            {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
+        ).to(self._model.device)
+        log_p = self._model(**inputs).logits[:, :-1].float().log_softmax(-1)
+        chosen = log_p.gather(-1, inputs["input_ids"][:, 1:, None]).squeeze(-1)
+        place = torch.arange(1, inputs["input_ids"].shape[1], device=chosen.device)
+        first = torch.tensor(starts, device=chosen.device)[:, None]
+        answer = (place >= first) & inputs["attention_mask"][:, 1:].bool()
+        n_tokens = answer.sum(dim=1)
+        total = (chosen * answer).sum(dim=1)
+        value = total / n_tokens.clamp(min=1) if self._per_token else total
+        return torch.where(n_tokens > 0, value, torch.nan).double().cpu().numpy()
+
+
+def keep_fluency(model: str, path: Path = KEPT, revision: str | None = None) -> pd.DataFrame:
+    """Score WEval-Hand with a causal language model that sees no instruction; write a table.
+
+    Args:
+        model: folder or Hub id; used as it is, not quantised.
+        path: where the table goes.
+        revision: Hub revision.
+
+    Returns:
+        ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.
+    """
+    from wfine_utils.models.likelihood import LikelihoodScorer
+
+    chains = load_weval_hand()
+    scorer = LikelihoodScorer(
+        Base(model, revision),
+        instruction=False,
+        quantise=False,
+        name=f"fluency ({Path(model).name})",
+    )
+    table = scores_table({scorer.name: scorer.score(chains)}, chains)
+    table["text_sha256"] = [_digest(r.text) for chain in chains for r in chain.responses]
+    atomic_write(path, lambda to: table.to_csv(to, index=False, float_format="%.5f"))
+    return table

@@ -1,0 +1,331 @@
+"""Models from a folder or the Hub, in 4-bit, and their adapters.
+
+Every 4-bit model of the project is loaded by :func:`load_quantised`, which switches off a
+CPU weight-packing path that silently breaks gradients.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
+
+import torch
+from accelerate import PartialState
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from wfine_utils.base_model import Base
+from wfine_utils.errors import WfineError
+from wfine_utils.models.encoding import is_encoder
+from wfine_utils.settings import Precision
+
+
+def device() -> str:
+    """``"cuda"`` where a GPU can be used, else ``"cpu"``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_of_process() -> str:
+    """Where this process puts its models: under a launcher each GPU has a process of its own."""
+    rank = os.environ.get("LOCAL_RANK")  # set by `accelerate launch` and torchrun
+    if rank is None or device() == "cpu":
+        return device()
+    return f"cuda:{int(rank) % torch.cuda.device_count()}"  # as accelerate deals them out
+
+
+def processes() -> PartialState:
+    """The processes that train together; one, unless ``accelerate launch`` started several."""
+    return PartialState(cpu=device() == "cpu")
+
+
+def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
+    """What matrix products are computed in.
+
+    Args:
+        precision: on a CPU. ``"fp32"``, the same everywhere; ``"auto"``, bf16 where the CPU has
+            instructions for it. Without them bf16 is up to ten times slower. A GPU always uses
+            bf16.
+    """
+    fast = precision == "auto" and cpu_has_bf16()
+    return torch.bfloat16 if device() == "cuda" or fast else torch.float32
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies matrices in bf16 (AVX512_BF16 or AMX)."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
+def precision_flags(precision: Precision = "fp32") -> dict[str, bool]:
+    """The arguments that make a TRL or transformers config agree with :func:`compute_dtype`."""
+    in_half = compute_dtype(precision) == torch.bfloat16
+    return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
+
+
+def load_config(base_model: str | Path, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of a base model, from a folder or the Hub: small, and fetched first.
+
+    Raises:
+        WfineError: it cannot be loaded; see :func:`load_quantised`.
+    """
+    return _from_pretrained(AutoConfig, base_model, revision)
+
+
+def load_tokenizer(base_model: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a base model, from a folder or the Hub.
+
+    Raises:
+        WfineError: it cannot be loaded, has no padding token, or belongs to a
+            language model and has no chat template.
+    """
+    tokenizer = _from_pretrained(AutoTokenizer, base_model, revision)
+    if tokenizer.pad_token is None:
+        # Not the end token in its place: trainers skip padding at the end of a text when they look
+        # for the token whose reward counts, and would skip the end of the text along with it.
+        raise WfineError(
+            f"base_model {base_model}: its tokenizer has no padding token. Expected one that no "
+            "text ends with: take a folder with the model, name an unused special token of the "
+            'vocabulary as "pad_token" in its tokenizer_config.json, and give that folder as '
+            "base_model."
+        )
+    if not tokenizer.chat_template and not is_encoder(tokenizer):
+        raise WfineError(
+            f"base_model {base_model}: its tokenizer has no chat template; choose an instruction-"
+            "tuned model, or save a tokenizer with a chat template beside the weights."
+        )
+    return tokenizer
+
+
+def nf4_config(precision: Precision = "fp32") -> BitsAndBytesConfig:
+    """4-bit NF4 with double quantisation; the heads of classifiers are left unquantised."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute_dtype(precision),
+        llm_int8_skip_modules=["score", "classifier", "lm_head"],
+    )
+
+
+def load_quantised(
+    base_model: str | Path,
+    head: str,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    quantise: bool = True,
+    revision: str | None = None,
+    precision: Precision = "fp32",
+    attn_implementation: str = "sdpa",
+) -> PreTrainedModel:
+    """Load a base model, in 4-bit unless told otherwise. The one door for 4-bit models.
+
+    Args:
+        base_model: folder or Hub id.
+        head: ``"reward"`` for one scalar per sequence, ``"causal"`` for a language model.
+        tokenizer: its padding token is written into the model's configuration, which is where
+            sequence classifiers look for the last token of a text.
+        quantise: False loads the weights unquantised in :func:`compute_dtype`.
+        revision: Hub revision; None for a folder or the newest one.
+        precision: of the computation on a CPU, see :func:`compute_dtype`.
+        attn_implementation: as in transformers.
+
+    Raises:
+        WfineError: unknown head, an encoder that is to write, or the model cannot be loaded: it
+            is not there, has no safetensors, the Hub cannot be reached or has no such revision.
+
+    Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first
+        evaluation forward repacks a 4-bit weight in place, and training after it gets wrong
+        gradients without an error. The flag set here keeps the packing from happening.
+    """
+    classes = {"reward": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM}
+    if head not in classes:
+        raise WfineError(f"head: found {head!r}, expected one of {', '.join(classes)}.")
+    if head == "causal" and is_encoder(tokenizer):
+        raise WfineError(
+            f"base_model {base_model}: found an encoder (its tokenizer has a mask token), expected "
+            "a language model, because here it has to write. Encoders can be reward models: see "
+            "preset encoder."
+        )
+    extra: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
+    if quantise:
+        extra["quantization_config"] = nf4_config(precision)
+    model = _from_pretrained(
+        classes[head],
+        base_model,
+        revision,
+        dtype=compute_dtype(precision),
+        device_map={"": device_of_process()},
+        use_safetensors=True,
+        attn_implementation=attn_implementation,
+        pad_token_id=tokenizer.pad_token_id,
+        **extra,
+    )
+    disable_cpu_packing(model)
+    for module in _heads(model):
+        module.float()  # before an adapter is loaded, which brings a trained head in fp32
+    return model
+
+
+def disable_cpu_packing(model: torch.nn.Module) -> None:
+    """Keep 4-bit layers from repacking their weights; see :func:`load_quantised`."""
+    import bitsandbytes  # slow to import, and only needed where something is quantised
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | None, **kwargs: Any):
+    """``auto_class.from_pretrained`` without remote code, with an error the user can act on."""
+    if revision is not None and Path(base_model).is_dir():
+        raise WfineError(
+            f"base_model {base_model}: found revision {revision} beside a folder, which has none. "
+            "Expected a revision with a Hub id alone: leave it empty."
+        )
+    # The report of a freshly initialised reward head is expected here and only alarms.
+    log = logging.getLogger("transformers.modeling_utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return auto_class.from_pretrained(
+            str(base_model), revision=revision, trust_remote_code=False, **kwargs
+        )
+    except (OSError, ValueError) as error:
+        raise WfineError(
+            f"base_model {base_model}: {why_not_loaded(error, base_model, revision)}"
+        ) from error
+    finally:
+        log.setLevel(level)
+
+
+def _heads(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The modules that turn a hidden state into a reward; none in a language model."""
+    return [m for n, m in model.named_modules() if n.split(".")[-1] in ("score", "classifier")]
+
+
+def n_positions(model: torch.nn.Module) -> int:
+    """The longest text that the model has places for."""
+    for module_name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if module_name.endswith("position_embeddings") and padding is not None:
+            return module.num_embeddings - padding - 1  # RoBERTa counts from there
+    n = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return n if n is not None and n > 0 else sys.maxsize
+
+
+def why_not_loaded(error: BaseException, base_model: str | Path, revision: str | None) -> str:
+    """What went wrong and what to do, told by what the Hub's client raised underneath.
+
+    Args:
+        error: from a ``from_pretrained`` of transformers, which hides its cause in a long text.
+        base_model: folder or Hub id that was asked for.
+        revision: Hub revision that was asked for.
+
+    Source: transformers 5.23, ``utils/hub.py``; huggingface_hub 2, ``errors.py``.
+    """
+    causes, at = [], f" at revision {revision}" if revision else ""
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+
+    def caused_by(kind: type[BaseException]) -> bool:
+        return any(isinstance(each, kind) for each in causes)
+
+    if caused_by(RevisionNotFoundError):
+        return (
+            f"the Hub has this model, and found no revision {revision}. Expected a branch, a tag "
+            "or a commit of it: look under Files and versions on the model's page, or leave "
+            "revision empty for the newest."
+        )
+    if caused_by(GatedRepoError):
+        return (
+            "the Hub gives this model only to those who accepted its terms. Accept them on the "
+            "model's page, then log in with: hf auth login"
+        )
+    if caused_by(RepositoryNotFoundError):
+        return (
+            "found neither a folder nor a model on the Hub with this name. Expected a folder that "
+            "exists, taken from the working directory, or a Hub id such as "
+            "Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login"
+        )
+    if caused_by(LocalEntryNotFoundError) and "/" in str(base_model):
+        pinned = f" --revision {revision}" if revision else ""
+        return (
+            f"the Hub cannot be reached, and the model{at} is not in the cache of this machine. "
+            f"On a machine with a network run: hf download {base_model}{pinned} --local-dir "
+            f"models/{Path(base_model).name} . Copy that folder here, and give it as base_model: "
+            f'models/{Path(base_model).name} with revision: "" (or repeat the download here '
+            "without --local-dir when the network is back)."
+        )
+    return (
+        f"cannot be loaded ({str(error).splitlines()[0]}). Give a folder that holds config.json, "
+        "*.safetensors and a tokenizer, or a Hub id."
+    )
+
+
+def load_classifier(
+    base: Base, *, quantise: bool, precision: Precision = "fp32", shown: str
+) -> Any:
+    """The model in evaluation mode, every weight of it from the file.
+
+    Args:
+        base: folder or Hub id, and revision.
+        quantise: in 4-bit.
+        precision: of the computation on a CPU, see :func:`models.compute_dtype`.
+        shown: how messages call the model.
+
+    Raises:
+        WfineError: it cannot be loaded, or weights are missing from its file.
+    """
+    # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
+    as_saved = not quantise and precision == "fp32" and device() == "cuda"
+    try:
+        model, report = _from_pretrained(
+            AutoModelForSequenceClassification,
+            *base,
+            dtype="auto" if as_saved else compute_dtype(precision),
+            device_map={"": device()},
+            use_safetensors=True,
+            output_loading_info=True,
+            **({"quantization_config": nf4_config(precision)} if quantise else {}),
+        )
+        missing = sorted(report["missing_keys"])
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
+        missing = ["those whose shape in the file is not the one of the configuration"]
+    if missing:
+        raise refusal(
+            shown,
+            f"no values in the file for the weights {', '.join(missing[:5])}",
+            "every weight, because transformers fills in random numbers, and a score from a "
+            "random head is no score. Give the folder of the trained classifier, not of the "
+            "language model that it started from",
+        )
+    disable_cpu_packing(model)
+    return model.eval()
+
+
+def refusal(shown: str, found: str, expected: str) -> WfineError:
+    """The error, in the form that all of them have."""
+    return WfineError(f"{shown}: found {found}; expected {expected}.")

@@ -1,0 +1,284 @@
+"""Policies at work: loading one, sampling from it, and how far it has moved from its base."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from peft import PeftModel
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from wfine_utils.adherence.prompt_sets import PromptSet
+from wfine_utils.base_model import Base, refuse_other_base
+from wfine_utils.chains.taxonomy import Query
+from wfine_utils.errors import WfineError
+from wfine_utils.models import loading
+from wfine_utils.models.loading import load_config, load_tokenizer
+from wfine_utils.models.memory import tokens_of_logits
+from wfine_utils.settings import AnswerFormat
+
+THINK_ANSWER = (
+    "Before you write, think about what the task asks for and plan how to meet it. Put these "
+    "thoughts between <think> and </think>, and after them the finished text, and nothing but the "
+    "text, between <answer> and </answer>. Write each of these four marks once, in this order, "
+    "and nothing outside of them."
+)
+"""System prompt of the answer format ``"think_answer"``."""
+
+_MARK = r"</?(?:think|answer)>"
+
+_FORM = re.compile(
+    rf"\s*<think>(?:(?!{_MARK}).)*</think>\s*<answer>((?:(?!{_MARK}).)*)</answer>\s*", re.DOTALL
+)
+
+
+def prompt_messages(query: Query, answer_format: AnswerFormat = "plain") -> list[dict[str, str]]:
+    """The conversation a policy answers: the full instruction as the user's turn.
+
+    Args:
+        query: what is asked for.
+        answer_format: ``"think_answer"`` puts :data:`THINK_ANSWER` before it, as system prompt;
+            with ``"plain"`` there is none of ours, and a chat template may add its own.
+    """
+    user = {"role": "user", "content": query.prompt()}
+    if answer_format == "plain":
+        return [user]
+    return [{"role": "system", "content": THINK_ANSWER}, user]
+
+
+def answer(text: str, answer_format: AnswerFormat) -> str | None:
+    """What of a policy's text is meant for the reader; None where the form is broken.
+
+    Args:
+        text: whole text of a completion.
+        answer_format: ``"plain"`` takes all of it. ``"think_answer"`` takes the part between
+            ``<answer>`` and ``</answer>``, if both pairs of marks are there once, in order, with
+            nothing but space outside of them, and the answer is not empty. A text that was cut
+            off at its longest length breaks the form.
+
+    >>> answer("<think>Two lines.</think><answer>Rain.</answer>", "think_answer")
+    'Rain.'
+    >>> answer("<answer>Rain.</answer>", "think_answer") is None
+    True
+    """
+    if answer_format == "plain":
+        return text
+    found = _FORM.fullmatch(text)
+    return (found[1].strip() or None) if found else None
+
+
+def load_policy(
+    base_model: str | Path,
+    adapter: Path | None = None,
+    *,
+    quantise: bool = True,
+    revision: str | None = None,
+) -> tuple[PreTrainedModel | PeftModel, PreTrainedTokenizerBase]:
+    """A policy ready to generate: the 4-bit base, with a trained adapter or as it is.
+
+    Args:
+        base_model: folder or Hub id.
+        adapter: folder written by ``policy.train_policy``; None gives the base policy.
+        quantise: as in training.
+        revision: Hub revision of the base model.
+
+    Raises:
+        WfineError: the adapter was trained on another base model, or one of the two cannot be
+            loaded.
+    """
+    if adapter is not None:  # before the weights are read
+        refuse_other_base(Path(adapter), Base(str(base_model), revision))
+    tokenizer = loading.load_tokenizer(base_model, revision)
+    model = loading.load_quantised(
+        base_model, "causal", tokenizer=tokenizer, quantise=quantise, revision=revision
+    )
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, str(adapter))
+    return model.eval(), tokenizer
+
+
+def generate(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    queries: Sequence[Query],
+    *,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 64,
+    seed: int = 0,
+    answer_format: AnswerFormat = "plain",
+) -> list[str]:
+    """One sampled completion per query, from the full instruction.
+
+    Args:
+        model: from :func:`load_policy`.
+        tokenizer: of the same.
+        queries: n queries.
+        max_new_tokens: longest completion, in tokens.
+        temperature: of sampling; no nucleus, no top-k.
+        batch_size: prompts per call of ``generate``; prompts of similar length go together.
+        seed: of sampling; the texts depend on it and on ``batch_size``.
+        answer_format: as in training; see :func:`answer` for the part that is to be judged.
+
+    Returns:
+        n whole texts, in the order of the queries, without special tokens.
+    """
+    return sample(
+        model, tokenizer, [prompt_messages(query, answer_format) for query in queries],
+        max_new_tokens=max_new_tokens, temperature=temperature, batch_size=batch_size, seed=seed,
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def sample(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Sequence[Sequence[Mapping[str, str]]],
+    *,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> list[str]:
+    """One sampled completion of each conversation; arguments as for :func:`generate`."""
+    torch.manual_seed(seed)
+    prompts = [
+        tokenizer.apply_chat_template(
+            list(conversation), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        for conversation in conversations
+    ]
+    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
+    texts = [""] * len(prompts)
+    for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
+        batch = order[start : start + batch_size]
+        inputs = tokenizer.pad(
+            {"input_ids": [prompts[i] for i in batch]}, return_tensors="pt", padding_side="left"
+        ).to(model.device)
+        output = model.generate(
+            **inputs,
+            do_sample=True,
+            temperature=temperature,
+            top_p=1.0,
+            top_k=0,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        decoded = tokenizer.batch_decode(
+            output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        for i, text in zip(batch, decoded, strict=True):
+            texts[i] = text
+    return texts
+
+
+@torch.inference_mode()
+def divergence(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    queries: Sequence[Query],
+    texts: Sequence[str],
+    *,
+    batch_size: int = 16,
+    answer_format: AnswerFormat = "plain",
+) -> pd.DataFrame:
+    """How far a policy has moved from its base model, and how varied it still is.
+
+    Both are computed exactly at every token of the policy's own texts, from the whole
+    next-token distribution, and averaged over the text.
+
+    Args:
+        model: from :func:`load_policy`; without an adapter the KL is 0.
+        tokenizer: of the same.
+        queries: n queries.
+        texts: n whole texts the policy wrote to them.
+        batch_size: texts per forward pass; fewer where the vocabulary is large.
+        answer_format: of the prompts that the policy answered.
+
+    Returns:
+        One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in
+        nats per token, and ``n_tokens``.
+    """
+    ids, n_prompt = [], []
+    for query, text in zip(queries, texts, strict=True):
+        prompt = tokenizer.apply_chat_template(
+            prompt_messages(query, answer_format),
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+        written = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids.append([*prompt, *written, tokenizer.eos_token_id])
+        n_prompt.append(len(prompt))
+    room = tokens_of_logits(model.config.get_text_config().vocab_size)
+    batch_size = max(1, min(batch_size, room // max(map(len, ids), default=1)))
+    rows = []
+    for start in tqdm(range(0, len(ids), batch_size), desc="divergence", unit="batch"):
+        batch = ids[start : start + batch_size]
+        inputs = tokenizer.pad({"input_ids": batch}, return_tensors="pt", padding_side="right")
+        inputs = inputs.to(model.device)
+        log_p = model(**inputs).logits.float().log_softmax(-1)
+        log_q = log_p
+        if isinstance(model, PeftModel):
+            with model.disable_adapter():
+                log_q = model(**inputs).logits.float().log_softmax(-1)
+        p = log_p.exp()
+        kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
+        for i, row in enumerate(batch):
+            first = n_prompt[start + i]
+            written = slice(first - 1, len(row) - 1)  # position t predicts token t + 1
+            rows.append([float(x[i, written].mean()) for x in (kl, entropy)] + [len(row) - first])
+    return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])
+
+
+def fitting(
+    prompt_set: PromptSet,
+    base_model: str | Path,
+    *,
+    room: int,
+    revision: str | None = None,
+    answer_format: AnswerFormat = "plain",
+) -> PromptSet:
+    """Leave out the prompts that a model cannot read, and count them.
+
+    A prompt is left out, for every policy alike, if its tokens and those of the longest answer are
+    more than the model has positions for. It is not cut: an answer to half an instruction would
+    be judged by the whole.
+
+    Args:
+        prompt_set: any set.
+        base_model: folder or Hub id.
+        room: tokens of the longest answer.
+        revision: Hub revision of the base model.
+        answer_format: of the policies; its system prompt takes room too.
+
+    Returns:
+        The set with the prompts that fit, ``n_left_out`` and ``n_tokens``. All of them where the
+        model's configuration names no limit.
+
+    Raises:
+        WfineError: none fits.
+    """
+    tokenizer = load_tokenizer(base_model, revision)
+    config = load_config(base_model, revision).get_text_config()
+    limit = getattr(config, "max_position_embeddings", None) or np.inf
+    how = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
+    asked = (prompt_messages(query, answer_format) for query in prompt_set.queries)
+    lengths = [room + len(tokenizer.apply_chat_template(x, **how)) for x in asked]
+    pairs = zip(prompt_set.queries, lengths, strict=True)
+    fits = tuple(query for query, length in pairs if length <= limit)
+    if not fits:
+        raise WfineError(
+            f"{prompt_set.name}: found none of {len(prompt_set.queries)} prompts that fits into "
+            f"the {limit:,} tokens of the model with {room:,} for the answer; expected one at "
+            "least. Lower max_new_tokens, or take the set out of prompt_sets."
+        )
+    n_left_out = prompt_set.n_left_out + len(prompt_set.queries) - len(fits)
+    n_tokens = max(length for length in lengths if length <= limit)
+    return replace(prompt_set, queries=fits, n_left_out=n_left_out, n_tokens=n_tokens)

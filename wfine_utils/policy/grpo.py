@@ -1,0 +1,244 @@
+"""Training a policy: GRPO in 4-bit against a reward model.
+
+Thin over ``trl.GRPOTrainer`` 1.16. The reward is a plain function, not a module handed to the
+trainer: the trainer would score a whole rollout in one padded forward pass, with another
+text than the reward model was trained on.
+
+Several processes (``accelerate launch -m wfine_utils.policy``) share every rollout of the
+settings: the same prompts, but each process samples its part of the completions with a seed of its
+own and scores them with its own copy of the reward model. The groups are put together again for
+the advantages, wherever their completions were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from scipy.special import expit
+from transformers import PreTrainedTokenizerBase
+from trl import GRPOConfig, GRPOTrainer
+
+from wfine_utils.base_model import Base, write_adapter_base
+from wfine_utils.chains.taxonomy import Query
+from wfine_utils.errors import WfineError
+from wfine_utils.models import adapters, loading
+from wfine_utils.models.memory import Estimate, Meter, estimate_grpo, gpu_gib, is_known, require
+from wfine_utils.policy.generation import answer, prompt_messages
+from wfine_utils.rewards.reward_model import RewardModel
+from wfine_utils.settings import AnswerFormat, PolicySettings
+
+
+class RewardFunction:
+    """A reward model in the form ``GRPOTrainer`` calls: completions in, one reward each out.
+
+    With the answer format ``"think_answer"`` only the answer is scored, and a completion that
+    breaks the form gets 0. That is the least a model of requirements can give, whose scores are
+    means of probabilities. The raw score of a model of whole prompts has no least value, and may
+    well be negative for a good text; there, σ of it is the reward, and 0 below all of them.
+    """
+
+    def __init__(
+        self,
+        reward_model: RewardModel,
+        queries: Sequence[Query],
+        answer_format: AnswerFormat = "plain",
+    ) -> None:
+        self.__name__ = f"reward_model_{reward_model.granularity}"  # names the logged metric
+        self._reward_model = reward_model
+        self._queries = queries
+        self._answer_format = answer_format
+
+    def __call__(
+        self, completions: Sequence[Any], query_index: Sequence[int], **_: Any
+    ) -> list[float]:
+        texts = [
+            answer(completion[0]["content"], self._answer_format) for completion in completions
+        ]
+        whole = [i for i, text in enumerate(texts) if text is not None]
+        queries = [self._queries[query_index[i]] for i in whole]
+        scores = self._reward_model.score(queries, [texts[i] for i in whole])
+        if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
+            scores = expit(scores)
+        rewards = np.zeros(len(texts))
+        rewards[whole] = scores
+        return rewards.tolist()
+
+
+def train_policy(
+    queries: Sequence[Query],
+    reward_model: RewardModel,
+    *,
+    base_model: str | Path,
+    settings: PolicySettings,
+    seed: int,
+    folder: Path,
+    revision: str | None = None,
+) -> pd.DataFrame:
+    """Train LoRA adapters by GRPO, so that completions of the 4-bit base earn more reward.
+
+    Args:
+        queries: training queries; ``prompts_per_rollout`` of them are answered
+            ``num_generations`` times in each rollout.
+        reward_model: gives the reward of a completion.
+        base_model: folder or Hub id; with its adapters off it is the reference model too.
+        settings: hyper-parameters.
+        seed: of the adapters, the order of prompts, and sampling.
+        folder: where the adapter, ``training_curve.csv`` and ``cost.json`` (memory and tokens
+            per second) go; exists already. Of several processes the first writes.
+        revision: Hub revision of the base model.
+
+    Returns:
+        The training curve, one row per rollout: ``step, reward, reward_std, kl, entropy,
+        completion_tokens``, as the trainer logged them at its first update.
+
+    Raises:
+        WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU
+            that is too small by the estimate of ``wfine_utils.models.memory``.
+    """
+    if len(queries) < settings.prompts_per_rollout:
+        raise WfineError(
+            f"policy: found {len(queries)} training queries, expected at least prompts_per_rollout"
+            f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
+        )
+    args = grpo_config(settings, folder, seed=seed)
+    tokenizer = loading.load_tokenizer(base_model, revision)
+    prompts = [prompt_messages(query, settings.answer_format) for query in queries]
+    meter = Meter(_estimate(base_model, revision, settings, tokenizer, prompts))
+    torch.manual_seed(seed)
+    trainer = GRPOTrainer(
+        model=loading.load_quantised(
+            base_model, "causal", tokenizer=tokenizer, quantise=settings.quantise, revision=revision
+        ),
+        reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
+        args=args,
+        train_dataset=Dataset.from_dict(
+            {"prompt": prompts, "query_index": list(range(len(queries)))}
+        ),
+        processing_class=tokenizer,
+        peft_config=adapters.lora_config("causal", r=settings.lora_r, alpha=settings.lora_alpha),
+    )
+    adapters.trainable_to_fp32(trainer.model)
+    trainer.train()
+    curve = training_curve(trainer.state.log_history)
+    if trainer.is_world_process_zero():
+        meter.write(folder, trainer.state.num_input_tokens_seen)
+        adapters.save_adapter(trainer.model, base_model, folder)
+        write_adapter_base(folder, Base(str(base_model), revision))
+        curve.to_csv(folder / "training_curve.csv", index=False)
+    trainer.accelerator.wait_for_everyone()
+    return curve
+
+
+def _estimate(
+    base_model: str | Path,
+    revision: str | None,
+    settings: PolicySettings,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Any],
+) -> Estimate | None:
+    """The memory that training will need, or a refusal; None for a kind of model not known."""
+    config = loading.load_config(base_model, revision)
+    if not is_known(config):
+        return None
+    ids = tokenizer.apply_chat_template(
+        list(prompts), add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    estimate = estimate_grpo(config, settings, prompt_tokens=max(map(len, ids)))
+    require(
+        gpu_gib(), estimate, f"policy ({base_model})",
+        "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
+    )  # fmt: skip
+    return estimate
+
+
+def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOConfig:
+    """The arguments of ``trl.GRPOTrainer`` that follow from our settings.
+
+    What the paper says of its training, by the names of EasyR1, beside the arguments of TRL
+    that mean the same, and what the presets for one GPU (``qwen…``) take; * is scaled down.
+
+    =====================  ==================================================  ================
+    released               here                                                ``qwen…``
+    =====================  ==================================================  ================
+    n = 5                  ``num_generations``                                 5
+    rollout batch 384      ``generation_batch_size`` = prompts × n             16 × 5 *
+    global batch 96        … / updates_per_rollout per optimiser step          4 × 5 *
+    four updates           ``gradient_accumulation_steps``, from the two above 4
+    KL 0.01, low_var_kl    ``beta``, ``use_bias_correction_kl=False``          0.01
+    temperature 1.0        ``temperature``, no nucleus, no top-k               1.0
+    learning rate 1e-6     ``learning_rate``; adapters take ten times more     1e-5 *
+    up to 12,000 tokens    ``max_completion_length``                           1,024 *
+    all weights            LoRA on 4-bit NF4                                   *
+    think, answer          ``answer_format``, reward 0 where it is broken      think_answer
+    =====================  ==================================================  ================
+
+    Not said by the paper, and TRL's: clipping at 0.2, standardised within a group.
+
+    Raises:
+        WfineError: a rollout does not split evenly into updates, processes and forward passes.
+    """
+    rollout = settings.prompts_per_rollout * settings.num_generations
+    per_update, rest = divmod(rollout, settings.updates_per_rollout)
+    found = (
+        f"policy: found {rollout} completions per rollout (prompts_per_rollout × num_generations) "
+        f"and updates_per_rollout = {settings.updates_per_rollout}"
+    )
+    if rest:
+        raise WfineError(f"{found}, expected a multiple of that; change one of the three.")
+    micro_batch_size, n_forward = adapters.share_of_batch(
+        per_update, settings.micro_batch_size, found
+    )
+    return GRPOConfig(
+        output_dir=str(folder / "trainer"),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0.05,
+        max_steps=settings.n_steps,
+        num_generations=settings.num_generations,
+        generation_batch_size=rollout,
+        per_device_train_batch_size=micro_batch_size,
+        gradient_accumulation_steps=n_forward,
+        ddp_find_unused_parameters=False,  # every adapter is used in every forward pass
+        beta=settings.beta,
+        use_bias_correction_kl=False,  # plain k3, the released "low_var_kl"
+        loss_type="dapo",  # mean over tokens, as released
+        scale_rewards="group",
+        temperature=settings.temperature,
+        top_p=1.0,
+        top_k=0,
+        max_completion_length=settings.max_new_tokens,
+        mask_truncated_completions=False,
+        activation_checkpointing=loading.device() == "cuda",
+        logging_steps=1,
+        log_completions=True,  # one parquet file a step, in trainer/completions
+        num_completions_to_print=0,
+        save_strategy="no",
+        seed=seed,
+        **loading.precision_flags(),
+    )
+
+
+def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
+    """Tidy training curve from a GRPO trainer's log, one row per rollout."""
+    names = {
+        "reward": "reward",
+        "reward_std": "reward_std",
+        "kl": "kl",
+        "entropy": "entropy",
+        "completions/mean_length": "completion_tokens",
+    }
+    rows = [
+        {
+            "step": int(entry["step"]),
+            **{new: float(entry.get(old, np.nan)) for old, new in names.items()},
+        }
+        for entry in log_history
+        if "reward" in entry
+    ]
+    return pd.DataFrame(rows, columns=["step", *names.values()])

@@ -1,0 +1,315 @@
+"""Any sequence classifier, from a folder or the Hub, as a scorer: what is called a reward model.
+
+A classifier with one output gives its logit; one with two labels gives the log-odds of the
+positive one. The released serving code gives the probability of that label, rounded to three
+decimals: the order is the same, but two good responses at 0.9996 and 0.9999 are a tie there
+and none here.
+
+A score that depends on what else is in the batch measures the batch, and most published
+mistakes with reward models are of this kind: a padding token that is also the end of the text,
+or that the model does not know of, moves the place where the score is read. So a classifier is
+examined when it is loaded, on a few built-in texts, and refused with the reason if it fails.
+
+The place of the score is left to the model's own forward. That the place is right in a padded
+batch too is what the examination makes sure of; see :mod:`wfine_utils.rewards.classifier_checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import expit
+from tqdm.auto import tqdm
+from transformers import AutoConfig, AutoTokenizer
+
+from wfine_utils.base_model import Base
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.models import adapters, encoding, loading
+from wfine_utils.models.encoding import token_budget_batches
+from wfine_utils.models.loading import load_classifier, refusal
+from wfine_utils.rewards.classifier_checks import (
+    HALF_TOLERANCE,
+    PROBES,
+    TOLERANCE,
+    positive_index,
+    refuse_unstable,
+    refuse_wrong_padding,
+    refuse_wrong_text,
+)
+from wfine_utils.rewards.reward_model import Granularity
+from wfine_utils.rewards.shared_prefix import PrefixSharing
+from wfine_utils.settings import Precision
+from wfine_utils.weval.scorers import Scores
+
+Inputs = dict[str, list[int]]
+"""What the model is given for one text, without padding: ``input_ids``, ``token_type_ids``."""
+
+MIN_TOKENS = 16
+
+
+class ClassifierScorer:
+    """A sequence classifier as a scorer.
+
+    Args:
+        base: folder, Hub id, or :class:`bases.Base` with a revision. Only safetensors, and no
+            code from the model's repository, are loaded.
+        name: how tables call it.
+        granularity: ``"prompt"``: the score of (whole prompt, response). ``"requirement"``: the
+            mean over requirements of σ(score of (requirement, response)), in [0, 1]; for two
+            labels that is the mean probability of the positive one, not rounded.
+        quantise: load it in 4-bit.
+        precision: of the body on a CPU: ``"fp32"``, or ``"auto"``, bf16 where the CPU has it, which
+            is faster and moves scores by up to :data:`classifier_checks.HALF_TOLERANCE`. The head
+            is always computed in fp32.
+        template: ``"chat"``, the instruction as user turn and the response as assistant turn in
+            the tokenizer's chat template; ``"pair"``, both as the text pair of an encoder such
+            as BERT; ``"auto"``, chat where the tokenizer has a chat template, else pair; or a
+            Jinja chat template of your own, with ``messages[0].content`` for the instruction and
+            ``messages[1].content`` for the response. A template has to write the BOS token
+            itself where the model wants one.
+        positive_label: name, in the model's ``id2label``, of the label that means "good". May
+            be left out where the labels are called LABEL_0 and LABEL_1: then it is the latter.
+        max_tokens: longest text; of a longer one the middle is cut out, as for reward models,
+            but at round places, so that one response is cut alike for all requirements. Less
+            where the model has fewer positions.
+        token_budget: padded tokens per forward pass.
+        share_prefixes: compute what texts have in common at their beginning once, where that
+            saves a third of the work or more and the model can do it: with a template that
+            writes the response first, the response is read once for all requirements. The
+            scores are the same; see :mod:`wfine_utils.rewards.shared_prefix`.
+        progress: show a progress bar.
+
+    Attributes:
+        max_tokens: the limit in force.
+        shares_prefixes: whether it was wanted, and this model, as it was tried, can do it.
+        n_cut: responses of the latest call of ``score`` of which a text had to be cut.
+        fingerprint: of all that a score depends on, apart from the two texts.
+
+    Raises:
+        WfineError: the model cannot be loaded, or cannot be trusted: it has more than two
+            labels; weights are missing from its file, so that they would be random numbers; a
+            decoder has no padding token, or another one than its tokenizer, or one with which
+            its texts end; a text begins with two BOS tokens, or ends without an end of turn;
+            or a score changes with the batch or the padding side.
+    """
+
+    def __init__(
+        self,
+        base: Base | str | Path,
+        *,
+        name: str,
+        granularity: Granularity = "prompt",
+        quantise: bool = False,
+        precision: Precision = "fp32",
+        template: str = "auto",
+        positive_label: str | None = None,
+        max_tokens: int = 1024,
+        token_budget: int = 4096,
+        share_prefixes: bool = True,
+        progress: bool = True,
+    ) -> None:
+        self.name, self._progress = name, progress
+        base = base if isinstance(base, Base) else Base(str(base), None)
+        self._shown = f"classifier {base.model}"
+        if granularity not in ("prompt", "requirement"):
+            raise refusal(self._shown, f"granularity {granularity!r}", "'prompt' or 'requirement'")
+        if max_tokens < MIN_TOKENS:
+            raise refusal(self._shown, f"max_tokens {max_tokens}", f"{MIN_TOKENS} or more")
+        self._granularity, self._token_budget = granularity, token_budget
+        if (Path(base.model) / "adapter_config.json").is_file():
+            raise refusal(
+                self._shown,
+                "an adapter",
+                "a whole model. Use RewardModelScorer for one that notebook 03 made; merge any "
+                "other into its base (PeftModel.merge_and_unload) and save that",
+            )
+        # The configuration is read first: a model of the wrong kind need not be downloaded.
+        config = loading._from_pretrained(AutoConfig, *base)
+        self._positive = positive_index(config, positive_label, self._shown)
+        self._tokenizer = loading._from_pretrained(AutoTokenizer, *base)
+        self._model = load_classifier(
+            base, quantise=quantise, precision=precision, shown=self._shown
+        )
+        # In transformers a head that reads the last token of a decoder is called ``score``.
+        self._is_decoder = hasattr(self._model, "score")
+        self._accepted = frozenset(inspect.signature(self._model.forward).parameters)
+        if not self._is_decoder and not quantise and precision == "fp32":
+            self._model.float()  # small, whatever it was saved in
+        self._in_half = self._model.dtype in (torch.float16, torch.bfloat16)
+        adapters.head_to_fp32(self._model)  # rounded logits have ties that the model has not
+        self._pair = self._chosen_template(template) == "pair"
+        refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._shown)
+        pad_token_id = config.get_text_config().pad_token_id
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
+        self.max_tokens = min(
+            max_tokens, loading.n_positions(self._model), self._tokenizer.model_max_length
+        )
+        self.n_cut = 0
+        if not self._pair:
+            refuse_wrong_text(
+                self._tokenizer,
+                lambda *turns: self._encode(*turns)["input_ids"],
+                pad_token_id,
+                is_decoder=self._is_decoder,
+                own_template="{" in template,
+                shown=self._shown,
+            )
+        # Left padding is tried where places can be given; encoders read the first token.
+        left = ["left"] if self._is_decoder and "position_ids" in self._accepted else []
+        refuse_unstable(
+            self._forward,
+            [self._cut(self._encode(*probe)) for probe in PROBES],
+            sides=["right", *left],
+            in_half=self._in_half,
+            shown=self._shown,
+        )
+        self._sharing = self._tried_sharing(pad_token_id) if share_prefixes else None
+        self.shares_prefixes = self._sharing is not None
+        facts = [base.fingerprint, granularity, quantise, str(self._model.dtype), self.max_tokens,
+                 self._positive, None if self._pair else self._tokenizer.chat_template]  # fmt: skip
+        self.fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """One score per response, higher is better; NaN where a text is not valid Unicode."""
+        owners, instructions, texts, n_responses = [], [], [], 0
+        for chain in chains:
+            one_by_one = [requirement.text for requirement in chain.requirements]
+            asked = [chain.prompt()] if self._granularity == "prompt" else one_by_one
+            for response in chain.responses:
+                owners += [n_responses] * len(asked)
+                instructions += asked
+                texts += [response.text] * len(asked)
+                n_responses += 1
+        values, cut = self._rewards(instructions, texts)
+        self.n_cut = len({owner for owner, was_cut in zip(owners, cut, strict=True) if was_cut})
+        if self._granularity == "requirement":
+            sums = np.bincount(owners, expit(values), minlength=n_responses)
+            values = sums / np.bincount(owners, minlength=n_responses)
+        ends = np.cumsum([len(chain.responses) for chain in chains])
+        return [values[e - len(c.responses) : e] for c, e in zip(chains, ends, strict=True)]
+
+    def rewards(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+        """The logit or the log-odds of each (instruction, response).
+
+        Args:
+            instructions: n instructions, whole prompts or single requirements.
+            responses: n responses.
+
+        Returns:
+            float64 of shape (n,); NaN where a text is not valid Unicode.
+        """
+        return self._rewards(instructions, responses)[0]
+
+    def _rewards(
+        self, instructions: Sequence[str], responses: Sequence[str]
+    ) -> tuple[np.ndarray, list[bool]]:
+        """Rewards, and whether the text had to be cut; equal inputs are scored once."""
+        asked = list(zip(instructions, responses, strict=True))
+        unique = {pair: i for i, pair in enumerate(dict.fromkeys(asked))}
+        encoded = [self._encode(*pair) for pair in unique]
+        inputs = [self._cut(whole) for whole in encoded]
+        values = np.full(len(inputs), np.nan)
+        bar = tqdm(total=len(inputs), desc=self.name, unit="text", disable=not self._progress)
+        ids = [x["input_ids"] for x in inputs]
+        done = {i for i, x in enumerate(ids) if not x}  # not readable, so NaN
+        bar.update(len(done))
+        if self._sharing is not None:
+            for batch, found in self._sharing.scored(ids, self._token_budget):
+                values[batch] = found
+                done.update(batch)
+                bar.update(len(batch))
+        rest = np.array([i for i in range(len(ids)) if i not in done], dtype=np.int64)
+        for batch in token_budget_batches([len(ids[i]) for i in rest], self._token_budget):
+            values[rest[batch]] = self._forward([inputs[i] for i in rest[batch]])
+            bar.update(len(batch))
+        bar.close()
+        was_cut = [len(x["input_ids"]) > self.max_tokens for x in encoded]
+        places = [unique[pair] for pair in asked]
+        return values[places], [was_cut[i] for i in places]
+
+    def _encode(self, instruction: str, response: str) -> Inputs:
+        """The whole text in tokens, its special tokens those of the template and no others."""
+        try:
+            if not self._pair:
+                ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
+                return {"input_ids": ids}
+            found = self._tokenizer(
+                instruction, response, split_special_tokens=True, verbose=False
+            )  # the response cannot hold a separator that counts as one
+            return {key: ids for key, ids in found.items() if key != "attention_mask"}
+        except TypeError:  # what the tokenizer says to half of a surrogate pair
+            return {"input_ids": []}
+
+    def _cut(self, inputs: Inputs) -> Inputs:
+        places = list(range(len(inputs["input_ids"])))
+        step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
+        kept = encoding.cut_middle(places, self.max_tokens, step)
+        return {key: [ids[i] for i in kept] for key, ids in inputs.items()}
+
+    @torch.inference_mode()
+    def _forward(self, inputs: Sequence[Inputs], padding_side: str = "right") -> np.ndarray:
+        """Rewards of one batch, shape [texts]."""
+        given = [key for key in inputs[0] if key in self._accepted]
+        padded = self._tokenizer.pad(
+            {key: [x[key] for x in inputs] for key in given},
+            return_tensors="pt",
+            padding_side=padding_side,
+        ).to(self._model.device)
+        if padding_side == "left":  # as generation does it: the first real token is at place 0
+            padded["position_ids"] = (padded["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+        return self._read(self._model(**padded).logits)
+
+    def _read(self, logits: torch.Tensor) -> np.ndarray:
+        """The logit or the log-odds, shape [texts], of the model's logits [texts, labels]."""
+        found = logits.double().cpu().numpy()
+        if self._positive is None:
+            return found[:, 0]
+        return found[:, self._positive] - found[:, 1 - self._positive]
+
+    def _tried_sharing(self, pad_token_id: int | None) -> PrefixSharing | None:
+        """How texts that begin alike are scored together, tried on the built-in texts."""
+        if not self._is_decoder:
+            return None
+        return PrefixSharing.of(
+            self._model,
+            pad_token_id,
+            self._read,
+            alone=lambda text: float(self._forward([{"input_ids": list(text)}])[0]),
+            examples=[self._encode(*probe)["input_ids"] for probe in PROBES],
+            max_tokens=self.max_tokens,
+            tolerance=HALF_TOLERANCE if self._in_half else TOLERANCE,
+        )
+
+    def _chosen_template(self, template: str) -> str:
+        """``"chat"`` or ``"pair"``, one's own template made the tokenizer's."""
+        if "{" in template:
+            self._tokenizer.chat_template = template
+            return "chat"
+        if template == "auto":
+            template = "chat" if self._is_decoder or self._tokenizer.chat_template else "pair"
+        if template not in ("chat", "pair"):
+            raise refusal(
+                self._shown, f"template {template!r}", "'auto', 'chat', 'pair' or a Jinja template"
+            )
+        if template == "chat" and not self._tokenizer.chat_template:
+            raise refusal(
+                self._shown,
+                "a tokenizer without a chat template",
+                "one, because a decoder reads one text and not a pair. Give the template that the "
+                "model was trained with as template=, in Jinja",
+            )
+        if template == "pair" and self._is_decoder:
+            raise refusal(
+                self._shown,
+                "template 'pair' for a decoder",
+                "'chat', because a decoder reads one text",
+            )
+        return template

@@ -1,0 +1,191 @@
+"""What is examined before the scores of a sequence classifier are trusted.
+
+Each function raises a :class:`WfineError` that says what was found, what was expected and what to
+do. ``shown`` is how messages call the model. Used by :mod:`wfine_utils.rewards.classifier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from wfine_utils.models import encoding
+from wfine_utils.models.loading import refusal
+
+TOLERANCE = 1e-4
+"""Largest change of a score with its batch in fp32; of large scores, this share of the score."""
+
+HALF_TOLERANCE = 0.05
+"""The same where the body of the model computes in half precision, which has 3 digits or less."""
+
+_WAY = "the steamer sounded its horn twice and crossed the bay toward the lights of the harbour, "
+
+PROBES = [
+    ("Write one line about rain.", "Rain again."),
+    ("Use no adjective.", "The dog slept while the children ran to the river and back."),
+    ("Describe a harbour at dusk in two sentences.", "Boats. " * 3),
+    ("End with a question.", "Who would have thought that a lamp could wait for us?"),
+    ("Write a letter to a neighbour about the noise. Be polite. Name a time.", "No."),
+    ("Mention a heron.", _WAY * 2),
+    ("List three things, one to a line.", "- a rope\n- a lamp\n- an old coat"),
+    ("Be brief.", _WAY * 5),
+]  # texts of eight lengths, the shortest and the longest in one batch
+
+
+def positive_index(config: Any, positive_label: str | None, shown: str) -> int | None:
+    """Which of two labels is the good one; None for a single logit."""
+    names = [str(config.id2label[i]) for i in range(config.num_labels)]
+    if len(names) not in (1, 2) or (
+        len(names) == 2 and config.problem_type == "multi_label_classification"
+    ):
+        raise refusal(
+            shown,
+            f"{len(names)} labels {names} (problem type {config.problem_type})",
+            "one logit, or two labels of which one or the other is true, because a score is "
+            "one number per response. Wrap the model in a scorer of your own that says how "
+            "its outputs become one number",
+        )
+    if len(names) == 1:
+        if positive_label is not None:
+            raise refusal(
+                shown,
+                f"positive_label {positive_label!r} and a single logit",
+                "none, because a single logit has no other label. Leave positive_label out",
+            )
+        return None
+    if positive_label is None and names == ["LABEL_0", "LABEL_1"]:
+        return 1
+    if positive_label not in names:
+        raise refusal(
+            shown,
+            f"positive_label {positive_label!r}",
+            f"one of the model's labels {names}, because the wrong one would turn every "
+            "ranking round. Name the label that means a good response",
+        )
+    return names.index(positive_label)
+
+
+def refuse_wrong_padding(
+    config: Any, tokenizer: PreTrainedTokenizerBase, is_decoder: bool, shown: str
+) -> None:
+    """The padding token of the configuration is there, and the tokenizer pads with it."""
+    known, used = config.get_text_config().pad_token_id, tokenizer.pad_token_id
+    if known is None and (is_decoder or used is None):
+        raise refusal(
+            shown,
+            "no pad_token_id in its configuration",
+            "one, because without it the model cannot tell the last token of a text from "
+            "the padding after it. Write the token it was trained with (not one that ends a "
+            "text) into config.json and the tokenizer",
+        )
+    if is_decoder and used not in (None, known):
+        raise refusal(
+            shown,
+            f"pad_token_id {known} in its configuration and {used} in its tokenizer",
+            "the same, because the model takes a padding token it does not know for the end "
+            "of the text, so that a score changes with the batch. Write the token it was "
+            "trained with into both",
+        )
+
+
+def refuse_wrong_text(
+    tokenizer: PreTrainedTokenizerBase,
+    encode: Callable[[str, str], list[int]],
+    pad_token_id: int | None,
+    *,
+    is_decoder: bool,
+    own_template: bool,
+    shown: str,
+) -> None:
+    """One BOS token at most; an end of turn; and the last token is no padding."""
+    instruction, response = PROBES[1]
+    try:
+        ids = encode(instruction, response)
+        text = tokenizer.apply_chat_template(
+            encoding.messages(instruction, response), tokenize=False
+        )
+    except (jinja2.TemplateError, ValueError) as error:
+        raise refusal(
+            shown,
+            f"a template that cannot be rendered ({error})",
+            "one that takes a user turn and an assistant turn. Give your own as template=",
+        ) from error
+    unread = [part for part in (instruction, response) if part not in text]
+    if unread:
+        raise refusal(
+            shown, f"a template that leaves out {unread}", "one that holds both turns as they are"
+        )
+    bos = tokenizer.bos_token_id
+    if bos is not None and ids[:2] == [bos, bos]:
+        raise refusal(
+            shown,
+            f"two BOS tokens ({tokenizer.bos_token}) at the start of a text",
+            "one, as in training. Take one out of the chat template",
+        )
+    if not is_decoder:
+        return
+    end = tokenizer(text.rpartition(response)[2], add_special_tokens=False)["input_ids"]
+    added = tokenizer.added_tokens_decoder.items()
+    special = {*tokenizer.all_special_ids, *(i for i, token in added if token.special)}
+    if not own_template and not special & set(end):
+        raise refusal(
+            shown,
+            "a chat template that writes no end-of-turn or EOS token after the response",
+            "one, because the score is read at the end of the text. Use the template of the "
+            "training; if that had no such token, give it as template=",
+        )
+    if ids[-1] == pad_token_id:
+        token = tokenizer.convert_ids_to_tokens(ids[-1])
+        raise refusal(
+            shown,
+            f"that {token} both pads texts and ends them",
+            "a padding token of its own, because the model skips padding when it looks for "
+            "the last token, and reads the score one token too early. Write another "
+            "pad_token_id into config.json and the tokenizer; if the model was trained with "
+            "the score read there, give as template= the chat template without that end",
+        )
+
+
+def refuse_unstable(
+    forward: Callable[[Sequence[Any], str], NDArray[np.float64]],
+    inputs: Sequence[Any],
+    *,
+    sides: Sequence[str],
+    in_half: bool,
+    shown: str,
+) -> None:
+    """Scores of the built-in texts, alone and in batches, in two orders, padded on each side.
+
+    A text alone has no padding, so what the model's forward gives for it is the standard.
+    """
+    alone = np.concatenate([forward([x], "right") for x in inputs])
+    if not np.isfinite(alone).all() or np.ptp(alone) < 1e-6:
+        raise refusal(
+            shown,
+            f"the scores {alone.min():.6g} to {alone.max():.6g} for {len(alone)} different texts",
+            "finite numbers that differ, because these cannot rank anything. Check that the "
+            "weights are those of the trained classifier and the template is the right one",
+        )
+    tolerance = HALF_TOLERANCE if in_half else TOLERANCE
+    allowed = tolerance * np.maximum(1.0, np.abs(alone))
+    backwards = list(range(len(inputs)))[::-1]
+    for batch in (backwards[:1], backwards[:3], backwards[::-1], [5, 0, 7]):
+        for side in sides:
+            found = forward([inputs[i] for i in batch], side)
+            excess = np.abs(found - alone[batch]) - allowed[batch]
+            worst = int(np.argmax(excess))
+            if not excess[worst] <= 0:
+                raise refusal(
+                    shown,
+                    f"a score of {alone[batch[worst]]:.6f} for a text alone and of "
+                    f"{found[worst]:.6f} for it in a batch of {len(batch)} padded on the "
+                    f"{side}",
+                    f"a difference of {allowed[batch[worst]]:.1g} at most, because a score "
+                    "that depends on its batch ranks by chance. Look for dropout left on, an "
+                    "attention mask that is not used, or anything computed over a batch",
+                )

@@ -1,0 +1,59 @@
+"""Scores of chains by reward models that never saw them: k-fold cross-validation.
+
+With a few hundred chains of real text, a test set that is put aside is small and lost to training.
+Here every chain is held out once, and scored by a model trained on the other folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from wfine_utils.chains.splits import folds
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.errors import WfineError
+from wfine_utils.rewards.reward_model import RewardModelScorer
+from wfine_utils.weval.scorers import Scores
+
+
+def out_of_fold_scores(
+    chains: Sequence[Chain],
+    train: Callable[[int, list[Chain]], str | Path],
+    *,
+    n_folds: int,
+    seed: int,
+    shown: Callable[[list[Chain]], list[Chain]] = list,
+) -> Scores:
+    """Scores of every chain by a reward model trained on the folds it is not in.
+
+    Scores of different folds come from different models. WEval compares responses within a chain
+    alone, so that does not matter there; do not compare scores across chains.
+
+    Args:
+        chains: with different ids.
+        train: ``train(fold, chains)`` makes or finds the reward model of a fold, trained on these
+            chains, and returns its folder.
+        n_folds: at least 2.
+        seed: of the folds.
+        shown: ``display_path(held_out)`` are the chains of a fold as they are scored; see
+            :func:`swap_requirements`.
+
+    Returns:
+        One array per chain, in the order of ``chains``.
+
+    Raises:
+        WfineError: as :func:`folds`, or two chains of one id.
+    """
+    if len({chain.chain_id for chain in chains}) < len(chains):
+        raise WfineError("chains: found two of one chain_id, expected each id once.")
+    found: dict[str, np.ndarray] = {}
+    parts = folds(chains, n_folds, seed)
+    for k, held_out in enumerate(tqdm(parts, desc="folds")):
+        ids = {chain.chain_id for chain in held_out}
+        folder = train(k, [chain for chain in chains if chain.chain_id not in ids])
+        scores = RewardModelScorer(folder, name=f"fold {k}").score(display_path(held_out))
+        found |= {chain.chain_id: s for chain, s in zip(held_out, scores, strict=True)}
+    return [found[chain.chain_id] for chain in chains]

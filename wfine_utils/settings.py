@@ -1,0 +1,98 @@
+"""Settings that travel into the package: of the tiny writer, a reward model, a policy.
+
+A notebook's parameters (:mod:`wfine_utils.notebook.params`) are such settings and what only the
+notebook needs; ``RewardSettings.of(cfg)`` takes the settings out of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
+Source = Literal["neighbours", "single", "nested", "both"]
+Precision = Literal["fp32", "auto"]
+AnswerFormat = Literal["plain", "think_answer"]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Parameters that go together and travel into the package, e.g. those of a training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls, parameters: BaseModel) -> Self:
+        """These settings, taken out of parameters that hold more than them."""
+        return cls(**parameters.model_dump(include=set(cls.model_fields)))
+
+
+class BaseModelSettings(Settings):
+    """Shape and training of the tiny writer."""
+
+    n_samples: int = Field(gt=0, description="texts in the corpus")
+    keep_probability: float = Field(ge=0, le=1, description="that what is asked for is met")
+    ask_probability: float = Field(ge=0, le=1, description="that a requirement is asked for")
+    vocab_size: int = Field(ge=320, description="upper limit; 260 of them are bytes and marks")
+    hidden_size: int = Field(gt=0, description="a multiple of 64, for NF4")
+    n_layers: int = Field(gt=0)
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: int = Field(gt=0, description="texts per optimiser step")
+
+
+class RewardSettings(Settings):
+    """How a reward model is trained."""
+
+    loss: Loss = Field(
+        description="of a pair; the margin is the number of requirements dropped between the two"
+    )
+    quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    precision: Precision = Field(
+        "fp32", description="of the computation on a CPU; auto: bf16 where it has that"
+    )
+    lora_r: int = Field(gt=0, description="rank of the adapters")
+    lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
+    adapted_layers: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the layers, from the top, that get adapters; below nothing is learnt "
+        "and no gradient computed",
+    )
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: int = Field(gt=0, description="pairs per optimiser step")
+    micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
+    batch_by: Literal["length", "requirement"] = Field(
+        "length",
+        description="pairs of similar length in a batch; or all pairs of a chain that ask about "
+        "the same requirement side by side, whose texts are then computed once",
+    )
+    n_epochs: float = Field(gt=0)
+    max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
+    center_coefficient: float = Field(
+        ge=0,
+        description="pulls the mean reward of a pair to 0, so that scores compare across prompts",
+    )
+
+
+class PolicySettings(Settings):
+    """How a policy is trained by GRPO."""
+
+    quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    lora_r: int = Field(gt=0, description="rank of the adapters")
+    lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
+    learning_rate: float = Field(gt=0, lt=1)
+    n_steps: int = Field(gt=0, description="optimiser steps")
+    prompts_per_rollout: int = Field(gt=0)
+    num_generations: int = Field(ge=2, description="completions per prompt: the group of GRPO")
+    updates_per_rollout: int = Field(gt=0, description="optimiser steps on each rollout")
+    micro_batch_size: int = Field(gt=0, description="completions per forward pass")
+    beta: float = Field(ge=0, description="weight of the k3 estimate of KL to the base model")
+    temperature: float = Field(gt=0)
+    max_new_tokens: int = Field(gt=0, description="longest completion")
+    answer_format: AnswerFormat = Field(
+        description="think_answer asks for <think>…</think><answer>…</answer>: only the answer is "
+        "judged, and the reward is 0 where the form is broken"
+    )

@@ -1,0 +1,300 @@
+"""The tiny world: writing queries and responses whose truth is known.
+
+A query asks for a short text about a topic and carries four requirements, one of each type.
+A response is composed sentence by sentence so that it meets exactly the requirements it was
+told to meet; every text is verified by :mod:`wfine_utils.checks.simple` before it is returned.
+Topics are split once and for all into training, validation and test topics, and each topic
+has things of its own, so held-out topics are about things never seen in training.
+
+The language is small on purpose: a transformer of two million parameters, trained from
+scratch on a laptop, can write it, and still has to attend to the instruction to do well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wfine_utils.chains.dropping import Writer
+from wfine_utils.chains.taxonomy import Query, Requirement, RequirementType, TaskCategory
+from wfine_utils.checks.dispatch import verdicts
+from wfine_utils.tiny_world.vocabulary import (
+    ACTS,
+    ADJECTIVES,
+    CHECKS,
+    CONTENT_WEIGHTS,
+    CONTENTS,
+    FORMATS,
+    GENRES,
+    IMAGES,
+    STYLES,
+    THINGS,
+    TOPICS,
+    WHERE,
+    Feature,
+)
+
+MIN_SENTENCES, MAX_SENTENCES = 3, 6
+"""Three sentences hold any three features that need a sentence of their own."""
+
+OF_PARTS = ("order", "letter", "bullet_list", "numbered_list", "exclamations")
+"""Features of several parts, which can be half done: a letter without its closing."""
+
+P_HALF, P_OTHER = 0.5, 0.4
+"""Where a feature was dropped, it is half done, or else another of its kind takes its place."""
+
+
+def _pick(rng: np.random.Generator, options: Sequence):
+    return options[int(rng.integers(len(options)))]
+
+
+def _length_requirement(rng: np.random.Generator) -> Requirement:
+    """An exact number of sentences, or a word limit from above or below."""
+    kind = _pick(rng, ("sentences", "sentences", "at most", "at least"))
+    if kind == "sentences":
+        n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
+        phrase = _pick(rng, ("Write exactly {} sentences.", "Use {} sentences, no more, no less."))
+        text, check = phrase.format(n), {"kind": "sentence_count", "n": n}
+        return Requirement(RequirementType.LENGTH, "exact sentence count", text, check)
+    limit = {"at most": 28, "at least": 32}[kind]
+    phrase = _pick(rng, ("Write {} {} words.", "Use {} {} words."))
+    bound = {"high": limit} if kind == "at most" else {"low": limit}
+    return Requirement(
+        RequirementType.LENGTH,
+        "word limit or range",
+        phrase.format(kind, limit),
+        {"kind": "word_count", **bound},
+    )
+
+
+def _requirement(
+    rng: np.random.Generator, type_: RequirementType, feature: Feature, x: str
+) -> Requirement:
+    arguments = {"bold_term": {"term": x}, "thing": {"kind": "mentions", "terms": [x]}}
+    check = {"kind": feature.name, **CHECKS.get(feature.name, arguments.get(feature.name, {}))}
+    return Requirement(type_, feature.subtype, _pick(rng, feature.phrases).format(x=x), check)
+
+
+def sample_query(rng: np.random.Generator, topics: Sequence[str] = TOPICS["train"]) -> Query:
+    """A random query of the tiny world: one requirement of each type, in random order.
+
+    Args:
+        rng: source of all randomness.
+        topics: topics to choose from, keys of :data:`THINGS`.
+
+    Returns:
+        A query that can be met: the requirements never contradict each other.
+    """
+    topic = _pick(rng, topics)
+    category = _pick(rng, list(TaskCategory))
+    content = CONTENTS[int(rng.choice(len(CONTENTS), p=CONTENT_WEIGHTS))]
+    requirements = [
+        _length_requirement(rng),
+        _requirement(rng, RequirementType.FORMAT, _pick(rng, FORMATS), topic),
+        _requirement(rng, RequirementType.STYLE, _pick(rng, STYLES), ""),
+        _requirement(rng, RequirementType.CONTENT, content, _pick(rng, THINGS[topic])),
+    ]
+    requirements = [requirements[i] for i in rng.permutation(4)]
+    task = f"Write a {_pick(rng, GENRES[category])} about the {topic}."
+    return Query(category, task, tuple(requirements), topic)
+
+
+def sample_queries(n: int, topics: Sequence[str], *, seed: int) -> list[Query]:
+    """``n`` independent queries from :func:`sample_query`."""
+    rng = np.random.default_rng(seed)
+    return [sample_query(rng, topics) for _ in range(n)]
+
+
+def _feature_of(requirement: Requirement) -> str:
+    """Name of the feature behind a requirement of this world."""
+    check = requirement.check or {}
+    for name, spec in CHECKS.items():
+        if check == spec:
+            return name
+    return "thing" if check["kind"] == "mentions" else check["kind"]
+
+
+def _sentence(
+    rng: np.random.Generator, topic: str, thing: str, feature: str | None, bold: str | None
+) -> str:
+    """One sentence without its final full stop or exclamation mark."""
+    act, where, adjective = _pick(rng, ACTS), _pick(rng, WHERE), _pick(rng, ADJECTIVES)
+    if bold:
+        return f"The **{bold}** is {adjective} and the {thing} {act}"
+    if feature == "questions":
+        return f"Who can forget the {thing} {where}?"
+    if feature == "simile":
+        return f"The {thing} is like a {_pick(rng, IMAGES)} {where}"
+    if feature == "first_person":
+        return f"I {_pick(rng, ('saw', 'liked', 'found'))} the {thing} {where}"
+    if feature == "address":
+        return f"You will {_pick(rng, ('see', 'like', 'find'))} the {thing} {where}"
+    if feature == "figures":
+        number = 10 * int(rng.integers(1, 10))
+        return f"The {thing} is {number} {_pick(rng, ('years old', 'steps away'))}"
+    if feature == "counter":
+        return f"However, the {thing} is not always {adjective}"
+    return _pick(
+        rng,
+        (
+            f"The {thing} {act} {where}",
+            f"The {thing} in the {topic} {act}",
+            f"People call the {thing} {adjective}",
+        ),
+    )
+
+
+def _lay_out(
+    rng: np.random.Generator, sentences: list[str], layout: str, whole: bool, topic: str
+) -> str:
+    """The sentences in a layout; if not ``whole``, with one of its marks left out."""
+    if layout in ("bullet_list", "numbered_list"):
+        items = [
+            f"{f'{i}.' if layout == 'numbered_list' else '-'} {s}"
+            for i, s in enumerate(sentences, 1)
+        ]
+        if not whole:
+            bare = int(rng.integers(len(items)))
+            items[bare] = sentences[bare]
+        return "\n".join(items)
+    body = " ".join(sentences)
+    if layout == "heading":
+        return f"# The {topic}\n{body}"
+    if layout == "letter":
+        lines = [
+            _pick(rng, ("Dear friend,", "Dear reader,")),
+            body,
+            _pick(rng, ("Yours truly", "Regards")),
+        ]
+        if not whole:
+            del lines[_pick(rng, (0, -1))]
+        return "\n".join(lines)
+    return body
+
+
+def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
+    """One attempt at a text that meets exactly the kept requirements."""
+    topic = query.topic
+    want = {
+        r.type: (r, _feature_of(r), keep) for r, keep in zip(query.requirements, kept, strict=True)
+    }
+    length, length_kind, length_kept = want[RequirementType.LENGTH]
+    if length_kind == "sentence_count" and length_kept:
+        n = length.check["n"]
+    else:
+        n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
+
+    def chosen(type_: RequirementType, features: Sequence[Feature]) -> tuple[str, bool]:
+        """A feature, and whether to do it wholly: the one asked for; dropped, another or half."""
+        _, name, keep = want[type_]
+        if keep or (name in OF_PARTS and rng.random() < P_HALF):
+            return name, keep
+        others = [f.name for f in features if f.name not in (name, "thing")]
+        return (_pick(rng, others) if rng.random() < P_OTHER else ""), True
+
+    layout, layout_whole = chosen(RequirementType.FORMAT, FORMATS)
+    style, style_whole = chosen(RequirementType.STYLE, STYLES)
+    content, content_whole = chosen(RequirementType.CONTENT, CONTENTS)
+    content_requirement, content_name, content_kept = want[RequirementType.CONTENT]
+    # A text is mostly about one of the topic's things, the one asked for where that is kept.
+    things = list(rng.permutation(THINGS[topic]))
+    if content_name == "thing":
+        asked_for = content_requirement.check["terms"][0]
+        things.remove(asked_for)
+        things = [asked_for, *things] if content_kept else things
+    subject, aside = things[:2]
+    slots: list[str | None] = [None] * n
+    order = [int(i) for i in rng.permutation(n)]
+    for special in (style, content if content != "order" else ""):
+        if special and special not in ("exclamations", "thing") and order:
+            slots[order.pop()] = special
+    bold_at = order.pop() if layout == "bold_term" and order else None
+    openers = {0: "First, ", 1: "Then ", n - 1: "Finally, "} if content == "order" else {}
+    if not content_whole:
+        for i in rng.choice(list(openers), size=int(rng.integers(1, 3)), replace=False):
+            del openers[i]
+    calm = int(rng.integers(n)) if not style_whole else None
+    sentences = []
+    for i, feature in enumerate(slots):
+        thing = aside if rng.random() < 0.25 else subject
+        sentence = _sentence(rng, topic, thing, feature, topic if i == bold_at else None)
+        if i in openers and not sentence.startswith("I "):
+            sentence = sentence[0].lower() + sentence[1:]
+        sentence = openers.get(i, "") + sentence
+        if style == "exclamations" and i != calm:
+            sentence = sentence.rstrip("?") + "!"
+        elif not sentence.endswith("?"):
+            sentence += "."
+        sentences.append(sentence)
+    return _lay_out(rng, sentences, layout, layout_whole, topic)
+
+
+def write(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
+    """A text that meets requirement ``i`` of a tiny-world query if and only if ``kept[i]``.
+
+    Args:
+        query: a query from :func:`sample_query`.
+        kept: one flag per requirement, in the order of ``query.requirements``.
+        rng: source of all randomness.
+
+    Returns:
+        The text, about 10 to 50 words; the checkers' verdicts on it equal ``kept``.
+
+    Raises:
+        RuntimeError: no such text was found in 500 attempts (the query contradicts itself).
+    """
+    kept = tuple(kept)
+    for _ in range(500):
+        text = _draft(query, kept, rng)
+        if verdicts(query.requirements, text) == kept:
+            return text
+    raise RuntimeError(f"no text found for {query.prompt()!r} with kept={kept}")
+
+
+def damage(text: str, rng: np.random.Generator) -> str:
+    """Generally worse writing: the words of some sentences out of order, or said twice.
+
+    It stands for what a general preference data set rejects. It has nothing to do with any
+    one requirement, and leaves length, layout and vocabulary much as they were.
+
+    Args:
+        text: a well-written response.
+        rng: source of all randomness.
+
+    Returns:
+        A text that differs from ``text`` wherever it has three words in a row to damage.
+    """
+    lines = text.split("\n")
+    candidates = [i for i, line in enumerate(lines) if len(line.split()) > 4]
+    for i in candidates:
+        tokens = lines[i].split(" ")
+        for _ in range(max(1, len(tokens) // 6)):
+            start = int(rng.integers(1, max(2, len(tokens) - 2)))
+            if rng.random() < 0.5:
+                window = tokens[start : start + 3]
+                tokens[start : start + 3] = window[::-1]
+            else:
+                tokens[start + 1 : start + 2] = [tokens[start]]
+        lines[i] = " ".join(tokens)
+    return "\n".join(lines)
+
+
+def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:
+    """A writer that does not always do as told, to try the audit on.
+
+    Args:
+        writer: the writer that is made sloppy.
+        p_broken: probability that a kept requirement is broken all the same, 0 to 1.
+        p_chance: probability that a dropped requirement is met all the same, 0 to 1.
+
+    Returns:
+        A writer. The flips of the requirements are independent of each other.
+    """
+
+    def write(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
+        asked = np.asarray(kept, dtype=bool)
+        slips = rng.random(len(asked)) < np.where(asked, p_broken, p_chance)
+        return writer(query, tuple((asked ^ slips).tolist()), rng)
+
+    return write

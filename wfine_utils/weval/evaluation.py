@@ -1,0 +1,206 @@
+"""WEval: does a scorer order the responses of a chain as the number of kept requirements does?
+
+The gold ranking of a chain is known by construction, so any function that gives a number to a
+response can be examined: score the responses, compare the order with the gold order, average
+over chains. ``evaluate`` gives every metric with a bootstrap interval, ``compare`` the paired
+difference of two scorers.
+
+Two choices differ from what is common, and both matter:
+
+* **Ties count as ties.** The evaluation script released with the paper sorts responses by
+  (score, number of kept requirements), so that a tie is resolved in the gold order and a
+  scorer that says the same of everything gets a perfect ranking. Here a tie earns nothing,
+  and that rule is reported only in its own column, ``released_rule_tau``.
+* **A constant scorer has correlation 0.** SciPy returns NaN there, because a correlation with a
+  constant is undefined; leaving such chains out of a mean would hide exactly the chains on which
+  the scorer said nothing.
+
+Why it is fast: the metrics of all chains are computed together (:mod:`~wfine_utils.weval.metrics`);
+and chains with equal metrics are interchangeable under resampling, so a bootstrap draw is one
+multinomial draw over the few distinct rows of metrics instead of thousands of chain numbers.
+Both are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from wfine_utils.chains.taxonomy import Chain, TaskCategory
+from wfine_utils.errors import WfineError
+from wfine_utils.weval.metrics import (
+    METRICS,
+    SINGLE_DROP_METRICS,
+    chain_metrics,
+    scored_chains,
+    single_drop_metrics,
+)
+from wfine_utils.weval.resampling import (
+    FloatArray,
+    bootstrap_means,
+    distinct_rows,
+    paired_difference,
+)
+
+COLUMNS = ("metric", "subset_kind", "subset", "value", "ci_low", "ci_high", "n_chains")
+
+
+def evaluate(
+    chains: Sequence[Chain],
+    scores: Sequence[ArrayLike],
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Rank correlation of a scorer with the gold ranking, with bootstrap intervals.
+
+    Every metric is computed for each chain and averaged over chains:
+
+    ======================  ================================================================
+    kendall_tau_b           Kendall's tau-b; 0 if all scores of the chain are equal
+    spearman_rho            Pearson correlation of average ranks; 0 if all scores are equal
+    pairwise_accuracy       share of the pairs with different gold in the right order; a tied
+                            score counts 1/2
+    position_consistency    1 - mean \\|rank difference\\| / (n - 1), ties get average ranks
+    exact_match             1 if every pair with different gold is in the right order, else 0
+    tie_rate                share of the pairs with different gold whose scores are equal
+    released_rule_tau       tau-b after ties are resolved in gold order, as the released
+                            script does; **not** a measure of quality
+    nan_rate                share of the responses that could not be scored
+    ======================  ================================================================
+
+    A NaN score means "could not be scored". It raises ``nan_rate``, and the other metrics of
+    that chain are computed over its scored responses; a chain in which these have no two
+    different gold ranks is left out of the mean of those metrics, and ``n_chains`` says how many
+    chains were used. So a scorer that refuses the hard chains can look better than it is:
+    read every value together with ``nan_rate`` and ``n_chains``. No bounds are computed.
+
+    Args:
+        chains: shape [chains], any mixture of sizes; gold ranks may tie.
+        scores: shape [chains][responses of the chain], float; higher means better adherence.
+        n_boot: number of bootstrap draws over chains; 0 leaves the intervals NaN.
+        seed: seed of the draws. Equal seeds give equal tables, whatever the order of chains.
+        confidence: coverage of the percentile interval, between 0 and 1.
+
+    Returns:
+        One row per metric and subset: ``metric, subset_kind, subset, value, ci_low, ci_high,
+        n_chains``. Subsets are ("all", "all"); ("category", name) for each labelled category; and
+        ("type", requirement type), where only ``pairwise_accuracy`` and ``tie_rate`` are given,
+        over the pairs of responses that differ by exactly one dropped requirement of that type.
+        The interval is NaN where fewer than two chains were used.
+
+    Raises:
+        WfineError: no chains, not one array of scores per chain, an array of the wrong shape,
+            an infinite score, or no score at all that is not NaN.
+
+    Source: arXiv 2604.27453 for WEval; tau-b as in SciPy 1.17 ``kendalltau``.
+
+    Differences from it: ties (see the module's text), intervals, NaN instead of 0 for
+    responses without a score.
+    """
+    if n_boot < 0 or not 0 < confidence < 1:
+        raise WfineError(
+            f"weval.evaluate: found n_boot={n_boot}, confidence={confidence}; expected n_boot of "
+            "at least 0 and a confidence between 0 and 1, such as 0.95."
+        )
+    data = scored_chains(chains, scores)
+    values = chain_metrics(data)
+    code, rows = distinct_rows(values)
+    groups: list[tuple[str, str, tuple[str, ...], FloatArray, NDArray[np.int64]]] = [
+        ("all", "all", METRICS, rows, np.bincount(code, minlength=len(rows)))
+    ]
+    for k, category in enumerate(TaskCategory):
+        counts = np.bincount(code[data.category_code == k], minlength=len(rows))
+        groups.append(("category", category.value, METRICS, rows, counts))
+    for kind, single in single_drop_metrics(data).items():
+        type_code, type_rows = distinct_rows(single)
+        counts = np.bincount(type_code, minlength=len(type_rows))
+        groups.append(("type", kind.value, SINGLE_DROP_METRICS, type_rows, counts))
+
+    table = []
+    for kind, subset, metrics, rows, counts in groups:
+        if not counts.any():
+            continue
+        rng = np.random.default_rng([seed, crc32(f"{kind}/{subset}".encode())])
+        seen = counts > 0
+        mean, low, high, n = bootstrap_means(rows[seen], counts[seen], n_boot, confidence, rng)
+        table += [
+            (m, kind, subset, *row) for m, *row in zip(metrics, mean, low, high, n, strict=True)
+        ]
+    return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
+    """Every metric of every chain.
+
+    Args:
+        chains: as in :func:`evaluate`.
+        scores: as in :func:`evaluate`.
+
+    Returns:
+        One row per chain, in the order given, indexed by ``chain_id``; one column per entry of
+        :data:`METRICS`. NaN where the scored responses have no two different gold ranks.
+
+    Raises:
+        WfineError: as in :func:`evaluate`.
+    """
+    values = chain_metrics(scored_chains(chains, scores))
+    index = pd.Index([chain.chain_id for chain in chains], name="chain_id")
+    return pd.DataFrame(values, index=index, columns=list(METRICS))
+
+
+def compare(
+    chains: Sequence[Chain],
+    scores_a: Sequence[ArrayLike],
+    scores_b: Sequence[ArrayLike],
+    *,
+    metrics: Sequence[str] = ("kendall_tau_b", "spearman_rho", "pairwise_accuracy"),
+    n_boot: int = 1000,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Paired difference a - b of two scorers on the same chains.
+
+    Args:
+        chains: as in :func:`evaluate`.
+        scores_a: scores of the first scorer, as in :func:`evaluate`.
+        scores_b: scores of the second scorer.
+        metrics: which of :data:`METRICS`.
+        n_boot: number of bootstrap draws over chains for the interval.
+        n_permutations: number of random sign flips for the p-value.
+        seed: seed of both.
+        confidence: coverage of the percentile interval, between 0 and 1.
+
+    Returns:
+        One row per metric: ``metric, value_a, value_b, difference, ci_low, ci_high, p_value,
+        cohens_d, n_chains``, as explained in ``resampling.paired_difference``. Only chains
+        on which both scorers have the metric are used. Correct the p-values of several
+        comparisons with :func:`holm`.
+
+    Raises:
+        WfineError: as in :func:`evaluate`; or an unknown metric.
+    """
+    unknown = sorted(set(metrics) - set(METRICS))
+    if unknown:
+        raise WfineError(
+            f"weval.compare: found unknown metrics {unknown}; expected some of {list(METRICS)}."
+        )
+    a, b = per_chain(chains, scores_a), per_chain(chains, scores_b)
+    table = []
+    for metric in metrics:
+        found = paired_difference(
+            a[metric],
+            b[metric],
+            n_boot=n_boot,
+            n_permutations=n_permutations,
+            seed=[seed, crc32(metric.encode())],
+            confidence=confidence,
+        )
+        table.append({"metric": metric, **found._asdict()})
+    return pd.DataFrame(table).rename(columns={"n": "n_chains"})

@@ -1,0 +1,228 @@
+"""Rank metrics of every chain at once: how the order of the scores agrees with the gold order.
+
+All of them follow from the signs of the pairwise differences, so chains with equally many
+responses are computed together as one array. :mod:`wfine_utils.weval.evaluation` says what the metrics
+mean, and averages them over chains.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain as chain_links
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wfine_utils.chains.taxonomy import Chain, RequirementType, TaskCategory
+from wfine_utils.errors import WfineError
+from wfine_utils.weval.resampling import FloatArray
+
+METRICS: tuple[str, ...] = (
+    "kendall_tau_b",
+    "spearman_rho",
+    "pairwise_accuracy",
+    "position_consistency",
+    "exact_match",
+    "tie_rate",
+    "released_rule_tau",
+    "nan_rate",
+)
+"""Every metric, in the order of the columns and rows of all tables."""
+
+SINGLE_DROP_METRICS: tuple[str, ...] = ("pairwise_accuracy", "tie_rate")
+"""The metrics that make sense for one requirement type; see :func:`evaluate`."""
+
+_CELLS = 4_000_000  # largest temporary array, in elements: bounds the memory for any input
+
+
+@dataclass(frozen=True)
+class ScoredChains:
+    """The scored responses of all chains, one after the other, as flat arrays."""
+
+    n_responses: NDArray[np.int64]  # [chains], with the unscored ones
+    n_scored: NDArray[np.int64]  # [chains]
+    start: NDArray[np.int64]  # [chains], where a chain's scored responses begin
+    score: FloatArray  # [scored responses]
+    pattern: NDArray[np.int64]  # [scored responses], row of `kept`
+    kept: NDArray[np.bool_]  # [distinct kept tuples, most requirements], padded with False
+    type_start: NDArray[np.int64]  # [chains], where a chain's requirements begin in `type_code`
+    type_code: NDArray[np.int64]  # [requirements], number of the RequirementType, or -1
+    category_code: NDArray[np.int64]  # [chains], number of the TaskCategory, or -1
+
+    def batches(self, width: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Chains of one size at a time: chain numbers [c], places of their responses [c, n]."""
+        for n in np.unique(self.n_scored[self.n_scored >= 2]):
+            members = np.flatnonzero(self.n_scored == n)
+            step = max(1, _CELLS // int(n * n * width))
+            for first in range(0, len(members), step):
+                batch = members[first : first + step]
+                yield batch, self.start[batch][:, None] + np.arange(n)
+
+
+# Enum members are singletons, and their own hash runs in Python: their identity is much cheaper.
+_CODE: dict[int, int] = {id(None): -1}
+_CODE |= {id(member): k for k, member in enumerate(TaskCategory)}
+_CODE |= {id(member): k for k, member in enumerate(RequirementType)}
+
+
+def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> ScoredChains:
+    """The arrays that the metrics are computed from.
+
+    Args:
+        chains: as in ``weval.evaluate``.
+        scores: as in ``weval.evaluate``.
+
+    Raises:
+        WfineError: as in ``weval.evaluate``.
+    """
+    if len(chains) == 0 or len(chains) != len(scores):
+        raise WfineError(
+            f"weval: found {len(chains)} chains and {len(scores)} arrays of scores; expected at "
+            "least one chain and exactly one array per chain. Pass what scorer.score(chains) "
+            "returned for these same chains."
+        )
+    sizes = list(map(len, map(attrgetter("responses"), chains)))
+    try:
+        arrays = [np.asarray(given, dtype=np.float64) for given in scores]
+    except (TypeError, ValueError):
+        arrays = []
+    if list(map(attrgetter("shape"), arrays)) != list(zip(sizes, strict=True)):
+        raise _misshapen(chains, scores)
+    score = np.concatenate(arrays)
+    n_responses = np.array(sizes)
+    chain_of = np.repeat(np.arange(len(chains)), n_responses)
+    if np.isinf(score).any():
+        place = int(np.flatnonzero(np.isinf(score))[0])
+        raise WfineError(
+            f"weval: chain {chains[chain_of[place]].chain_id!r}: found an infinite score; expected "
+            "finite numbers, or NaN for a response that cannot be scored. Mend the scorer."
+        )
+    scored = ~np.isnan(score)
+    if not scored.any():
+        raise WfineError(
+            f"weval: every score is NaN, from chain {chains[0].chain_id!r} to chain "
+            f"{chains[-1].chain_id!r}; expected at least one response that could be scored. Leave "
+            "this scorer out for these chains."
+        )
+    # Chains share few kept patterns, so each is numbered once and its flags are looked up later.
+    number: defaultdict[tuple[bool, ...], int] = defaultdict()
+    number.default_factory = number.__len__
+    responses = chain_links.from_iterable(map(attrgetter("responses"), chains))
+    pattern = np.fromiter(map(number.__getitem__, map(attrgetter("kept"), responses)), np.int64)
+    patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
+    for kept, k in number.items():
+        patterns[k, : len(kept)] = kept
+    requirements = chain_links.from_iterable(map(attrgetter("requirements"), chains))
+    types = map(id, map(attrgetter("type"), requirements))
+    type_code = np.fromiter(map(_CODE.__getitem__, types), np.int64)
+    n_requirements = np.array(list(map(len, map(attrgetter("requirements"), chains))))
+    categories = map(id, map(attrgetter("category"), chains))
+    n_scored = np.bincount(chain_of[scored], minlength=len(chains))
+    return ScoredChains(
+        n_responses=n_responses,
+        n_scored=n_scored,
+        start=np.cumsum(n_scored) - n_scored,
+        score=score[scored],
+        pattern=pattern[scored],
+        kept=patterns,
+        type_start=np.cumsum(n_requirements) - n_requirements,
+        type_code=type_code,
+        category_code=np.fromiter(map(_CODE.__getitem__, categories), np.int64),
+    )
+
+
+def _misshapen(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> WfineError:
+    """The error for the first chain whose scores are not one number per response."""
+    for chain, given in zip(chains, scores, strict=False):
+        try:
+            found = f"an array of shape {np.asarray(given, dtype=np.float64).shape}"
+        except (TypeError, ValueError):
+            found = f"a {type(given).__name__} that does not hold numbers only"
+        size = len(chain.responses)
+        if found != f"an array of shape {(size,)}":
+            break
+    return WfineError(
+        f"weval: scores of chain {chain.chain_id!r}: found {found}; expected {size} numbers, one "
+        "per response. Use NaN for a response that cannot be scored."
+    )
+
+
+def _signs(x: NDArray) -> NDArray[np.int8]:
+    """Sign of x_i - x_j for all pairs: [c, n] -> [c, n, n]; never overflows."""
+    left, right = x[:, :, None], x[:, None, :]
+    return (left > right).view(np.int8) - (left < right).view(np.int8)
+
+
+def chain_metrics(data: ScoredChains) -> FloatArray:
+    """All metrics of all chains: shape [chains, metrics].
+
+    With s_ij and g_ij the signs of the differences of scores and of gold ranks, the sum of
+    s_ij over j is twice the distance of response i from the middle rank (average ranks for
+    ties). So the rank metrics follow from the same signs as the pair metrics.
+    """
+    values = np.full((len(data.n_responses), len(METRICS)), np.nan)
+    values[:, -1] = 1 - data.n_scored / data.n_responses
+    gold_of_pattern = data.kept.sum(axis=1)
+    for batch, place in data.batches(width=1):
+        n = place.shape[1]
+        s = _signs(data.score[place])
+        g = _signs(gold_of_pattern[data.pattern[place]])
+        # Sums over all ordered pairs; the factor 2 cancels in every ratio below.
+        agree = (s * g).sum(axis=(1, 2), dtype=np.int64)  # right order minus wrong order
+        s_pairs = np.count_nonzero(s, axis=(1, 2))
+        g_pairs = np.count_nonzero(g, axis=(1, 2))
+        tied = np.count_nonzero((s == 0) & (g != 0), axis=(1, 2))
+        s_rank, g_rank = s.sum(axis=2, dtype=np.int64), g.sum(axis=2, dtype=np.int64)
+        shift = np.abs(s_rank - g_rank).sum(axis=1) / 2  # sum of |rank difference|
+        # As floats: the product of the two grows with the sixth power of n.
+        s_square = (s_rank**2).sum(axis=1).astype(float)
+        g_square = (g_rank**2).sum(axis=1).astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result = np.stack(
+                [
+                    agree / np.sqrt(g_pairs * np.maximum(s_pairs, 1)),
+                    (s_rank * g_rank).sum(axis=1) / np.sqrt(g_square * np.maximum(s_square, 1)),
+                    (agree + g_pairs) / (2 * g_pairs),
+                    1 - shift / (n * (n - 1)),
+                    agree == g_pairs,
+                    tied / g_pairs,
+                    (agree + tied) / np.sqrt(g_pairs * (s_pairs + tied)),
+                ],
+                axis=1,
+            )
+        result[g_pairs == 0] = np.nan
+        values[batch, :-1] = result
+    return values
+
+
+def single_drop_metrics(data: ScoredChains) -> dict[RequirementType, FloatArray]:
+    """For each requirement type, :data:`SINGLE_DROP_METRICS` of the chains that have such pairs."""
+    if (data.type_code < 0).all():
+        return {}
+    n_types, n_chains = len(RequirementType), len(data.n_responses)
+    pairs, right, tied = np.zeros((3, n_chains * n_types))
+    for batch, place in data.batches(width=data.kept.shape[1]):
+        i, j = np.triu_indices(place.shape[1], 1)
+        kept = data.kept[data.pattern[place]]
+        differ = kept[:, i] ^ kept[:, j]  # [c, pairs, requirements]
+        c, p = np.nonzero(np.count_nonzero(differ, axis=2) == 1)
+        dropped = differ[c, p].argmax(axis=1)
+        kind = data.type_code[data.type_start[batch[c]] + dropped]
+        c, p, dropped, kind = (x[kind >= 0] for x in (c, p, dropped, kind))
+        first_kept = kept[c, i[p], dropped]
+        score = data.score[place]
+        first, second = score[c, i[p]], score[c, j[p]]
+        cell = batch[c] * n_types + kind
+        points = np.where(first == second, 0.5, (first > second) == first_kept)
+        pairs += np.bincount(cell, minlength=len(pairs))
+        right += np.bincount(cell, weights=points, minlength=len(pairs))
+        tied += np.bincount(cell, weights=first == second, minlength=len(pairs))
+    found = {}
+    for k, kind in enumerate(RequirementType):
+        n = pairs[k::n_types]
+        has = n > 0
+        found[kind] = np.stack([right[k::n_types][has] / n[has], tied[k::n_types][has] / n[has]], 1)
+    return found

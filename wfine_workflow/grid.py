@@ -1,0 +1,160 @@
+"""The grid of a cluster run: presets (one base model each) × seeds × scorers.
+
+A grid file says what is compared. A *scorer* is a name with the parameters of notebooks 03 to 05
+that make it, e.g. another loss of the reward model; what it does not name stays as in the preset.
+``grid.smk`` makes one papermill job per notebook and cell of the grid, and ``python -m
+wfine_workflow.grid`` puts the cells' WEval into one table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write, display_path, read_yaml, resolve
+from wfine_utils.settings import Settings
+from wfine_workflow.presets import load_preset
+
+SHARED = ("00_base_model", "02_requirement_dropping")
+"""Notebooks that know nothing of scorers: they run once per preset and seed."""
+
+PER_SCORER = ("03_reward_model", "04_wrl_policy", "05_weval_correlation")
+"""Notebooks that a scorer may change: they run once per cell of the grid."""
+
+WEVAL = ("05_weval_correlation", "weval.csv")
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Grid(Settings):
+    """What a grid file says."""
+
+    presets: list[str] = Field(min_length=1, description="folders in params, one model each")
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(min_length=1)
+    scorers: dict[Name, dict[str, dict[str, Any]]] = Field(
+        min_length=1, description="name: {notebook: {parameter: value}}"
+    )
+    notebooks: list[str] = Field(min_length=1, description="whose results every cell must have")
+
+    def cells(self) -> list[tuple[str, int, str]]:
+        """Every preset, seed and scorer."""
+        return [(p, n, s) for p in self.presets for n in self.seeds for s in self.scorers]
+
+
+def cell_folder(preset: str, seed: int | str, scorer: str) -> str:
+    """Where the results of a cell lie, below the folder of the grid; its ``output_root`` first."""
+    return f"seed-{seed}-{scorer}/{preset}"
+
+
+def load_grid(path: str | Path) -> Grid:
+    """Read and check a grid file, and every parameter of every cell.
+
+    Raises:
+        WfineError: the file does not hold, there is no such preset, or a scorer changes a
+            notebook or parameter that it cannot, or to a bad value.
+    """
+    path = resolve(path)
+    values = read_yaml(path)
+    try:
+        grid = Grid(**values)
+    except (ValidationError, TypeError) as error:
+        problems = (
+            [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:20]]
+            if isinstance(error, ValidationError)
+            else [str(error)]
+        )
+        raise WfineError(
+            f"{display_path(path)}: the grid does not hold: {'; '.join(problems)}. Expected "
+            f"{', '.join(Grid.model_fields)}, as in profiles/grid.yaml."
+        ) from None
+    for name in ("presets", "seeds", "notebooks"):
+        if len(set(found := getattr(grid, name))) < len(found):
+            raise WfineError(
+                f"{display_path(path)}: {name}: found {found}, expected each value once."
+            )
+    _refuse_others(grid.notebooks, f"{display_path(path)}: notebooks")
+    checked = {preset: load_preset(preset) for preset in grid.presets}
+    for scorer, changes in grid.scorers.items():
+        where = f"{display_path(path)}: scorers: {scorer}"
+        _refuse_others(changes, where)
+        for notebook, parameters in changes.items():
+            if own := sorted({"preset", "seed", "output_root"} & parameters.keys()):
+                raise WfineError(f"{where}: found {own[0]}, which the grid sets. Leave it out.")
+            for preset in grid.presets:
+                if (cfg := checked[preset].get(notebook)) is not None:
+                    type(cfg).checked(cfg.model_dump() | parameters, f"{where}: preset {preset}")
+    for preset in grid.presets:
+        if missing := [x for x in grid.notebooks if x not in checked[preset]]:
+            raise WfineError(
+                f"{display_path(path)}: preset {preset} does not run {', '.join(missing)}. Expected "
+                "presets with all notebooks of the grid; choose others."
+            )
+    return grid
+
+
+def _refuse_others(notebooks: Sequence[str] | dict[str, Any], where: str) -> None:
+    if odd := [name for name in notebooks if name not in PER_SCORER]:
+        raise WfineError(
+            f"{where}: found {odd[0]}, expected some of {', '.join(PER_SCORER)}: the notebooks "
+            "before do not depend on a scorer, and those after belong to `make reproduce`."
+        )
+
+
+def collect(grid: Grid, folder: Path) -> pd.DataFrame:
+    """WEval of all finished cells, tidy.
+
+    Args:
+        grid: whose cells.
+        folder: of the grid's results.
+
+    Returns:
+        ``weval.csv`` of notebook 05 of each cell, below each other, with ``preset, seed,
+        grid_scorer`` in front; ``scorer`` is the name inside the notebook.
+
+    Raises:
+        WfineError: no cell is finished.
+    """
+    parts = []
+    for preset, seed, scorer in grid.cells():
+        path = folder.joinpath(cell_folder(preset, seed, scorer), *WEVAL)
+        if path.exists():
+            table = pd.read_csv(path)
+            for place, value in enumerate((preset, seed, scorer)):
+                table.insert(place, ("preset", "seed", "grid_scorer")[place], value)
+            parts.append(table)
+    if not parts:
+        raise WfineError(
+            f"{display_path(folder)}: found no finished cell among {len(grid.cells())}, expected "
+            f"{'/'.join(WEVAL)} in the folder of one at least. Run the grid first."
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``python -m wfine_workflow.grid --help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m wfine_workflow.grid",
+        description="WEval of all cells of a grid, as one CSV.",
+    )
+    parser.add_argument("grid", type=Path, help="grid file, such as profiles/grid.yaml")
+    parser.add_argument("folder", type=Path, help="folder of its results; weval.csv goes there")
+    given = parser.parse_args(arguments)
+    try:
+        table = collect(load_grid(given.grid), given.folder)
+        out = given.folder / "weval.csv"
+        atomic_write(out, lambda p: table.to_csv(p, index=False, lineterminator="\n"))
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{display_path(out)}: {len(table)} rows\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,302 @@
+"""Scores for a file of any size: in shards, in constant memory, resumable after a kill.
+
+    python -m wfine_workflow.score_file SCORER_FOLDER CHAINS_FILE OUT_FOLDER
+
+The file is read twice, chain by chain: once to check all of it by the rules of
+:func:`wfine_utils.chains.files.load_chains`, and once to score it. A shard holds whole chains, as many as
+stay within the shard size, and is written under a temporary name and renamed. Batches never reach
+across shards, so a shard is the same whether or not the run was killed before it.
+
+``manifest.json`` says what the shards belong to. A run that finds another scorer, file, shard size
+or version there refuses to go on, because its scores would stand beside those of another function.
+One process at a time writes to a folder; its lock ends with the process, also if that is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+from wfine_utils.chains.files import FORMATS, ChainFile, portions
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.errors import WfineError
+from wfine_utils.files import PARTIAL, atomic_write, display_path, json_text, plain, sha256_file
+from wfine_utils.notebook.code_digest import digest, with_imports
+from wfine_utils.notebook.run import versions
+from wfine_utils.settings import Precision
+from wfine_utils.weval.scorers import Scorer, checked_scores, scores_table
+
+MANIFEST = "manifest.json"
+LOCK = ".lock"
+SHARD_SIZE = 5000
+PORTION = 500
+
+
+def score_file(
+    scorer: Scorer,
+    fingerprint: str,
+    chains_file: str | Path,
+    out_folder: str | Path,
+    *,
+    format: str = "auto",
+    shard_size: int = SHARD_SIZE,
+    portion: int = PORTION,
+) -> dict[str, int]:
+    """Score every response of a file of chains; go on where an earlier run stopped.
+
+    Args:
+        scorer: any scorer.
+        fingerprint: of all that its scores depend on, apart from the chains.
+        chains_file: our JSONL or parquet, or a released layout.
+        out_folder: gets ``scores-00000.parquet`` … with the columns of
+            :func:`wfine_utils.weval.scorers.scores_table`, and ``manifest.json``.
+        format: one of ``data.FORMATS``.
+        shard_size: most responses to a shard.
+        portion: responses that the scorer is given at once, a part of a shard. More are sorted
+            by length together; the progress bar moves after each portion.
+
+    Returns:
+        ``n_chains, n_responses, n_nan, n_shards``, and ``n_kept``, the shards of earlier runs.
+
+    Raises:
+        WfineError: the file is wrong somewhere; the folder holds shards of something else, is being
+            written by another process, or cannot be written; the scorer returns something that is
+            not one number per response.
+    """
+    out_folder = Path(out_folder)
+    for name, value in (("shard_size", shard_size), ("portion", portion)):
+        if value < 1:
+            raise WfineError(f"{name}: found {value}, expected 1 or more.")
+    file = ChainFile(chains_file, format)
+    belongs_to = {
+        "scorer": scorer.name,
+        "scorer_fingerprint": fingerprint,
+        "chains_sha256": sha256_file(chains_file),
+        "shard_size": shard_size,
+        "portion": portion,
+        "source_sha256": digest(with_imports([Path(__file__)])),
+        "versions": versions(),
+    }
+    with _alone_in(out_folder):
+        _claim(out_folder, belongs_to)
+        return _score_shards(scorer, file, out_folder, shard_size, portion)
+
+
+def _score_shards(
+    scorer: Scorer, file: ChainFile, out_folder: Path, shard_size: int, portion: int
+) -> dict[str, int]:
+    """Every shard that is not there yet; returns what :func:`score_file` does."""
+    n_nan = n_shards = n_kept = 0
+    # No smoothing: the rate is that of this run so far, without the shards that it found.
+    bar = tqdm(total=file.n_responses, desc=scorer.name, unit="response", smoothing=0)
+    for k, chains in enumerate(portions(file, shard_size)):
+        path = out_folder / f"scores-{k:05d}.parquet"
+        table = _kept(path, chains)
+        if table is not None:
+            n_kept += 1
+            bar.initial += len(table)
+            bar.n += len(table)
+            bar.refresh()
+        else:
+            scores = []
+            for part in portions(chains, portion):
+                scores += checked_scores(scorer.name, scorer.score(part), part)
+                bar.update(sum(len(chain.responses) for chain in part))
+            table = scores_table({scorer.name: scores}, chains)
+            atomic_write(path, lambda p, t=table: t.to_parquet(p, index=False))
+        n_nan += int(table["score"].isna().sum())
+        n_shards += 1
+    bar.close()
+    return {"n_chains": file.n_chains, "n_responses": file.n_responses, "n_nan": n_nan,
+            "n_shards": n_shards, "n_kept": n_kept}  # fmt: skip
+
+
+def load_scores(out_folder: str | Path) -> pd.DataFrame:
+    """The table of all shards of a finished run, for ``scorers.scores_from_table``."""
+    paths = sorted(Path(out_folder).glob("scores-*.parquet"))
+    if not paths:
+        raise WfineError(
+            f"{display_path(Path(out_folder))}: found no scores-*.parquet, expected the folder of a bulk "
+            "run; make one with python -m wfine_workflow.score_file."
+        )
+    return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder, which is made where it is not there."""
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise WfineError(
+            f"{display_path(folder)}: found another process that is writing scores here, expected none. "
+            "Wait until it is done, or give another folder."
+        ) from error
+    except OSError as error:
+        raise WfineError(
+            f"{display_path(folder)}: cannot be written: {error.strerror or error}. Expected a folder "
+            "with write permission and free space; give another."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _claim(folder: Path, wanted: dict[str, Any]) -> None:
+    """Write the manifest, or make sure that the one which is there says the same."""
+    path, wanted = folder / MANIFEST, plain(wanted)
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = {}
+        differ = [
+            key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]
+        ]
+        if differ:
+            key = differ[0]
+            given = found.get(key) if isinstance(found, dict) else None
+            raise WfineError(
+                f"{display_path(path)}: {key}: found {given!r}, expected {wanted[key]!r}: the scores in "
+                "this folder belong to another scorer, file, shard size or version (differing: "
+                f"{', '.join(differ)}). Give another folder, or delete this one to start anew."
+            )
+    elif any(folder.glob("scores-*.parquet")):
+        raise WfineError(
+            f"{display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an empty folder "
+            "or one of an earlier run, because nobody knows what these scores belong to. Give "
+            "another folder, or delete this one."
+        )
+    else:
+        text = json_text(wanted, MANIFEST)
+        atomic_write(path, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
+    for left_over in folder.glob(f"{PARTIAL}*"):
+        left_over.unlink(missing_ok=True)
+
+
+def _kept(path: Path, chains: Sequence[Chain]) -> pd.DataFrame | None:
+    """A finished shard, or None where there is none, or a damaged one."""
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_parquet(path)
+        ids, places = table["chain_id"].tolist(), table["response"].tolist()
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+    expected = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
+    return table if list(zip(ids, places, strict=True)) == expected and "score" in table else None
+
+
+def load_scorer(folder: str | Path, *, name: str | None = None, **options: Any) -> tuple[Any, str]:
+    """The scorer in a folder, without a progress bar of its own, and its fingerprint.
+
+    Args:
+        folder: of a reward model of notebook 03, or of any sequence classifier.
+        name: how tables call it; the folder's name if None.
+        options: of :class:`wfine_utils.rewards.classifier.ClassifierScorer`.
+
+    Raises:
+        WfineError: the model cannot be loaded or trusted; a reward model and options, because
+            its own folder says how it is to be used.
+    """
+    folder = Path(folder)
+    name = name or folder.resolve().name
+    if not (folder / "adapter_config.json").is_file():
+        from wfine_utils.rewards.classifier import ClassifierScorer  # torch takes seconds
+
+        scorer = ClassifierScorer(folder, name=name, progress=False, **options)
+        return scorer, _fingerprint(scorer.fingerprint, options.get("token_budget"))
+    if options:
+        raise WfineError(
+            f"{display_path(folder)}: found a reward model of notebook 03 and "
+            f"{', '.join(options)}; expected no such option, because the model's folder says how "
+            "it is to be used."
+        )
+    from wfine_utils.rewards.reward_model import RewardModelScorer
+
+    scorer = RewardModelScorer(folder, name=name, progress=False)
+    files = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
+    return scorer, _fingerprint(*((p.name, sha256_file(p)) for p in files))
+
+
+def _fingerprint(*facts: Any) -> str:
+    import torch  # loaded already; a GPU rounds in another way
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return hashlib.sha256(json.dumps([device, *facts]).encode()).hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m wfine_workflow.score_file SCORER_FOLDER CHAINS_FILE OUT_FOLDER``.
+
+    Returns:
+        0, or 2 with one paragraph that says what is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m wfine_workflow.score_file",
+        description="Score every response of a file of chains, in shards. A run that was killed "
+        "goes on where it was when the same command is given again.",
+        epilog="Options in the second group are for classifiers; the folder of a reward model "
+        "says itself how it is to be used.",
+    )
+    add = parser.add_argument
+    add("scorer", metavar="SCORER_FOLDER", help="reward model of notebook 03, or any classifier")
+    add("chains", metavar="CHAINS_FILE", help="chains, as load_chains reads them")
+    add("out", metavar="OUT_FOLDER", help="gets scores-00000.parquet … and manifest.json")
+    add("--name", help="name of the scorer in the tables (default: the folder's)")
+    add("--format", choices=FORMATS, default="auto", help="of the chains (default: %(default)s)")
+    add("--shard-size", type=int, default=SHARD_SIZE, metavar="N",
+        help="most responses to a shard (default: %(default)s)")  # fmt: skip
+    add("--portion", type=int, default=PORTION, metavar="N",
+        help="responses that are scored at once (default: %(default)s)")  # fmt: skip
+    add = parser.add_argument_group("classifiers").add_argument
+    add("--granularity", choices=("prompt", "requirement"))
+    add("--template", metavar="NAME_OR_FILE", help="auto, chat, pair, or a file with a Jinja "
+        "template: messages[0].content is the instruction, messages[1].content the response"
+    )  # fmt: skip
+    add("--positive-label", metavar="LABEL", help="the label that means a good response")
+    add("--max-tokens", type=int, metavar="N", help="longest text; the middle of others is cut")
+    add("--token-budget", type=int, metavar="N", help="tokens per forward pass")
+    add("--quantise", action="store_const", const=True, help="load it in 4-bit")
+    add("--precision", choices=get_args(Precision),
+        help="of the body on a CPU: auto is bf16 where the CPU has it (default: fp32)")  # fmt: skip
+    given = vars(parser.parse_args(arguments))
+    names = ("granularity", "template", "positive_label", "max_tokens", "token_budget", "quantise",
+             "precision")  # fmt: skip
+    options = {key: given[key] for key in names if given[key] is not None}
+    try:
+        template = options.get("template")
+        if template is not None and Path(template).is_file():
+            options["template"] = Path(template).read_text(encoding="utf-8")
+        scorer, fingerprint = load_scorer(given["scorer"], name=given["name"], **options)
+        found = score_file(
+            scorer, fingerprint, given["chains"], given["out"], format=given["format"],
+            shard_size=given["shard_size"], portion=given["portion"],
+        )  # fmt: skip
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(
+        f"{display_path(Path(given['out']))}: {found['n_responses']:,} responses of {found['n_chains']:,} "
+        f"chains in {found['n_shards']:,} shards, {found['n_kept']:,} of them kept from earlier "
+        f"runs; {found['n_nan']:,} responses could not be scored\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
