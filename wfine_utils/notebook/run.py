@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from wfine_utils.files import (
     plain,
     project_root,
     resolve,
+    whole_folder,
 )
 from wfine_utils.notebook.code_digest import digest, module_path, source_digest, with_imports
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+
+_STAGE = "stage.json"
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets",
               "numpy", "scipy", "pandas")  # fmt: skip
@@ -177,58 +180,65 @@ class Run:
         Raises:
             WfineError: the folder cannot be written, or ``key`` holds NaN or infinity.
         """
-        final = self.path(name)
         source = source_digest(self.cfg.notebook)
         if modules:
             source = digest(with_imports(map(module_path, modules)))
-        wanted = plain(
+        inputs = plain(
             {"key": dict(key), "seed": self.cfg.seed, "source": source, "versions": versions()},
             f"stage {name}",
-        )  # fmt: skip
-        if _stage_is_done(final, wanted):
-            self.stages[name] = "loaded"
-            return final
-        partial = final.with_name(f"{PARTIAL}{final.name}")
-        _make_folder(partial, empty=True)
+        )
+        self.stages[name] = stage(self.path(name), inputs, compute)
+        return self.path(name)
+
+
+def stage(
+    folder: Path,
+    inputs: Mapping[str, Any],
+    compute: Callable[[Path], object],
+    needs: Sequence[str] = (),
+) -> Literal["computed", "loaded"]:
+    """Fill a folder once: leave it if it belongs to the same inputs, else compute it anew.
+
+    Args:
+        folder: of the result; ``stage.json`` in it says what it was made from.
+        inputs: plain JSON values, everything that the result depends on.
+        compute: called with an empty temporary folder, which takes the place of ``folder`` when
+            it returns; see :func:`wfine_utils.files.whole_folder`.
+        needs: files that must be there, beside those that were written; an older result without
+            them is computed anew.
+    """
+    if stage_is_done(folder, inputs, needs):
+        return "loaded"
+    with whole_folder(folder) as partial:
         start = time.perf_counter()
         compute(partial)
-        record = wanted | {"seconds": round(time.perf_counter() - start, 3),
-                           "files": _sizes(partial)}  # fmt: skip
-        text = json_text(record, f"stage {name}")
-        atomic_write(partial / "stage.json", lambda p: p.write_text(text, encoding="utf-8"))
-        if final.exists():  # a folder cannot replace a full one: set the old one aside first
-            old = final.with_name(f"{PARTIAL}old-{final.name}")
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(final, old)
-            os.replace(partial, final)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(partial, final)
-        self.stages[name] = "computed"
-        return final
+        seconds = round(time.perf_counter() - start, 3)
+        text = json_text({**inputs, "seconds": seconds, "files": _sizes(partial)}, folder.name)
+        (partial / _STAGE).write_text(text, encoding="utf-8")
+    return "computed"
+
+
+def stage_is_done(folder: Path, inputs: Mapping[str, Any], needs: Sequence[str] = ()) -> bool:
+    """Whether :func:`stage` with these arguments would have nothing to do."""
+    try:
+        record = json.loads((folder / _STAGE).read_text(encoding="utf-8"))
+        same = all(record[name] == value for name, value in inputs.items())
+        sizes = _sizes(folder)
+        return same and record["files"].items() <= sizes.items() and sizes.keys() >= set(needs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # absent or damaged: compute anew
 
 
 def _sizes(folder: Path) -> dict[str, int]:
     return {
         p.relative_to(folder).as_posix(): p.stat().st_size
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and p != folder / "stage.json"
+        if p.is_file() and p != folder / _STAGE
     }
 
 
-def _stage_is_done(folder: Path, wanted: Mapping[str, Any]) -> bool:
+def _make_folder(folder: Path) -> None:
     try:
-        found = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-        same = all(found[k] == v for k, v in wanted.items())
-        return same and found["files"].items() <= _sizes(folder).items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # absent or damaged: compute anew
-
-
-def _make_folder(folder: Path, empty: bool = False) -> None:
-    try:
-        if empty and folder.exists():
-            shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WfineError(
