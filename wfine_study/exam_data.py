@@ -21,13 +21,11 @@ from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement
 from wfine_utils.checks.ifeval import ifeval_check
 from wfine_utils.errors import WfineError
-from wfine_utils.seeds import stream
+from wfine_utils.seeds import rng_for
 from wfine_utils.tiny_world.vocabulary import THINGS, TOPICS
 from wfine_utils.tiny_world.writer import MAX_SENTENCES, MIN_SENTENCES, sample_query, write
 
-_QUERIES, _IFEVAL = 20, 21  # keys of the streams; ``dirt`` has 10 to 12
 Granularity = Literal["prompt", "requirement"]
-_SPLITS = tuple(TOPICS)
 _MIN_QUERIES, _ANSWERS, _ROUNDS = 100, 12, 20  # to find pairs about IFEval's instructions among
 
 
@@ -88,8 +86,7 @@ def queries(
     n: int, split: str, *, seed: int, wanted: Callable[[Query], bool] = lambda query: True
 ) -> list[Query]:
     """``n`` queries on the topics of a split that are wanted; the first do not depend on ``n``."""
-    place = _SPLITS.index(split)
-    drawn = (sample_query(stream(seed, _QUERIES, place, k), TOPICS[split]) for k in count())
+    drawn = (sample_query(rng_for(seed, "queries", split, k), TOPICS[split]) for k in count())
     return list(islice(filter(wanted, drawn), n))
 
 
@@ -175,7 +172,7 @@ def ifeval_pairs(
     Raises:
         WfineError: the texts do not give as many pairs.
     """
-    rng = stream(seed, _IFEVAL, list(IFEVAL).index(instruction_id))
+    rng = rng_for(seed, "ifeval pairs", instruction_id)
     found: list[tuple[Query, PreferencePair]] = []
     for _ in range(_ROUNDS):
         for query, texts in _answers(max(n, _MIN_QUERIES), seed):
@@ -202,7 +199,7 @@ def _answers(n: int, seed: int) -> list[tuple[Query, list[str]]]:
     """Queries on test topics with some answers each, all to the same kept requirements."""
     found = []
     for k, query in enumerate(queries(n, "test", seed=seed)):
-        rng = stream(seed, _IFEVAL, len(IFEVAL), k)
+        rng = rng_for(seed, "ifeval answers", k)
         kept = tuple((rng.random(len(query.requirements)) < 0.5).tolist())
         found.append((query, [write(query, kept, rng) for _ in range(_ANSWERS)]))
     return found

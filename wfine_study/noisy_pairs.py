@@ -24,7 +24,7 @@ from wfine_utils.chains.taxonomy import Query, Requirement
 from wfine_utils.checks.dispatch import verdicts
 from wfine_utils.checks.simple import words
 from wfine_utils.errors import WfineError
-from wfine_utils.seeds import stream
+from wfine_utils.seeds import rng_for
 from wfine_utils.settings import Source
 from wfine_utils.tiny_world.writer import damage, write
 
@@ -36,7 +36,6 @@ KINDS: tuple[Dirt, ...] = get_args(Dirt)
 SHORTER_BY = 5
 """Words by which ``rejected`` is shorter at least, in a pair with the length confound."""
 
-_PLAN, _DIRT, _WHICH = 10, 11, 12  # keys of the streams; ``dropping`` and ``pairs`` have 0 to 4
 _SAME_QUERY, _MAX_ATTEMPTS, _REWRITES = 8, 200, 12
 
 
@@ -118,7 +117,7 @@ def dirty_pairs(
         )
     if kind is not None and kind not in KINDS:
         raise WfineError(f"dirty_pairs: found kind {kind!r}, expected one of {', '.join(KINDS)}.")
-    which = stream(seed, _WHICH).permutation(n)[: round(share * n)]
+    which = rng_for(seed, "noisy pairs", "which").permutation(n)[: round(share * n)]
     kinds: list[Dirt | None] = [None] * n
     for k in which:
         kinds[k] = kind
@@ -150,7 +149,7 @@ def _study_pair(
     droppable: Callable[[Requirement], bool],
 ) -> StudyPair:
     for attempt in range(_MAX_ATTEMPTS):
-        rng = stream(seed, _PLAN, k, attempt)
+        rng = rng_for(seed, "noisy pairs", "plan", k, attempt)
         anew = attempt >= _SAME_QUERY
         query = queries[int(rng.integers(len(queries))) if anew else k % len(queries)]
         may_drop = [i for i, r in enumerate(query.requirements) if droppable(r)]
@@ -163,7 +162,7 @@ def _study_pair(
         if kind is not None:
             spoilt = _spoilt(
                 kind, query, chosen_kept, rejected_kept, chosen, rejected,
-                stream(seed, _DIRT, k, attempt, KINDS.index(kind)),
+                rng_for(seed, "noisy pairs", kind, k, attempt),
             )  # fmt: skip
             if spoilt is None:
                 continue
