@@ -183,15 +183,6 @@ def test_identical_texts_make_no_pair_and_are_counted():
     assert n_identical([chain]) == 1
 
 
-def test_the_draw_of_pairs_does_not_depend_on_the_order_of_the_chains():
-    chains = build_chains([make_query(4)] * 12, "random", exact_writer, 1)
-    kwargs = dict(granularity="requirement", max_drop_distance=4, per_chain=3, seed=5)
-    forward = preference_pairs(chains, **kwargs)
-    assert Counter(p.chain_id for p in forward) == {c.chain_id: 3 for c in chains}
-    assert set(preference_pairs(chains[::-1], **kwargs)) == set(forward)
-    assert set(preference_pairs(chains, **{**kwargs, "seed": 6})) != set(forward)
-
-
 def test_unknown_granularity_is_refused():
     chain = chain_of([("ab", (True, True)), ("a", (True, False))])
     with pytest.raises(ValueError, match="unknown granularity"):

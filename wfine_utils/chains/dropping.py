@@ -20,7 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from wfine_utils.chains.taxonomy import Chain, Query, Response
-from wfine_utils.seeds import stream, text_number
+from wfine_utils.seeds import rng_for
 
 Writer = Callable[[Query, Sequence[bool], np.random.Generator], str]
 """Anything that answers a query with only the kept requirements in the instruction."""
@@ -30,7 +30,6 @@ MIN_FOR_PROGRESS_BAR = 200
 
 KeptSet = tuple[bool, ...]
 Plan = Literal["single", "random", "balanced"]
-_ORDER, _CHAIN = 0, 1  # keys that keep the random streams apart; ``pairs`` has 2 and 3
 
 
 # --- drop plans -------------------------------------------------------------------------
@@ -88,14 +87,14 @@ def drop_orders(
     """
     if plan == "random":
         return [
-            tuple(stream(seed, _ORDER, k).permutation(n_requirements).tolist())
+            tuple(rng_for(seed, "drop order", k).permutation(n_requirements).tolist())
             for k in range(n_chains)
         ]
     if plan != "balanced":
         raise ValueError(f"unknown plan {plan!r}; known: 'random', 'balanced'")
     orders: list[tuple[int, ...]] = []
     for block in range(-(-n_chains // n_requirements)):
-        rng = stream(seed, _ORDER, block)
+        rng = rng_for(seed, "drop orders", block)
         base = rng.permutation(n_requirements)
         shifts = rng.permutation(n_requirements)
         orders += [tuple(np.roll(base, shift).tolist()) for shift in shifts]
@@ -161,7 +160,7 @@ def build_chains(
             query,
             kept_sets,
             writer,
-            stream(seed, _CHAIN, text_number(prefix), index),
+            rng_for(seed, "chain", prefix, index),
             source,
         )
         for index, (query, kept_sets) in enumerate(bar)

@@ -13,9 +13,7 @@ from typing import Literal
 import numpy as np
 
 from wfine_utils.chains.taxonomy import Chain, RequirementType, Response
-from wfine_utils.seeds import stream, text_number
-
-_PAIR, _DAMAGE, _DRAW = 2, 3, 4  # keys that keep the random streams apart; ``dropping`` has 0 and 1
+from wfine_utils.seeds import rng_for
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,6 @@ def preference_pairs(
     *,
     granularity: Literal["prompt", "requirement"],
     max_drop_distance: int = 1,
-    per_chain: int | None = None,
-    seed: int = 0,
 ) -> list[PreferencePair]:
     """Pairs of responses of one chain that differ by dropped requirements.
 
@@ -61,26 +57,17 @@ def preference_pairs(
         chains: e.g. from :func:`build_chains` or ``load_chains``.
         granularity: what the reward model is given beside the response.
         max_drop_distance: 1 keeps only pairs that differ by exactly one requirement.
-        per_chain: at most this many pairs of a chain, drawn without replacement; None: all.
-        seed: of that draw. The draw depends on the seed and the chain id alone.
 
     Returns:
         The pairs, chain by chain.
     """
-    pairs: list[PreferencePair] = []
-    for chain in chains:
-        found = [
-            pair
-            for chosen, rejected, dropped in _candidates(chain, max_drop_distance)
-            if chosen.text != rejected.text
-            for pair in _pairs_of(chain, chosen, rejected, dropped, granularity)
-        ]
-        if per_chain is not None and len(found) > per_chain:
-            rng = stream(seed, _PAIR, text_number(chain.chain_id))
-            drawn = rng.choice(len(found), per_chain, replace=False)
-            found = [found[i] for i in sorted(drawn)]
-        pairs += found
-    return pairs
+    return [
+        pair
+        for chain in chains
+        for chosen, rejected, dropped in _candidates(chain, max_drop_distance)
+        if chosen.text != rejected.text
+        for pair in _pairs_of(chain, chosen, rejected, dropped, granularity)
+    ]
 
 
 def n_identical(chains: Iterable[Chain], *, max_drop_distance: int = 1) -> int:
@@ -114,7 +101,7 @@ def coarse_pairs(
         full = next((r.text for r in chain.responses if all(r.kept)), None)
         if full is None:
             continue
-        worse = damage(full, stream(seed, _DAMAGE, text_number(chain.chain_id)))
+        worse = damage(full, rng_for(seed, "damage", chain.chain_id))
         if worse != full:
             pairs.append(
                 PreferencePair(chain.chain_id, chain.topic, None, chain.prompt(), full, worse, 0)
@@ -124,7 +111,7 @@ def coarse_pairs(
 
 def draw_pairs(pairs: Sequence[PreferencePair], n: int, *, seed: int) -> list[PreferencePair]:
     """At most ``n`` of the pairs, without replacement, in random order."""
-    order = stream(seed, _DRAW).permutation(len(pairs))[:n]
+    order = rng_for(seed, "draw pairs").permutation(len(pairs))[:n]
     return [pairs[i] for i in order]
 
 
