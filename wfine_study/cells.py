@@ -1,31 +1,30 @@
-"""The parameters of every notebook, one pydantic model each.
+"""The parameters of notebook 06, and the grid of cells that follows from them.
 
-The parameters cell of a notebook, its ``params/<preset>/NN_name.yaml`` and its model here
-name exactly the same parameters (a test compares them). Papermill only warns of a key that a
-notebook does not know; these models refuse it.
+A *cell* is one reward model, or one policy trained against the reward model of another cell. Its
+slug names its folder; :mod:`wfine_study.run_cell` computes it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from wfine_study.noisy_pairs import Dirt
+from wfine_study.noisy_pairs import PURE_NOISE, Noise
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.errors import WfineError
-from wfine_utils.files import display_path
-from wfine_utils.notebook.params import NotebookParams
+from wfine_utils.files import display_path, read_yaml
+from wfine_utils.notebook.params import NotebookParams, cell_defaults, merged
 from wfine_utils.settings import (
     Count,
+    Granularity,
     Loss,
+    PairPlan,
     PolicySettings,
     RewardSettings,
     Settings,
     Share,
-    Source,
 )
 
 
@@ -38,10 +37,10 @@ class StudySettings(Settings):
     n_choice_seeds: Count = Field(description="of question 4: the first of seeds")
     n_generalisation_seeds: Count = Field(description="of question 5: the first of seeds")
     n_pairs: Count = Field(description="training pairs of every cell but those of sizes")
-    shares: list[Share] = Field(min_length=1, description="of dirty pairs, question 2; 0 is added")
-    sloppy_share: Share = Field(lt=1, description="of dirty pairs, question 3")
+    shares: list[Share] = Field(min_length=1, description="of noisy pairs, question 2; 0 is added")
+    sloppy_share: Share = Field(lt=1, description="of noisy pairs, question 3")
     losses: list[Loss] = Field(description="compared in question 4")
-    sources: list[Source] = Field(description="of pairs, compared in question 4")
+    pair_plans: list[PairPlan] = Field(description="compared in question 4")
     sizes: list[Count] = Field(description="further numbers of training pairs, question 4")
     n_types_out: int = Field(ge=0, le=len(RequirementType), description="question 5")
     n_categories_out: int = Field(ge=0, le=len(TaskCategory), description="question 5")
@@ -64,15 +63,13 @@ class StudySettings(Settings):
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        names = ("questions", "seeds", "shares", "losses", "sources", "sizes", "policy_sizes")
-        for name in (*names, "values_out"):
-            found = getattr(self, name)
-            if len(set(found)) < len(found):
-                raise ValueError(f"{name}: found {found}, expected each value once")
+        for name, values in self:
+            if isinstance(values, list) and len(set(values)) < len(values):
+                raise ValueError(f"{name}: found {values}, expected each value once")
         for name in ("n_choice_seeds", "n_generalisation_seeds"):
-            if (found := getattr(self, name)) > len(self.seeds):
+            if (n := getattr(self, name)) > len(self.seeds):
                 raise ValueError(
-                    f"{name}: found {found}, expected at most the {len(self.seeds)} of seeds"
+                    f"{name}: found {n}, expected at most the {len(self.seeds)} of seeds"
                 )
         return self
 
@@ -111,8 +108,6 @@ LOSSES: dict[Loss, str] = {
 ADAPTER = "reward_model"
 """Folder of a reward model inside that of its cell."""
 
-PURE_KINDS: tuple[Dirt, ...] = ("not_dropped", "others_broken", "length", "fluency")
-
 
 class RewardCell(Settings):
     """A reward model: the pairs it is trained on, its input, its loss, its seed.
@@ -122,22 +117,22 @@ class RewardCell(Settings):
 
     seed: int = Field(ge=0)
     n_pairs: int = Field(ge=1)
-    source: Source = "neighbours"
-    granularity: Literal["prompt", "requirement"] = "requirement"
+    pair_plan: PairPlan = "neighbours"
+    granularity: Granularity = "requirement"
     loss: Loss = "bradley_terry"
-    dirt: Dirt | None = None
-    share: float = Field(default=0, ge=0, le=1, description="of dirty pairs")
-    filtered: bool = Field(default=False, description="pairs that fail the checkers are replaced")
-    hold_out_type: RequirementType | None = Field(default=None, description="never dropped")
-    hold_out_category: TaskCategory | None = Field(default=None, description="never asked for")
-    hold_out_values: tuple[int, ...] = Field(default=(), description="sentence counts not asked")
+    noise: Noise | None = None
+    share: float = Field(0, ge=0, le=1, description="of noisy pairs")
+    is_filtered: bool = Field(False, description="pairs that fail the checkers are replaced")
+    hold_out_type: RequirementType | None = Field(None, description="never dropped")
+    hold_out_category: TaskCategory | None = Field(None, description="never asked for")
+    hold_out_values: tuple[int, ...] = Field((), description="sentence counts not asked")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if (self.dirt is None) != (self.share == 0):
-            raise ValueError(f"found dirt {self.dirt}, share {self.share}, expected both or none")
-        if self.filtered and self.dirt != "sloppy":
-            raise ValueError("found filtered without sloppy pairs, expected something to filter")
+        if (self.noise is None) != (self.share == 0):
+            raise ValueError(f"found noise {self.noise}, share {self.share}, expected both or none")
+        if self.is_filtered and self.noise != "sloppy":
+            raise ValueError("found is_filtered without sloppy pairs, expected some to filter")
         if self.hold_out_type and self.granularity == "prompt":
             raise ValueError(
                 "found a type held out of whole prompts, which all ask for something of every "
@@ -147,18 +142,18 @@ class RewardCell(Settings):
 
     @property
     def is_clean(self) -> bool:
-        """Nothing is dirty and nothing held out."""
+        """No pair is noisy and nothing held out."""
         return not (
-            self.dirt or self.hold_out_type or self.hold_out_category or self.hold_out_values
+            self.noise or self.hold_out_type or self.hold_out_category or self.hold_out_values
         )
 
     @property
     def slug(self) -> str:
         """A name for files and tables; two cells that differ have different ones."""
-        parts = ["rm", self.granularity, self.source, LOSSES[self.loss], f"n{self.n_pairs}"]
-        if self.dirt:
-            parts += [*self.dirt.split("_"), repr(round(100 * self.share, 10)).removesuffix(".0")]
-        if self.filtered:
+        parts = ["rm", self.granularity, self.pair_plan, LOSSES[self.loss], f"n{self.n_pairs}"]
+        if self.noise:
+            parts += [*self.noise.split("_"), repr(round(100 * self.share, 10)).removesuffix(".0")]
+        if self.is_filtered:
             parts.append("filtered")
         if self.hold_out_type:
             parts += ["no", self.hold_out_type.value]
@@ -187,23 +182,20 @@ Cell = RewardCell | PolicyCell
 def load_settings(path: str | Path) -> StudySettings:
     """The settings in a YAML (or JSON) file, at the top or under the key ``study``.
 
+    What the file does not name is as in the parameters cell of notebook 06.
+
     Raises:
         WfineError: no such file, no YAML, or values that do not hold.
     """
     path = Path(path)
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    content = read_yaml(path)
+    changes = content.get("study", {} if "preset" in content else content)
+    if not isinstance(changes, dict):
         raise WfineError(
-            f"{display_path(path)}: no settings can be read ({' '.join(str(error).split())}). Expected a "
-            f"YAML file with {', '.join(StudySettings.model_fields)}."
-        ) from error
-    values = found.get("study", found) if isinstance(found, dict) else found
-    if not isinstance(values, dict):
-        raise WfineError(
-            f"{display_path(path)}: found a {type(values).__name__}, expected names with values: "
-            f"{', '.join(StudySettings.model_fields)}."
+            f"{display_path(path)}: study: found a {type(changes).__name__}, expected names with "
+            f"values: {', '.join(StudySettings.model_fields)}."
         )
+    values = merged(cell_defaults(ValidityParams.notebook).get("study", {}), changes)
     try:
         return StudySettings.model_validate(values)
     except ValidationError as error:
@@ -226,7 +218,7 @@ def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell
 def questions(settings: StudySettings) -> dict[int, list[Cell]]:
     """The cells that each question uses; those that several use stand under each of them.
 
-    2 dose–response · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
+    2 label noise · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
     RL · 7 length bias. Question 1 trains nothing.
     """
     makers = {2: _doses, 3: _filter, 4: _choices, 5: _generalisation, 6: _policies, 7: _hacking}
@@ -239,8 +231,8 @@ def questions(settings: StudySettings) -> dict[int, list[Cell]]:
 
 def all_cells(settings: StudySettings) -> list[Cell]:
     """Every cell once, a policy after all reward models."""
-    found = dict.fromkeys(cell for part in questions(settings).values() for cell in part)
-    return sorted(found, key=lambda cell: isinstance(cell, PolicyCell))  # stable
+    cells = dict.fromkeys(cell for part in questions(settings).values() for cell in part)
+    return sorted(cells, key=lambda cell: isinstance(cell, PolicyCell))  # stable
 
 
 def find_cell(settings: StudySettings, slug: str) -> Cell:
@@ -260,23 +252,19 @@ def find_cell(settings: StudySettings, slug: str) -> Cell:
 
 def _doses(s: StudySettings) -> list[Cell]:
     return [clean_cell(s, seed) for seed in s.seeds] + [
-        clean_cell(s, seed, dirt=kind, share=share)
+        clean_cell(s, seed, noise=noise, share=share)
         for seed in s.seeds
-        for kind in PURE_KINDS
+        for noise in PURE_NOISE
         for share in s.shares
     ]
 
 
 def _filter(s: StudySettings) -> list[Cell]:
-    dirt = {"dirt": "sloppy", "share": s.sloppy_share}
+    sloppy = {"noise": "sloppy", "share": s.sloppy_share}
     return [
-        cell
+        clean_cell(s, seed, **changes)
         for seed in s.seeds
-        for cell in (
-            clean_cell(s, seed),
-            clean_cell(s, seed, **dirt),
-            clean_cell(s, seed, **dirt, filtered=True),
-        )
+        for changes in ({}, sloppy, sloppy | {"is_filtered": True})
     ]
 
 
@@ -286,7 +274,7 @@ def _choices(s: StudySettings) -> list[Cell]:
         for seed in s.seeds[: s.n_choice_seeds]
         for granularity in ("requirement", "prompt")
         for rest in (
-            *({"loss": loss, "source": x} for loss in s.losses for x in s.sources),
+            *({"loss": x, "pair_plan": plan} for x in s.losses for plan in s.pair_plans),
             *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
         )
     ]
@@ -307,30 +295,30 @@ def _generalisation(s: StudySettings) -> list[Cell]:
 
 def _policy_candidates(s: StudySettings) -> list[RewardCell]:
     """Reward models of different quality; the first of them differ most, the last are largest."""
-    dirtiest, mildest = max(s.shares), min(s.shares)
+    most, least = max(s.shares), min(s.shares)
     changes: list[dict[str, Any]] = [
         {},
-        {"dirt": "not_dropped", "share": dirtiest},
+        {"noise": "not_dropped", "share": most},
         {"granularity": "prompt"},
         *({"n_pairs": n} for n in sorted(s.sizes)[:2]),
-        {"dirt": "others_broken", "share": dirtiest},
-        {"dirt": "length", "share": dirtiest},
+        {"noise": "others_broken", "share": most},
+        {"noise": "length", "share": most},
         {"hold_out_type": RequirementType.STYLE},
-        {"dirt": "fluency", "share": dirtiest},
+        {"noise": "fluency", "share": most},
         {"hold_out_type": RequirementType.FORMAT},
-        {"dirt": "not_dropped", "share": mildest},
-        {"dirt": "sloppy", "share": s.sloppy_share},
+        {"noise": "not_dropped", "share": least},
+        {"noise": "sloppy", "share": s.sloppy_share},
         {"hold_out_type": RequirementType.LENGTH},
         {"hold_out_type": RequirementType.CONTENT},
     ]
-    found = list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
-    if s.n_policy_models > len(found):
+    models = list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
+    if s.n_policy_models > len(models):
         raise WfineError(
-            f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(found)}: "
+            f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(models)}: "
             "that is what these shares and sizes give."
         )
     larger = [clean_cell(s, s.seeds[0], n_pairs=n) for n in s.policy_sizes]
-    return list(dict.fromkeys([*found[: s.n_policy_models], *larger]))
+    return list(dict.fromkeys([*models[: s.n_policy_models], *larger]))
 
 
 def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:
@@ -343,5 +331,5 @@ def _policies(s: StudySettings) -> list[Cell]:
 
 def _hacking(s: StudySettings) -> list[Cell]:
     seed = s.seeds[0]
-    models = [clean_cell(s, seed), clean_cell(s, seed, dirt="length", share=1)]
+    models = [clean_cell(s, seed), clean_cell(s, seed, noise="length", share=1)]
     return _with_policies(models, seed)

@@ -163,6 +163,12 @@ def json_text(value: Any, where: str) -> str:
     return json.dumps(plain(value, where), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
+def write_json(path: Path, value: Any) -> Path:
+    """Write ``value`` as JSON, never seen half-written; see :func:`plain` and :func:`json_text`."""
+    text = json_text(value, path.name)
+    return atomic_write(path, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a parameter file as papermill reads it: one mapping of names to values.
 
@@ -173,8 +179,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WfineError(
-            f"{display_path(path)} is missing: every preset has one parameter file per notebook. "
-            "Copy the one of params/mini and change it."
+            f"{display_path(path)} is missing. A preset has one parameter file per notebook, with a "
+            "line such as preset: mini and whatever differs from the notebook's parameters cell."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise WfineError(f"{display_path(path)} cannot be read as UTF-8 text: {error}.") from None

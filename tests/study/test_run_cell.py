@@ -34,6 +34,7 @@ from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.checks.dispatch import verdicts
 from wfine_utils.checks.ifeval import INSTRUCTIONS
 from wfine_utils.errors import WfineError
+from wfine_utils.notebook.params import cell_defaults
 from wfine_utils.tiny_world import vocabulary, writer
 
 SMALL = {
@@ -174,12 +175,15 @@ class TestGrid:
         under.write_text(yaml.safe_dump({"preset": "smoke", "study": SMALL}))
         bad.write_text("- 1\n- [")
         assert load_settings(top) == load_settings(under) == SETTINGS
-        with pytest.raises(WfineError, match="no settings can be read"):
+        under.write_text(yaml.safe_dump({"preset": "smoke", "study": {"n_pairs": 7}}))
+        cell = cell_defaults("06_validity_and_ablations")["study"]
+        assert load_settings(under).model_dump() == cell | {"n_pairs": 7}, "the rest as in the cell"
+        with pytest.raises(WfineError, match="not YAML"):
             load_settings(bad)
-        with pytest.raises(WfineError, match="No such file"):
+        with pytest.raises(WfineError, match="is missing"):
             load_settings(tmp_path / "none")
         bad.write_text("- 1")
-        with pytest.raises(WfineError, match="found a list, expected names with values"):
+        with pytest.raises(WfineError, match="found list, expected lines"):
             load_settings(bad)
 
     @pytest.mark.parametrize(
@@ -456,7 +460,7 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (["list", "--settings", "none.yaml"], "no settings can be read"),
+            (["list", "--settings", "none.yaml"], "none.yaml is missing"),
             (["run", "rm-x", "--base", "b", "--out", "o"], "found no cell 'rm-x' among"),
             (["run", CLEAN.slug, "--base", "none.json", "--out", "o"], "no base model is recorded"),
             (["run", CLEAN.slug, "--base", "b", "--out", "o", "--threads", "0"], "expected 1 or"),

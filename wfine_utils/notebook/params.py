@@ -1,19 +1,23 @@
 """The parameters of every notebook, one pydantic model each.
 
-The parameters cell of a notebook, its ``params/<preset>/NN_name.yaml`` and its model here
-name exactly the same parameters (a test compares them). Papermill only warns of a key that a
-notebook does not know; these models refuse it.
+The parameters cell of a notebook says what each parameter is by default, ``params/<preset>/
+NN_name.yaml`` only what differs in a preset, and the model here what may be. Papermill only warns
+of a key that a notebook does not know; these models refuse it.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path, project_root, read_yaml
 from wfine_utils.settings import BaseModelSettings, PolicySettings, RewardSettings
 
 
@@ -40,23 +44,40 @@ class NotebookParams(BaseModel):
             namespace: the notebook's ``globals()``.
 
         Returns:
-            The checked parameters.
+            The checked parameters. Of a dictionary, papermill may have injected only what differs
+            from the parameters cell.
 
         Raises:
             WfineError: a parameter is missing, has a bad value, or papermill injected one
                 that this notebook does not have.
         """
-        injected = {
-            target.id
-            for source in namespace.get("In", [])
-            if source.lstrip().startswith("# Parameters")  # the header papermill writes
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        names = injected | cls.model_fields.keys()
-        return cls.checked({k: namespace[k] for k in names if k in namespace}, "parameters cell")
+        cell: dict[str, ast.expr] = {}
+        injected: dict[str, ast.expr] = {}
+        for source in namespace.get("In", []):
+            if source.lstrip().startswith("# Parameters"):  # the header papermill writes
+                injected |= _assigned(source)
+            else:
+                cell = _assigned(source) | cell  # the first is that of the parameters cell
+        names = injected.keys() | cls.model_fields.keys()
+        values = {name: namespace[name] for name in names if name in namespace}
+        for name in injected.keys() & cell.keys() & values.keys():
+            if isinstance(values[name], dict):
+                with suppress(ValueError):  # no literal: then the injected one must be whole
+                    values[name] = merged(ast.literal_eval(cell[name]), values[name])
+        return cls.checked(values, "parameters cell")
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """The parameters cell of the notebook with what a parameter file changes, checked.
+
+        Args:
+            path: YAML with some of the parameters; with all of them where the project has no
+                such notebook.
+
+        Raises:
+            WfineError: the file cannot be read, or a parameter is unknown, missing or bad.
+        """
+        return cls.checked(merged(cell_defaults(cls.notebook), read_yaml(path)), display_path(path))
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], where: str) -> Self:
@@ -73,6 +94,55 @@ class NotebookParams(BaseModel):
                 f"{where}: the parameters of notebook {cls.notebook} do not hold: {problems}. "
                 f"Known parameters: {', '.join(cls.model_fields)}."
             ) from None
+
+
+def cell_defaults(notebook: str) -> dict[str, Any]:
+    """What the parameters cell of a notebook says; empty where the project has no such notebook.
+
+    Args:
+        notebook: ``"03_reward_model"``, say.
+
+    Raises:
+        WfineError: a value in that cell is more than a literal.
+    """
+    path = project_root() / "notebooks" / f"{notebook}.ipynb"
+    if not path.exists():
+        return {}
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    values = {}
+    for source in (
+        "".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())
+    ):
+        for name, expression in _assigned(source).items():
+            try:
+                values[name] = ast.literal_eval(expression)
+            except ValueError:
+                raise WfineError(
+                    f"{display_path(path)}: parameters cell: {name}: found "
+                    f"{ast.unparse(expression)}, expected a plain value, which the batch run can "
+                    "read without running the notebook. Write the value itself."
+                ) from None
+    return values
+
+
+def merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``defaults`` with ``changes``; a mapping in both is merged in the same way."""
+    values = dict(defaults)
+    for name, value in changes.items():
+        inner = values.get(name)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        values[name] = merged(inner, value) if both else value
+    return values
+
+
+def _assigned(source: str) -> dict[str, ast.expr]:
+    """The expression that each name is set to at the top of a cell; the last one if twice."""
+    values = {}
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            values |= {x.id: node.value for x in targets if isinstance(x, ast.Name)}
+    return values
 
 
 class BaseModelParams(BaseModelSettings, NotebookParams):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from wfine_utils.chains.files import load_queries
-from wfine_utils.files import display_path, read_yaml
+from wfine_utils.files import display_path
 from wfine_utils.models.launch import _base, _into, _parser, _run
 from wfine_utils.notebook.params import PolicyParams
 from wfine_utils.policy.grpo import train_policy
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(given: argparse.Namespace) -> str:
-    cfg = PolicyParams.checked(read_yaml(given.params), display_path(given.params))
+    cfg = PolicyParams.from_file(given.params)
     queries = load_queries(given.queries)[: cfg.n_train_queries]
     base = _base(given.base)
     settings = PolicySettings.of(cfg)

@@ -20,7 +20,7 @@ import pandas as pd
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.pairs import draw_pairs, preference_pairs
 from wfine_utils.chains.splits import split_chains
-from wfine_utils.files import display_path, read_yaml
+from wfine_utils.files import display_path
 from wfine_utils.models.launch import _base, _into, _parser, _run
 from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.rewards.training import train_reward_model
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(given: argparse.Namespace) -> str:
-    cfg = RewardModelParams.checked(read_yaml(given.params), display_path(given.params))
+    cfg = RewardModelParams.from_file(given.params)
     if given.validation:
         chains = {"train": load_chains(given.chains), "validation": load_chains(given.validation)}
     else:
