@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 	  echo "On Debian and Ubuntu the module is a package of its own: apt install python3-venv" >&2; \
 	  rm -rf $(VENV); exit 1; }
 	@echo "Installing into $(VENV), once; this takes some minutes ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e '.[train,judges,workflow,test]'
 	@touch $@
 
 env: $(READY)  ## create or update .venv (the other commands do it when needed)
@@ -67,7 +67,7 @@ reference: $(READY)  ## keep the small files of a finished run in outputs/refere
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \
-	  --ignore-installed --report $(VENV)/resolved.json -e '.[test]'
+	  --ignore-installed --report $(VENV)/resolved.json -e '.[train,judges,workflow,test]'
 	@{ echo "# Every package that the pins in pyproject.toml bring with them, resolved by \`make lock\`."; \
 	  $(BIN)/python -c 'import json; found = json.load(open("$(VENV)/resolved.json"))["install"]; \
 	  pins = ["{name}=={version}".format(**p["metadata"]).split("+")[0] for p in found]; \

@@ -74,8 +74,8 @@ def test_conda_installs_the_same_thing_from_the_same_place():
     (from_pip,) = [x["pip"] for x in CONDA["dependencies"] if isinstance(x, dict)]
     bare = {re.split(r"[<>=! ]", x)[0] for x in named}
     assert bare == {"python", "pip", "make"}, "a package named here would be a second list"
-    assert from_pip == ["-c constraints.txt", "-e .[test]"]
-    assert "-c constraints.txt -e '.[test]'" in MAKEFILE, "make installs something else"
+    assert from_pip == ["-c constraints.txt", "-e .[train,judges,workflow,test]"]
+    assert "-c constraints.txt -e '.[train,judges,workflow,test]'" in MAKEFILE, "make installs something else"
 
 
 def test_conda_and_make_take_the_python_versions_of_pyproject():
