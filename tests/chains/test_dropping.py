@@ -19,7 +19,7 @@ from wfine_utils.chains.dropping import (
 )
 from wfine_utils.chains.pairs import coarse_pairs, n_identical, preference_pairs
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, RequirementType, Response
-from wfine_utils.checks.drop_validity import KEPT_HOLDS, REAL_DROP, audit, drop_rates, validated
+from wfine_utils.checks.drop_validity import KEPT_HOLDS, REAL_DROP, drop_outcomes, drop_rates, only_true_labels
 from wfine_utils.tiny_world.writer import sloppy_writer
 
 TYPES = list(RequirementType)
@@ -141,10 +141,10 @@ def test_balanced_chains_balance_types_wherever_they_stand_in_the_prompt():
 
 def test_an_exact_writer_gives_only_real_drops_and_a_sloppy_one_the_rates_asked_for():
     queries = [make_query(4)] * 400
-    clean = drop_rates(audit(build_chains(queries, "balanced", exact_writer, 0)))
+    clean = drop_rates(drop_outcomes(build_chains(queries, "balanced", exact_writer, 0)))
     assert (clean["value"] == 1).all() and (clean["ci_high"] == 1).all()
     chains = build_chains(queries, "balanced", sloppy_writer(exact_writer, 0.1, 0.3), 0)
-    rates = drop_rates(audit(chains)).query("type == 'all'").set_index("quantity")
+    rates = drop_rates(drop_outcomes(chains)).query("type == 'all'").set_index("quantity")
     assert rates.loc[REAL_DROP, "n"] == rates.loc[KEPT_HOLDS, "n"] == 400 * 10
     assert rates.loc[REAL_DROP, "value"] == pytest.approx(0.7, abs=0.03)
     assert rates.loc[KEPT_HOLDS, "value"] == pytest.approx(0.9, abs=0.02)
@@ -218,7 +218,7 @@ MIXED = [
 
 
 def test_audit_by_hand():
-    table = audit([chain_of(MIXED)], split="train", plan="single")
+    table = drop_outcomes([chain_of(MIXED)], split="train", plan="single")
     assert list(table.columns[:2]) == ["split", "plan"]
     assert len(table) == 10
     second = table.query("response == 1").set_index("requirement")
@@ -228,7 +228,7 @@ def test_audit_by_hand():
 
 
 def test_drop_rates_by_hand():
-    rates = drop_rates(audit([chain_of(MIXED)], split="train", plan="single"))
+    rates = drop_rates(drop_outcomes([chain_of(MIXED)], split="train", plan="single"))
     assert list(rates.columns) == [
         "split", "plan", "type", "quantity", "n", "value", "ci_low", "ci_high",
     ]  # fmt: skip
@@ -251,21 +251,21 @@ def test_requirements_without_a_check_are_not_judged():
         "c", None, query.base_task, query.requirements,
         (Response("item0", (True, True)), Response("x", (False, False))),
     )  # fmt: skip
-    table = audit([chain])
+    table = drop_outcomes([chain])
     assert table["holds"].isna().sum() == 2
     assert set(table["type"]) == {"unlabelled", "length"}
     assert set(drop_rates(table)["type"]) == {"all", "length"}
-    assert validated([chain])[0] == [chain]
+    assert only_true_labels([chain])[0] == [chain]
 
 
 def test_audit_and_rates_of_nothing_are_empty_tables():
-    assert audit([]).empty
-    assert drop_rates(audit([])).empty
+    assert drop_outcomes([]).empty
+    assert drop_rates(drop_outcomes([])).empty
 
 
 def test_validated_by_hand():
     chain = chain_of(MIXED)
-    kept, report = validated([chain])
+    kept, report = only_true_labels([chain])
     assert [r.text for r in kept[0].responses] == ["item0 item1", "item1"]
     counts = report.set_index(["unit", "outcome"])["n"]
     assert counts["response"].to_dict() == {
@@ -274,16 +274,16 @@ def test_validated_by_hand():
     assert counts["chain"].to_dict() == {
         "valid": 1, "a response failed": 0, "fewer than two responses left": 0,
     }  # fmt: skip
-    assert validated([chain], whole_chains=True)[0] == []
-    short, report = validated([chain_of(MIXED[:2])])
+    assert only_true_labels([chain], whole_chains=True)[0] == []
+    short, report = only_true_labels([chain_of(MIXED[:2])])
     assert short == [] and report.query("outcome.str.startswith('fewer')")["n"].item() == 1
 
 
 def test_validated_leaves_only_real_drops():
     writer = sloppy_writer(exact_writer, 0.1, 0.1)
     chains = build_chains([make_query(4)] * 60, "single", writer, 0)
-    left, report = validated(chains)
-    assert (drop_rates(audit(left))["value"] == 1).all()
+    left, report = only_true_labels(chains)
+    assert (drop_rates(drop_outcomes(left))["value"] == 1).all()
     totals = report.groupby("unit")["n"].sum()
     assert totals.to_dict() == {"chain": 60, "response": 300}
     # a response is valid with probability 0.9 ** 4 = 0.656
@@ -303,7 +303,7 @@ def test_drops_in_the_tiny_world_are_real():
     queries = [sample_query(rng, TOPICS["train"]) for _ in range(30)]
     for plan in ("single", "balanced"):
         chains = build_chains(queries, plan, write, 0)
-        rates = drop_rates(audit(chains, plan=plan))
+        rates = drop_rates(drop_outcomes(chains, plan=plan))
         assert (rates["value"] == 1).all()
         pairs = preference_pairs(chains, granularity="requirement")
         assert len(pairs) + n_identical(chains) == 30 * 4

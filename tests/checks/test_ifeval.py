@@ -11,13 +11,8 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_utils.checks.ifeval import (
-    INSTRUCTIONS,
-    LANGUAGES,
-    identify_language,
-    ifeval_check,
-    strict,
-)
+from wfine_utils.checks.dispatch import CHECKS, check
+from wfine_utils.checks.ifeval import INSTRUCTIONS, LANGUAGES, identify_language
 from wfine_utils.errors import WfineError
 
 PROMPTS = ROOT.parent / "shared" / "data" / "ifeval_541.parquet"
@@ -290,24 +285,31 @@ GREETINGS = {
 }
 
 
+def judge(instruction_id, kwargs, text):
+    return check({"kind": f"ifeval/{instruction_id}", **kwargs}, text)
+
+
+def strict(ids, kwargs, text):
+    return [judge(*one, text) for one in zip(ids, kwargs, strict=True)]
+
+
 def test_all_25_are_there_and_each_is_tried_on_both_sides():
-    assert len(INSTRUCTIONS) == 25
+    assert len(INSTRUCTIONS) == 25 == sum(kind.startswith("ifeval/") for kind in CHECKS)
     for meets in (True, False):
         assert {case.values[0] for case in SIDES if case.values[3] is meets} == set(INSTRUCTIONS)
 
 
 @pytest.mark.parametrize(("instruction_id", "kwargs", "text", "meets"), SIDES)
 def test_both_sides_of_the_border(instruction_id, kwargs, text, meets):
-    assert ifeval_check(instruction_id, kwargs, text) is meets
+    assert judge(instruction_id, kwargs, text) is meets
     padded = {**kwargs, "unused": None}
-    assert ifeval_check(instruction_id, padded, text) is meets
+    assert judge(instruction_id, padded, text) is meets
 
 
 @pytest.mark.parametrize(("instruction_id", "kwargs"), [case[:2] for case in CASES])
 @pytest.mark.parametrize("text", ["", " \n\t\u3000"])
 def test_a_blank_response_meets_nothing(instruction_id, kwargs, text):
-    assert ifeval_check(instruction_id, kwargs, text) is False
-    assert INSTRUCTIONS[instruction_id](text, **kwargs) is False
+    assert judge(instruction_id, kwargs, text) is False
 
 
 @pytest.mark.parametrize(("code", "text"), GREETINGS.items())
@@ -318,13 +320,13 @@ def test_languages_are_told_apart(code, text):
 @pytest.mark.parametrize(
     ("instruction_id", "kwargs", "words"),
     [
-        ("keywords:exist", {}, ["keywords:exist'", "keywords:existence"]),
+        ("keywords:exist", {}, ["ifeval/keywords:exist'", "ifeval/keywords:existence"]),
         ("keywords:existence", {}, ["keywords:existence", "keywords", "missing"]),
         ("keywords:existence", {"keywords": None}, ["keywords", "missing"]),
         ("keywords:existence", {"keywords": "cat"}, ["keywords", "'cat'", "list of words"]),
         ("keywords:existence", {"keywords": []}, ["keywords", "[]", "list of words"]),
         ("keywords:existence", {"keywords": 3}, ["keywords", "3", "list of words"]),
-        ("punctuation:no_comma", {"mark": ","}, ["no_comma", "mark", "unknown", "no arguments"]),
+        ("punctuation:no_comma", {"mark": ","}, ["no_comma", "mark", "unexpected", "no arguments"]),
         ("language:response_language", {"language": "xx"}, ["language", "'xx'", "zh"]),
         ("detectable_format:number_bullet_lists", {"num_bullets": 1.5}, ["num_bullets", "1.5"]),
         ("detectable_format:number_bullet_lists", {"num_bullets": -1}, ["num_bullets", "-1"]),
@@ -351,22 +353,8 @@ def test_languages_are_told_apart(code, text):
 )
 def test_wrong_arguments_are_named(instruction_id, kwargs, words):
     with pytest.raises(WfineError) as error:
-        ifeval_check(instruction_id, kwargs, "text")
+        judge(instruction_id, kwargs, "text")
     assert all(word in str(error.value) for word in words), str(error.value)
-
-
-def test_the_prompt_stands_in_where_none_is_given_to_repeat():
-    check = "combination:repeat_prompt"
-    assert ifeval_check(check, {}, "Sing. La la.", prompt="Sing.")
-    assert not ifeval_check(check, {"prompt_to_repeat": "Hum."}, "Sing. La la.", prompt="Sing.")
-
-
-def test_strict_gives_one_verdict_for_each_instruction():
-    ids = ["punctuation:no_comma", "startend:quotation"]
-    assert strict(ids, [{}, {}], '"One, two"') == [False, True]
-    assert strict([], [], "text") == []
-    with pytest.raises(WfineError, match="found 1 sets of arguments, expected 2"):
-        strict(ids, [{}], "text")
 
 
 @needs_prompts
@@ -377,7 +365,7 @@ def test_the_published_prompts_are_accepted():
     seen = set()
     for row, (_, other) in zip(rows, frame.iterrows()):
         ids = row["instruction_id_list"]
-        verdicts = strict(ids, row["kwargs"], row["prompt"], prompt=row["prompt"])
+        verdicts = strict(ids, row["kwargs"], row["prompt"])
         assert len(verdicts) == len(ids) and all(type(verdict) is bool for verdict in verdicts)
         assert strict(other.instruction_id_list, other.kwargs, row["prompt"]) == verdicts
         seen.update(ids)
@@ -404,8 +392,7 @@ def test_no_check_raises_and_each_says_the_same_twice(text):
 def test_less_than_is_the_opposite_of_at_least(text, case):
     name = next(name for name in case[1] if name.endswith("relation"))
     verdicts = [
-        ifeval_check(case[0], {**case[1], name: relation}, text)
-        for relation in ("at least", "less than")
+        judge(case[0], {**case[1], name: relation}, text) for relation in ("at least", "less than")
     ]
     assert sum(verdicts) == (1 if text.strip() else 0)
 
@@ -431,6 +418,6 @@ def test_long_texts_take_linear_time(unit):
     text = "x" + unit * (500_000 // len(unit)) + "x"
     for instruction_id, kwargs in {case[0]: case[1] for case in CASES}.items():
         start = time.process_time()
-        ifeval_check(instruction_id, kwargs, text)
+        judge(instruction_id, kwargs, text)
         # Linear ones take below 3 s on a busy CPU, quadratic ones minutes.
         assert time.process_time() - start < 20, instruction_id

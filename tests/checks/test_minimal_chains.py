@@ -14,7 +14,7 @@ from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks import minimal_chains
 from wfine_utils.checks.__main__ import main
 from wfine_utils.checks.dispatch import check
-from wfine_utils.checks.simple import words
+from wfine_utils.checks.words import word_count
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.scorers import LengthScorer, OverlapScorer
 
@@ -85,7 +85,7 @@ def test_length_grows_in_half_of_the_chains_when_its_requirement_falls():
     for chain in CHAINS:
         place = dropped_in_turn(chain).index(RequirementType.LENGTH)
         levels = sorted(chain.responses, key=lambda r: -r.gold)
-        before, after = (len(words(levels[place + k].text)) for k in (0, 1))
+        before, after = (word_count(levels[place + k].text) for k in (0, 1))
         grows += after > before
     assert grows == 30
 

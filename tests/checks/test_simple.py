@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from wfine_utils.chains.taxonomy import Requirement, RequirementType
 from wfine_utils.checks.dispatch import CHECKS, check, verdicts
+from wfine_utils.checks.ifeval import INSTRUCTIONS
 from wfine_utils.checks.prose import PROSE_CHECKS
-from wfine_utils.checks.simple import sentence_ends, words
+from wfine_utils.checks.simple import TINY_CHECKS, sentence_ends
+from wfine_utils.checks.words import words
 from wfine_utils.errors import WfineError
 
 EXAMPLES = [  # kind and arguments, texts that meet it, texts that do not
@@ -34,8 +36,8 @@ EXAMPLES = [  # kind and arguments, texts that meet it, texts that do not
     ),
     (
         {"kind": "bold_term", "term": "net"},
-        ["The **net** waits.", "The **Net** waits."],
-        ["The net waits.", "The **nets** wait.", "The **fine net** waits."],
+        ["The **net** waits.", "The **Net** waits.", "The **fine net** waits."],
+        ["The net waits.", "The **nets** wait.", "The **net waits."],
     ),
     (
         {"kind": "mentions", "terms": ["net", "crane"]},
@@ -66,8 +68,10 @@ def test_both_sides_of_the_border(spec, good, bad):
 
 
 def test_every_kind_has_an_example():
-    """The kinds for prose have theirs in tests/test_prose_checks.py."""
-    assert {spec["kind"] for spec in SPECS} == set(CHECKS) - set(PROSE_CHECKS)
+    assert {spec["kind"] for spec in SPECS} == set(TINY_CHECKS)
+    assert set(CHECKS) == {
+        *TINY_CHECKS, *PROSE_CHECKS, *(f"ifeval/{i}" for i in INSTRUCTIONS)
+    }  # fmt: skip
 
 
 @given(st.text(max_size=200), st.sampled_from(SPECS))

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from wfine_utils import base_model
 from wfine_utils.chains.dropping import build_chains
-from wfine_utils.checks.drop_validity import validated
+from wfine_utils.checks.drop_validity import only_true_labels
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import DroppingParams
 from wfine_utils.notebook.run import start_run
@@ -35,7 +35,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def base_json(tiny_base, tmp_path):
-    base_model.write_base(tmp_path / "base.json", tiny_base, None)
+    base_model.write_base(tmp_path / "base.json", Base(str(tiny_base)))
     return tmp_path / "base.json"
 
 
@@ -57,7 +57,7 @@ def test_each_response_is_asked_for_with_what_it_kept(run, sets, base_json, tiny
     assert [c.chain_id for c in good] == [c.chain_id for c in chains]
     assert all(len(c.responses) == 4 for c in good)  # the empty one is not what it should be
     assert {r.source for c in good for r in c.responses} == {tiny_base.name}
-    assert validated(good)[0] == good
+    assert only_true_labels(good)[0] == good
     counts = report.query("unit == 'response'").set_index("outcome")["n"]
     assert counts.sum() == 15 and counts["valid"] == 12
 

@@ -2,7 +2,12 @@
 for prose and for IFEval; and whether a drop is a drop."""
 
 from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
-from wfine_utils.checks.drop_validity import KEPT_HOLDS, REAL_DROP, audit, drop_rates, validated
-from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.checks.drop_validity import (
+    KEPT_HOLDS,
+    REAL_DROP,
+    drop_outcomes,
+    drop_rates,
+    only_true_labels,
+)
 from wfine_utils.checks.sentences import split_sentences
-from wfine_utils.checks.simple import words
+from wfine_utils.checks.words import word_count, words

@@ -32,15 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WfineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    found = minimal_chains.problems(chains)
+    problems = minimal_chains.problems(chains)
     n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)
     n_responses = sum(len(chain.responses) for chain in chains)
-    sys.stdout.write("".join(f"{line}\n" for line in found))
+    sys.stdout.write("".join(f"{line}\n" for line in problems))
     sys.stdout.write(
-        f"{display_path(path)}: {len(chains)} chains, {n_responses} responses, {n_checks} machine checks: "
-        f"{len(found) or 'no'} breach{'' if len(found) == 1 else 'es'} of the rules\n"
+        f"{display_path(path)}: {len(chains)} chains, {n_responses} responses, "
+        f"{n_checks} machine checks: "
+        f"{len(problems) or 'no'} breach{'' if len(problems) == 1 else 'es'} of the rules\n"
     )
-    return int(bool(found))
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Machine checks of requirements: did this text do what was asked?
 
-A check is plain data, ``{"kind": "sentence_count", "n": 3}``, so that it travels with a
-requirement through JSON. ``check`` looks the kind up in :data:`CHECKS` and calls it. A check
-reads the response alone and never raises on any text.
-
-The checks in this module are those of the tiny world, simple and fast; those for natural prose
-and Markdown are in :mod:`wfine_utils.checks.prose`. Words are runs of letters, digits and inner
-apostrophes or hyphens; here, sentences end with ``.``, ``!`` or ``?`` before white space or the
-end. List markers, heading marks and bold marks belong to the layout, not to the words.
+A check is plain data, ``{"kind": "sentences", "low": 3, "high": 3}``, so that it travels with a
+requirement through JSON. :func:`check` looks the kind up in :data:`CHECKS`, the one registry: of
+the tiny world (:mod:`wfine_utils.checks.simple`), of natural prose and Markdown
+(:mod:`wfine_utils.checks.prose`), and of IFEval (:mod:`wfine_utils.checks.ifeval`), whose kinds
+are the published ids behind ``ifeval/``. A check reads the response alone and never raises on any
+text.
 """
 
 from __future__ import annotations
@@ -17,41 +15,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wfine_utils.chains.taxonomy import Requirement
+from wfine_utils.checks.ifeval import INSTRUCTIONS
 from wfine_utils.checks.prose import PROSE_CHECKS
-from wfine_utils.checks.simple import (
-    bold_term,
-    bullet_list,
-    exclamations,
-    figures,
-    heading,
-    in_order,
-    letter,
-    mentions,
-    numbered_list,
-    questions,
-    sentence_count,
-    word_count,
-    words,
-)
+from wfine_utils.checks.simple import TINY_CHECKS
 from wfine_utils.errors import WfineError
 
 CHECKS: dict[str, Callable[..., bool]] = {
-    function.__name__: function
-    for function in (
-        sentence_count,
-        word_count,
-        bullet_list,
-        numbered_list,
-        heading,
-        letter,
-        bold_term,
-        mentions,
-        in_order,
-        figures,
-        exclamations,
-        questions,
-    )
-} | PROSE_CHECKS
+    **TINY_CHECKS,
+    **PROSE_CHECKS,
+    **{f"ifeval/{name}": function for name, function in INSTRUCTIONS.items()},
+}
 """Every kind of check, by the name that stands in ``Requirement.check["kind"]``."""
 
 
@@ -59,26 +32,33 @@ def check(spec: dict[str, Any], text: str) -> bool:
     """Whether a text meets one machine-checkable requirement.
 
     Args:
-        spec: ``{"kind": <a key of CHECKS>, **arguments of that check}``.
+        spec: ``{"kind": <a key of CHECKS>, **arguments of that check}``; arguments that are None
+            are left out.
         text: the response; any string, of any length.
 
     Raises:
         WfineError: the kind is unknown, or its arguments do not fit.
+
+    >>> check({"kind": "ifeval/punctuation:no_comma"}, "Short and plain.")
+    True
     """
-    arguments = {key: value for key, value in spec.items() if key != "kind"}
-    function = CHECKS.get(spec.get("kind", ""))
+    kind = spec.get("kind", "")
+    arguments = {name: v for name, v in spec.items() if name != "kind" and v is not None}
+    function = CHECKS.get(kind)
     if function is None:
         raise WfineError(
             f"check: kind: found {spec.get('kind')!r}, expected one of {', '.join(CHECKS)}."
         )
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(text, **arguments)
+        signature.bind(text, **arguments)
     except TypeError as error:
-        raise WfineError(
-            f"check {spec['kind']}: {error}; it takes "
-            f"{', '.join(list(inspect.signature(function).parameters)[1:]) or 'no arguments'}."
-        ) from None
-    return function(text, **arguments)
+        takes = ", ".join(list(signature.parameters)[1:]) or "no arguments"
+        raise WfineError(f"check {kind}: {error}; it takes {takes}.") from None
+    try:
+        return function(text, **arguments)
+    except WfineError as error:
+        raise WfineError(f"check {kind}: {error}") from None
 
 
 def measure(spec: dict[str, Any], text: str) -> float | None:
@@ -88,8 +68,6 @@ def measure(spec: dict[str, Any], text: str) -> float | None:
         spec: as in :func:`check`.
         text: the response.
     """
-    if spec["kind"] == "word_count":
-        return len(words(text))
     count = getattr(CHECKS[spec["kind"]], "measure", None)
     arguments = {k: v for k, v in spec.items() if k not in ("kind", "low", "high")}
     return None if count is None else count(text, **arguments)

@@ -1,8 +1,8 @@
 """Is a drop real? The checkers' verdict on every requirement of every response.
 
 Requirement dropping takes on trust that a response violates what was dropped from its
-instruction and meets what was kept. Here both are measured (:func:`audit`,
-:func:`drop_rates`) and can be enforced (:func:`validated`), wherever a requirement has a
+instruction and meets what was kept. Here both are measured (:func:`drop_outcomes`,
+:func:`drop_rates`) and can be enforced (:func:`only_true_labels`), wherever a requirement has a
 machine check. The paper does neither; its referees asked for it.
 """
 
@@ -18,14 +18,14 @@ from statsmodels.stats.proportion import proportion_confint
 
 from wfine_utils.chains.taxonomy import Chain, Response
 from wfine_utils.checks.dispatch import verdicts
-from wfine_utils.checks.simple import words
+from wfine_utils.checks.words import word_count
 
 REAL_DROP = "drop is real"
 KEPT_HOLDS = "kept requirement holds"
 VALID = "valid"
 
 
-def audit(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
+def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
     """The checkers' verdict on every requirement for every response.
 
     Args:
@@ -54,29 +54,29 @@ def audit(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
         }
         for chain in chains
         for i, response in enumerate(chain.responses)
-        for n_words in [len(words(response.text))]
+        for n_words in [word_count(response.text)]
         for j, (requirement, holds) in enumerate(
             zip(chain.requirements, verdicts(chain.requirements, response.text), strict=True)
         )
     ]
-    columns = [*labels, *_AUDIT_COLUMNS]
+    columns = [*labels, *_COLUMNS]
     return pd.DataFrame(rows, columns=columns).astype({"holds": "boolean", "kept": "bool"})
 
 
-_AUDIT_COLUMNS = (
+_COLUMNS = (
     "chain_id", "response", "requirement", "type", "subtype", "kept", "holds", "gold",
     "n_words", "source",
 )  # fmt: skip
 
 
 def drop_rates(
-    audit: pd.DataFrame, by: Sequence[str] = ("split", "plan"), confidence: float = 0.95
+    outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan"), confidence: float = 0.95
 ) -> pd.DataFrame:
     """How often a drop is real, and how often a kept requirement holds.
 
     Args:
-        audit: from :func:`audit`; rows without a verdict are left out.
-        by: columns of ``audit`` to report separately; those that are absent are passed over.
+        outcomes: from :func:`drop_outcomes`; rows without a verdict are left out.
+        by: columns of ``outcomes`` to report separately; those that are absent are passed over.
         confidence: of the Wilson intervals (statsmodels ``proportion_confint``), which take
             the verdicts as independent of each other.
 
@@ -86,8 +86,8 @@ def drop_rates(
         "kept requirement holds" = share of kept ones that it meets), ``n`` verdicts,
         ``value``, ``ci_low``, ``ci_high``.
     """
-    by = [column for column in by if column in audit]
-    judged = audit[audit["holds"].notna()]
+    by = [column for column in by if column in outcomes]
+    judged = outcomes[outcomes["holds"].notna()]
     holds = judged["holds"].astype(bool)
     judged = judged.assign(
         quantity=np.where(judged["kept"], KEPT_HOLDS, REAL_DROP),
@@ -102,7 +102,7 @@ def drop_rates(
     return rates.assign(value=value, ci_low=np.minimum(low, value), ci_high=np.maximum(high, value))
 
 
-def validated(
+def only_true_labels(
     chains: Iterable[Chain], *, whole_chains: bool = False
 ) -> tuple[list[Chain], pd.DataFrame]:
     """Only responses that do what their kept set says: drops real, kept requirements met.

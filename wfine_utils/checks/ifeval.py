@@ -28,14 +28,14 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from wfine_utils.checks.prose import WORD
 from wfine_utils.checks.sentences import split_sentences
+from wfine_utils.checks.words import WORD
 from wfine_utils.errors import WfineError
 
 LANGUAGES = frozenset(
@@ -44,10 +44,9 @@ LANGUAGES = frozenset(
 )
 """The languages told apart, by ISO 639-1 code: those of langdetect."""
 
-Arguments = Mapping[str, Any]
-
 INSTRUCTIONS: dict[str, Callable[..., bool]] = {}
-"""Every instruction type by its public id: ``function(text, **arguments)``."""
+"""Every instruction type by its public id: ``function(text, **arguments)``, which is False on a
+blank text. For :func:`wfine_utils.checks.dispatch.check` their kinds are ``ifeval/<id>``."""
 
 _RELATIONS = ("less than", "at least")
 _CONSTRAINED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
@@ -59,20 +58,55 @@ _LANGUAGE_SAMPLE = 10_000  # characters; normalising may take quadratic time in 
 
 
 def _instruction(instruction_id: str) -> Callable[[Callable[..., bool]], Callable[..., bool]]:
-    """Enter a check in :data:`INSTRUCTIONS`, and have it refuse a blank text."""
+    """Enter a check in :data:`INSTRUCTIONS`; it checks its arguments and refuses a blank text."""
 
     def enter(function: Callable[..., bool]) -> Callable[..., bool]:
+        parameters = inspect.signature(function).parameters
+
         @functools.wraps(function)
         def judge(text: str, **arguments: Any) -> bool:
-            return bool(text.strip()) and function(text, **arguments)
+            valid = {k: _argument(k, parameters[k].annotation, v) for k, v in arguments.items()}
+            return bool(text.strip()) and function(text, **valid)
 
-        return INSTRUCTIONS.setdefault(instruction_id, judge)
+        INSTRUCTIONS[instruction_id] = judge
+        return judge
 
     return enter
 
 
-def _compare(found: int, relation: str, wanted: int) -> bool:
-    return found < wanted if relation == _RELATIONS[0] else found >= wanted
+def _argument(name: str, kind: str, value: Any) -> Any:
+    """The value as its check takes it.
+
+    Raises:
+        WfineError: it is not of that kind.
+    """
+    original = value
+    if kind == "int":
+        low = int(name == "nth_paragraph")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # pandas turns a column with gaps into floats
+        valid = isinstance(value, Integral) and not isinstance(value, bool) and value >= low
+        expected = f"a whole number from {low}"
+    elif kind == "Sequence[str]":
+        value = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+        valid = bool(value) and all(isinstance(word, str) and word.strip() for word in value)
+        expected = "a list of words"
+    elif not isinstance(value, str) or not value.strip():
+        valid, expected = False, "a text that is not blank"
+    elif name == "letter":
+        value = value.strip()
+        valid, expected = len(value) == 1, "one character"
+    else:
+        choices = LANGUAGES if name == "language" else _RELATIONS
+        valid = value in choices or not name.endswith(("language", "relation"))
+        expected = f"one of {', '.join(sorted(choices))}"
+    if not valid:
+        raise WfineError(f"argument {name}: found {original!r}, expected {expected}.")
+    return value
+
+
+def _compare(count: int, relation: str, bound: int) -> bool:
+    return count < bound if relation == _RELATIONS[0] else count >= bound
 
 
 @functools.cache
@@ -100,8 +134,8 @@ def keywords_exist(text: str, keywords: Sequence[str]) -> bool:
 @_instruction("keywords:frequency")
 def keyword_frequency(text: str, keyword: str, frequency: int, relation: str) -> bool:
     """The keyword occurs at least, or less than, so many times, ignoring case."""
-    found = re.findall(re.escape(keyword.strip()), text, re.IGNORECASE)
-    return _compare(len(found), relation, frequency)
+    matches = re.findall(re.escape(keyword.strip()), text, re.IGNORECASE)
+    return _compare(len(matches), relation, frequency)
 
 
 @_instruction("keywords:forbidden_words")
@@ -178,8 +212,8 @@ def postscript(text: str, postscript_marker: str) -> bool:
 def number_bullet_lists(text: str, num_bullets: int) -> bool:
     """Exactly so many lines that open with ``-``, or with one ``*`` and something after it."""
     heads = (line.lstrip()[:2] for line in text.split("\n"))
-    found = sum(h[:1] == "-" or (h[:1] == "*" and h not in ("*", "**")) for h in heads)
-    return found == num_bullets
+    n_bullets = sum(h[:1] == "-" or (h[:1] == "*" and h not in ("*", "**")) for h in heads)
+    return n_bullets == num_bullets
 
 
 @_instruction("detectable_format:constrained_response")
@@ -191,8 +225,8 @@ def constrained_response(text: str) -> bool:
 @_instruction("detectable_format:number_highlighted_sections")
 def number_highlighted_sections(text: str, num_highlights: int) -> bool:
     """At least so many stretches ``*...*`` or ``**...**`` within a line that are not blank."""
-    found = _SINGLE_HIGHLIGHT.findall(text) + _DOUBLE_HIGHLIGHT.findall(text)
-    return sum(bool(stretch.strip()) for stretch in found) >= num_highlights
+    stretches = _SINGLE_HIGHLIGHT.findall(text) + _DOUBLE_HIGHLIGHT.findall(text)
+    return sum(bool(stretch.strip()) for stretch in stretches) >= num_highlights
 
 
 @_instruction("detectable_format:multiple_sections")
@@ -253,8 +287,8 @@ def quotation(text: str) -> bool:
 @_instruction("change_case:capital_word_frequency")
 def capital_word_frequency(text: str, capital_frequency: int, capital_relation: str) -> bool:
     """At least, or less than, so many words in capitals."""
-    found = sum(word.isupper() for word in WORD.findall(text))
-    return _compare(found, capital_relation, capital_frequency)
+    n_capitals = sum(word.isupper() for word in WORD.findall(text))
+    return _compare(n_capitals, capital_relation, capital_frequency)
 
 
 @_instruction("change_case:english_capital")
@@ -273,76 +307,3 @@ def english_lowercase(text: str) -> bool:
 def no_comma(text: str) -> bool:
     """No comma (``,``)."""
     return "," not in text
-
-
-def _argument(name: str, kind: str, value: Any) -> tuple[Any, bool, str]:
-    """The value as its check takes it, whether it is valid, and what was expected."""
-    if kind == "int":
-        low = int(name == "nth_paragraph")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # pandas turns a column with gaps into floats
-        valid = isinstance(value, Integral) and not isinstance(value, bool) and value >= low
-        return value, valid, f"a whole number from {low}"
-    if kind == "Sequence[str]":
-        value = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
-        valid = all(isinstance(word, str) and word.strip() for word in value)
-        return value, valid and len(value) > 0, "a list of words"
-    if not isinstance(value, str) or not value.strip():
-        return value, False, "a text that is not blank"
-    if name == "letter":
-        return value.strip(), len(value.strip()) == 1, "one character"
-    choices = LANGUAGES if name == "language" else _RELATIONS
-    valid = value in choices or not name.endswith(("language", "relation"))
-    return value, valid, f"one of {', '.join(sorted(choices))}"
-
-
-def ifeval_check(instruction_id: str, kwargs: Arguments, text: str, *, prompt: str = "") -> bool:
-    """Whether a response meets one instruction.
-
-    Args:
-        instruction_id: a key of :data:`INSTRUCTIONS`.
-        kwargs: the arguments of the instruction; those that are None are ignored.
-        text: the response; any string, of any length.
-        prompt: what ``combination:repeat_prompt`` wants repeated where its ``prompt_to_repeat``
-            is missing; no other instruction reads it.
-
-    Raises:
-        WfineError: the id is unknown, or an argument is missing, unknown or wrong.
-    """
-    function = INSTRUCTIONS.get(instruction_id)
-    if function is None:
-        known = ", ".join(INSTRUCTIONS)
-        raise WfineError(f"IFEval: found instruction {instruction_id!r}, expected one of {known}.")
-    given = {name: value for name, value in kwargs.items() if value is not None}
-    if instruction_id == "combination:repeat_prompt" and prompt:
-        given.setdefault("prompt_to_repeat", prompt)
-    parameters = dict(list(inspect.signature(function).parameters.items())[1:])
-    takes = f"it takes {', '.join(parameters) or 'no arguments'}."
-    for name in (*parameters, *given):
-        problem = "missing" if name not in given else "" if name in parameters else "unknown"
-        if problem:
-            raise WfineError(f"IFEval {instruction_id}: argument {name} is {problem}; {takes}")
-        found = given[name]
-        given[name], valid, expected = _argument(name, parameters[name].annotation, found)
-        if not valid:
-            raise WfineError(
-                f"IFEval {instruction_id}: argument {name}: found {found!r}, expected {expected}."
-            )
-    return function(text, **given)
-
-
-def strict(
-    instruction_id_list: Sequence[str], kwargs: Sequence[Arguments], text: str, *, prompt: str = ""
-) -> list[bool]:
-    """The verdicts on all instructions of one prompt, in order; see :func:`ifeval_check`.
-
-    Raises:
-        WfineError: the two lists differ in length, or an id or an argument is wrong.
-    """
-    n, given = len(instruction_id_list), len(kwargs)
-    if n != given:
-        raise WfineError(f"IFEval: found {given} sets of arguments, expected {n}, one for each id.")
-    return [
-        ifeval_check(instruction_id, arguments, text, prompt=prompt)
-        for instruction_id, arguments in zip(instruction_id_list, kwargs, strict=True)
-    ]

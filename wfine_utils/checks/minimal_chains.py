@@ -14,7 +14,7 @@ from itertools import pairwise
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
 from wfine_utils.checks.dispatch import check, measure
 from wfine_utils.checks.sentences import split_sentences
-from wfine_utils.checks.simple import words
+from wfine_utils.checks.words import word_count, words
 from wfine_utils.errors import WfineError
 
 MIN_WORDS, MAX_WORDS = 60, 220
@@ -68,7 +68,7 @@ def _of_requirement(requirement: Requirement) -> str | None:
 
 def _of_response(chain: Chain, response: Response) -> list[str]:
     where, found = f"level {response.gold}", []
-    n = len(words(response.text))
+    n = word_count(response.text)
     if not MIN_WORDS <= n <= MAX_WORDS:
         found.append(f"{where}: measured {n} words, expected {MIN_WORDS} to {MAX_WORDS}")
     for requirement, kept in zip(chain.requirements, response.kept, strict=True):
@@ -102,7 +102,7 @@ def _of_step(chain: Chain, upper: Response, lower: Response) -> list[str]:
     if len(gone) != 1:
         names = [str(t) for t in gone]
         return [f"{where}: found {names} dropped since level {upper.gold}, expected exactly one"]
-    ratio = len(words(lower.text)) / max(1, len(words(upper.text)))
+    ratio = word_count(lower.text) / max(1, word_count(upper.text))
     same = 1 - LENGTH_SLACK <= ratio <= 1 / (1 - LENGTH_SLACK)
     if same == (gone[0] == RequirementType.LENGTH):
         return [

@@ -2,8 +2,8 @@
 
 Every check is a function ``(text, **arguments) -> bool`` that never raises on any text. Most
 count something and compare with the bounds ``low`` and ``high``, both inclusive; a missing one
-does not bind, and without any, one is enough. :mod:`wfine_utils.checks.simple` looks the kinds up by
-name, beside the simpler ones of the tiny world.
+does not bind, and without any, one is enough. :mod:`wfine_utils.checks.dispatch` looks
+the kinds up by name.
 
 What a check can see is a *part* of what a requirement means: two similes are found by their
 markers, a first person by its pronouns. Where that part is not enough, a requirement carries
@@ -20,9 +20,7 @@ from typing import Any
 
 from wfine_utils.checks.markdown import parse
 from wfine_utils.checks.sentences import split_sentences
-
-WORD = re.compile(r"\w+(?:['’-]\w+)*")
-"""A word: letters and digits, with apostrophes or hyphens inside."""
+from wfine_utils.checks.words import mentioned, word_count, words
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
 
@@ -89,15 +87,6 @@ def counted(count: Callable[..., float]) -> Callable[..., bool]:
     return check
 
 
-def _words(text: str) -> list[str]:
-    return WORD.findall(text)
-
-
-def mentioned(text: str, term: str) -> re.Match | None:
-    """Where a term first stands as a whole word or phrase, ignoring case."""
-    return re.search(rf"(?<!\w){re.escape(term.lower())}(?!\w)", text.lower())
-
-
 def _sentences(text: str) -> list[str]:
     """The sentences of all blocks; a line, an item or a cell without end mark is a sentence."""
     lines: list[str] = []
@@ -109,7 +98,7 @@ def _sentences(text: str) -> list[str]:
                 lines[-1] += f" {line}"
             else:
                 lines.append(line)
-    return [s for line in lines for s in split_sentences(line) if _words(s)]
+    return [s for line in lines for s in split_sentences(line) if words(s)]
 
 
 # length
@@ -123,8 +112,8 @@ def sentences(text: str) -> int:
 
 def sentence_words(text: str, low: int | None = None, high: int | None = None) -> bool:
     """Every sentence has so many words; there is one at least."""
-    found = _sentences(text)
-    return bool(found) and all(_within(len(_words(s)), low, high) for s in found)
+    lengths = [word_count(sentence) for sentence in _sentences(text)]
+    return bool(lengths) and all(_within(length, low, high) for length in lengths)
 
 
 def paragraphs(
@@ -135,9 +124,9 @@ def paragraphs(
     words_high: int | None = None,
 ) -> bool:
     """So many paragraphs of running text, each of so many words."""
-    found = parse(text).paragraphs
-    return _within(len(found), low, high) and all(
-        _within(len(_words(p)), words_low, words_high) for p in found
+    lengths = [word_count(paragraph) for paragraph in parse(text).paragraphs]
+    return _within(len(lengths), low, high) and all(
+        _within(length, words_low, words_high) for length in lengths
     )
 
 
@@ -149,14 +138,14 @@ def proportion(text: str, part: str | Mapping[str, str]) -> float:
     bound lets pass, if it is not there.
     """
     document = parse(text)
-    total = sum(len(_words(block)) for block in document.blocks)
+    total = sum(word_count(block) for block in document.blocks)
     if isinstance(part, Mapping):
         chosen = document.sections.get(part.get("section", ""), [])
     else:
         place = {"first paragraph": slice(1), "last paragraph": slice(-1, None)}.get(part)
         chosen = document.paragraphs[place] if place else []
-    words = sum(len(_words(block)) for block in chosen)
-    return words / total if words else float("nan")
+    in_part = sum(word_count(block) for block in chosen)
+    return in_part / total if in_part else float("nan")
 
 
 @counted
@@ -189,15 +178,15 @@ def table(
 @counted
 def headings(text: str, level: int | None = None, texts: Sequence[str] = ()) -> int:
     """So many headings (of a level); none if ``texts`` are not among them in this order."""
-    found = [words for depth, words in parse(text).headings if level in (None, depth)]
-    names = iter(words.strip(" :").lower() for words in found)
-    return len(found) if all(t.lower() in names for t in texts) else 0
+    titles = [title for depth, title in parse(text).headings if level in (None, depth)]
+    names = iter(title.strip(" :").lower() for title in titles)
+    return len(titles) if all(t.lower() in names for t in texts) else 0
 
 
 def bold_terms(text: str, terms: Sequence[str]) -> bool:
     """Each term stands in bold, alone or within a longer phrase."""
-    found = parse(text).bold
-    return all(any(mentioned(phrase, term) for phrase in found) for term in terms)
+    phrases = parse(text).bold
+    return all(any(mentioned(phrase, term) for phrase in phrases) for term in terms)
 
 
 @counted
@@ -254,15 +243,17 @@ def block_quotes(text: str) -> int:
 @counted
 def question_count(text: str) -> int:
     """So many sentences that end with a question mark."""
-    asked = [s for s in _sentences(text) if s.rstrip("\"'”’)*_ ").endswith("?")]
-    return len(asked)
+    return _ending_with(text, "?")
 
 
 @counted
 def exclamation_sentences(text: str) -> int:
     """So many sentences that end with an exclamation mark."""
-    cried = [s for s in _sentences(text) if s.rstrip("\"'”’)*_ ").endswith("!")]
-    return len(cried)
+    return _ending_with(text, "!")
+
+
+def _ending_with(text: str, mark: str) -> int:
+    return sum(s.rstrip("\"'”’)*_ ").endswith(mark) for s in _sentences(text))
 
 
 @counted
@@ -284,14 +275,14 @@ def second_person(text: str) -> int:
 
 
 def _among(text: str, pronouns: frozenset[str]) -> int:
-    return sum(word.lower().replace("’", "'") in pronouns for word in _words(text))
+    return sum(word.lower().replace("’", "'") in pronouns for word in words(text))
 
 
 @counted
 def anaphora(text: str, start: str) -> int:
     """So many sentences that begin with the same words."""
-    begun = [s for s in _sentences(text) if s.lstrip("\"'“‘(*_ ").lower().startswith(start.lower())]
-    return len(begun)
+    openings = (s.lstrip("\"'“‘(*_ ").lower() for s in _sentences(text))
+    return sum(opening.startswith(start.lower()) for opening in openings)
 
 
 @counted
@@ -306,7 +297,7 @@ def contractions(text: str) -> int:
 @counted
 def mentions_some(text: str, terms: Sequence[str]) -> int:
     """So many of the terms occur as whole words or phrases, ignoring case."""
-    return sum(mentioned(text, term) is not None for term in terms)
+    return sum(mentioned(text, term) for term in terms)
 
 
 def forbids(text: str, terms: Sequence[str]) -> bool:
@@ -324,8 +315,7 @@ def numbers(text: str) -> int:
 @counted
 def percentages(text: str) -> int:
     """So many percentages."""
-    found = re.findall(r"(?<![\d.,])\d[\d.,]*+\s?(?:%|per ?cent\b)", text, flags=re.IGNORECASE)
-    return len(found)
+    return len(re.findall(r"(?<![\d.,])\d[\d.,]*+\s?(?:%|per ?cent\b)", text, re.IGNORECASE))
 
 
 def years_in_order(text: str, low: int = 3) -> bool:
@@ -337,7 +327,7 @@ def years_in_order(text: str, low: int = 3) -> bool:
 @counted
 def quotations(text: str) -> int:
     """So many passages of two words or more in double quotation marks."""
-    return sum(len(_words(q)) >= 2 for q in _QUOTATION.findall(text))
+    return sum(word_count(q) >= 2 for q in _QUOTATION.findall(text))
 
 
 PROSE_CHECKS: dict[str, Callable[..., bool]] = {

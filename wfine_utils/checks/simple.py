@@ -1,35 +1,22 @@
-"""Machine checks of requirements: did this text do what was asked?
+"""Machine checks of the tiny world: simple, fast, and about the text as a whole.
 
-A check is plain data, ``{"kind": "sentence_count", "n": 3}``, so that it travels with a
-requirement through JSON. ``check`` looks the kind up in :data:`CHECKS` and calls it. A check
-reads the response alone and never raises on any text.
-
-The checks in this module are those of the tiny world, simple and fast; those for natural prose
-and Markdown are in :mod:`wfine_utils.checks.prose`. Words are runs of letters, digits and inner
-apostrophes or hyphens; here, sentences end with ``.``, ``!`` or ``?`` before white space or the
-end. List markers, heading marks and bold marks belong to the layout, not to the words.
+They differ from the checks of :mod:`wfine_utils.checks.prose` on purpose. There, parts of a
+Markdown document are counted; here, a list is *nothing but* items, a heading *opens* the text, a
+tone holds in *every* sentence. A sentence is what an end mark closes (``.``, ``!`` or ``?`` before
+white space or the end), so that a heading and the greeting and closing of a letter are none, and a
+mark counts before a small letter too. Where both would mean the same, there is one check:
+``bold_term`` and ``figures`` are the tiny world's names for ``bold_terms`` and ``numbers``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from wfine_utils.checks.prose import WORD, mentioned
+from wfine_utils.checks.prose import bold_terms, counted, numbers
+from wfine_utils.checks.words import mentioned, plain_text, word_count
 
 _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)*]|$)")
-_LIST_MARKER = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
-_HEADING_MARK = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
-
-
-def plain_text(text: str) -> str:
-    """The text without list markers, heading marks and bold marks."""
-    return _HEADING_MARK.sub("", _LIST_MARKER.sub("", text)).replace("**", "")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in order, without layout marks."""
-    return WORD.findall(plain_text(text))
 
 
 def sentence_ends(text: str) -> list[str]:
@@ -37,8 +24,7 @@ def sentence_ends(text: str) -> list[str]:
     return _SENTENCE_END.findall(plain_text(text))
 
 
-def content_lines(text: str) -> list[str]:
-    """The lines that are not blank, stripped."""
+def _content_lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -47,35 +33,27 @@ def sentence_count(text: str, n: int) -> bool:
     return len(sentence_ends(text)) == n
 
 
-def word_count(text: str, low: int = 0, high: int | None = None) -> bool:
-    """At least ``low`` and at most ``high`` words; None means no upper limit."""
-    count = len(words(text))
-    return low <= count and (high is None or count <= high)
-
-
 def bullet_list(text: str) -> bool:
     """Every line that is not blank is an item marked with ``-``, and there are two at least."""
-    lines = content_lines(text)
+    lines = _content_lines(text)
     return len(lines) >= 2 and all(line.startswith("- ") for line in lines)
 
 
 def numbered_list(text: str) -> bool:
     """Every line that is not blank is an item, numbered 1, 2, 3, …; two at least."""
-    lines = content_lines(text)
-    return len(lines) >= 2 and all(
-        line.startswith(f"{i}. ") for i, line in enumerate(lines, start=1)
-    )
+    lines = _content_lines(text)
+    return len(lines) >= 2 and all(line.startswith(f"{i}. ") for i, line in enumerate(lines, 1))
 
 
 def heading(text: str) -> bool:
     """The first line is a Markdown heading, and text follows it."""
-    lines = content_lines(text)
+    lines = _content_lines(text)
     return len(lines) >= 2 and re.match(r"#{1,6} \S", lines[0]) is not None
 
 
 def letter(text: str) -> bool:
     """The layout of a letter: a greeting on the first line, a closing on the last."""
-    lines = content_lines(text)
+    lines = _content_lines(text)
     return (
         len(lines) >= 3
         and re.match(r"Dear \w[^.!?]*,$", lines[0]) is not None
@@ -84,8 +62,8 @@ def letter(text: str) -> bool:
 
 
 def bold_term(text: str, term: str) -> bool:
-    """The term stands in bold at least once, ignoring case."""
-    return f"**{term}**".lower() in text.lower()
+    """The term stands in bold at least once."""
+    return bold_terms(text, [term])
 
 
 def mentions(text: str, terms: Sequence[str]) -> bool:
@@ -105,17 +83,30 @@ def in_order(text: str, terms: Sequence[str]) -> bool:
     return True
 
 
-def figures(text: str, low: int = 1) -> bool:
-    """At least ``low`` numbers written in digits, list numbering left aside."""
-    return len(re.findall(r"(?<!\w)\d+(?:[.,]\d+)*", plain_text(text))) >= low
-
-
 def exclamations(text: str) -> bool:
     """Every sentence ends with an exclamation mark, and there is one at least."""
     ends = sentence_ends(text)
     return bool(ends) and all("!" in end for end in ends)
 
 
-def questions(text: str, low: int = 1) -> bool:
-    """At least ``low`` sentences end with a question mark."""
-    return sum("?" in end for end in sentence_ends(text)) >= low
+@counted
+def questions(text: str) -> int:
+    """So many sentences that end with a question mark."""
+    return sum("?" in end for end in sentence_ends(text))
+
+
+TINY_CHECKS: dict[str, Callable[..., bool]] = {
+    "sentence_count": sentence_count,
+    "word_count": counted(word_count),
+    "bullet_list": bullet_list,
+    "numbered_list": numbered_list,
+    "heading": heading,
+    "letter": letter,
+    "bold_term": bold_term,
+    "mentions": mentions,
+    "in_order": in_order,
+    "figures": numbers,
+    "exclamations": exclamations,
+    "questions": questions,
+}
+"""Every kind of check that the tiny world asks for, by name."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.checks.drop_validity import audit
+from wfine_utils.checks.drop_validity import drop_outcomes
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.agreement import (
     AGREEMENT_METRICS,
@@ -46,7 +46,7 @@ def chain_verdicts(chains: Sequence[Chain]) -> pd.DataFrame:
         :data:`CONSTRUCTION` says 1 where the requirement was in the instruction, else 0;
         :data:`CHECKERS` say 1 where the response meets it, NaN where no machine can judge.
     """
-    table = audit(chains)
+    table = drop_outcomes(chains)
     judges = {CONSTRUCTION: table["kept"], CHECKERS: table["holds"]}
     parts = [
         table.assign(

@@ -2,7 +2,7 @@
 
 The tiny world's writer is exact, which no language model is: it may meet what was dropped, and
 break what was kept. So the texts are audited, and those that are not what their label says left
-out (:func:`wfine_utils.checks.drop_validity.validated`).
+out (:func:`wfine_utils.checks.drop_validity.only_true_labels`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 from wfine_utils.chains.files import load_chains, save_chains
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.checks.drop_validity import validated
+from wfine_utils.checks.drop_validity import only_true_labels
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.run import Run
 
@@ -44,7 +44,7 @@ def written_by_model(
 
     Returns:
         The chains that are left, and a table of what validation found: ``split, plan, unit,
-        outcome, n`` (see :func:`wfine_utils.checks.drop_validity.validated`).
+        outcome, n`` (see :func:`wfine_utils.checks.drop_validity.only_true_labels`).
 
     Raises:
         WfineError: of a set no chain is left.
@@ -62,7 +62,7 @@ def written_by_model(
 
         key = {"base": base.fingerprint, "max_new_tokens": max_new_tokens, "n": len(chains)}
         folder = run.stage(f"written_{split}_{plan}", key, write)
-        good, report = validated(load_chains(folder / "chains.jsonl"))
+        good, report = only_true_labels(load_chains(folder / "chains.jsonl"))
         if not good:
             raise WfineError(
                 f"writer: of {len(chains)} chains ({split}, {plan}) that {base.model} wrote, found "

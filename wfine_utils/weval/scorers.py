@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.checks.dispatch import verdicts
+from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
 
 Scores = list[NDArray[np.float64]]
@@ -181,9 +182,9 @@ class LengthScorer:
         return "length" if self.sign > 0 else "minus length"
 
     def score(self, chains: Sequence[Chain]) -> Scores:
-        """Plus or minus the number of words, separated by white space."""
+        """Plus or minus the number of words (:mod:`wfine_utils.checks.words`)."""
         return [
-            np.array([self.sign * len(r.text.split()) for r in chain.responses], dtype=float)
+            np.array([self.sign * word_count(r.text) for r in chain.responses], dtype=float)
             for chain in chains
         ]
 
