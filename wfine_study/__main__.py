@@ -1,10 +1,4 @@
-"""The study behind notebook 06, one cell at a time: ``python -m wfine_study run SLUG …``.
-
-A cell leaves a folder ``<out>/<slug>`` with ``result.json`` (metrics with their n, sizes, seconds,
-versions) and tables in parquet that later tests pair: chain by chain, pair by pair, query by
-query. The folder appears when it is complete, and a cell is run again only if something that its
-numbers depend on has changed. The adapter of a reward model stays only where a policy needs it.
-"""
+"""The cells of the study from the command line: ``python -m wfine_study list|run``."""
 
 from __future__ import annotations
 
@@ -16,6 +10,7 @@ from pathlib import Path
 
 from wfine_study.cells import StudySettings, all_cells, find_cell, load_settings
 from wfine_study.run_cell import run_cell
+from wfine_utils.base_model import read_base
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 
@@ -26,48 +21,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m wfine_study", description="The cells of the study of notebook 06."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("list", help="the slugs of all cells, policies last, one a line")
-    two = commands.add_parser("run", help="run cells, in the order given; finished ones are kept")
-    two.add_argument("slugs", nargs="+", metavar="SLUG", help="a name that `list` shows")
-    for command in (one, two):
+    list_ = commands.add_parser("list", help="the slugs of all cells, policies last, one a line")
+    run = commands.add_parser("run", help="run cells, in the order named; finished ones are kept")
+    run.add_argument("slugs", nargs="+", metavar="SLUG", help="a name that `list` shows")
+    for command in (list_, run):
         command.add_argument("--settings", required=True, help="YAML file with the settings")
-    two.add_argument("--base", required=True, type=Path, help="base.json that notebook 00 wrote")
-    two.add_argument("--out", required=True, type=Path, help="folder for the results")
-    two.add_argument("--threads", type=int, help="CPU threads of torch; default: all cores")
-    given = parser.parse_args(arguments)
+    run.add_argument("--base", required=True, type=Path, help="base.json that notebook 00 wrote")
+    run.add_argument("--out", required=True, type=Path, help="folder for the results")
+    run.add_argument("--threads", type=int, help="CPU threads of torch; default: all cores")
+    args = parser.parse_args(arguments)
     try:
-        settings = load_settings(given.settings)
-        if given.command == "list":
+        settings = load_settings(args.settings)
+        if args.command == "list":
             sys.stdout.writelines(f"{cell.slug}\n" for cell in all_cells(settings))
         else:
-            _run(given, settings)
+            _run(args, settings)
     except WfineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _run(given: argparse.Namespace, settings: StudySettings) -> None:
-    chosen = [find_cell(settings, slug) for slug in given.slugs]
-    if given.threads is not None and given.threads < 1:
-        raise WfineError(f"--threads: found {given.threads}, expected 1 or more.")
-    import torch
+def _run(args: argparse.Namespace, settings: StudySettings) -> None:
+    cells = [find_cell(settings, slug) for slug in args.slugs]
+    if args.threads is not None:
+        if args.threads < 1:
+            raise WfineError(f"--threads: found {args.threads}, expected 1 or more.")
+        import torch  # slow, and not needed to list cells
 
-    from wfine_utils.base_model import read_base
-
-    if given.threads:
-        torch.set_num_threads(given.threads)
+        torch.set_num_threads(args.threads)
     try:
-        base = read_base(given.base)
+        base = read_base(args.base)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WfineError(
-            f"{display_path(given.base)}: no base model is recorded there ({error!r}). Expected the file "
-            "base.json that notebook 00_base_model writes."
+            f"{display_path(args.base)}: no base model is recorded there ({error!r}). Expected the "
+            "file base.json that notebook 00_base_model writes."
         ) from error
-    for cell in chosen:
+    for cell in cells:
         with contextlib.redirect_stdout(sys.stderr):  # trainers print their logs
-            how = run_cell(cell, settings, base, given.out)
-        sys.stdout.write(f"{cell.slug}: {how}\n")
+            state = run_cell(cell, settings, base, args.out)
+        sys.stdout.write(f"{cell.slug}: {state}\n")
         sys.stdout.flush()
 
 

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from wfine_study import exam_data
 from wfine_study.cells import ADAPTER, PolicyCell, RewardCell, StudySettings
+from wfine_study.exam import ExamPair, make_exam, study_queries, training_pairs, validation_pairs
 from wfine_utils.adherence.measure import adherence
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.checks.simple import words
-from wfine_utils.policy.generation import answer, divergence, generate, load_policy
+from wfine_utils.checks.words import word_count
+from wfine_utils.policy.generation import divergence, extract_answer, generate, load_policy
 from wfine_utils.policy.grpo import train_policy
 from wfine_utils.rewards.reward_model import RewardModel, load_reward_model
 from wfine_utils.rewards.training import train_reward_model
@@ -85,18 +85,17 @@ def run_reward_cell(
             and ``learning_curve.csv``.
     """
     clock = _Clock()
-    pairs = exam_data.training_pairs(cell)
-    exam = exam_data.exam(settings, cell.granularity)
+    pairs = training_pairs(cell)
+    exam = make_exam(settings, cell.granularity)
     clock.lap("data")
     adapter = folder / ADAPTER
     adapter.mkdir()
     train_reward_model(
         [p.pair for p in pairs],
-        exam_data.validation_pairs(cell, settings.reward.micro_batch_size),  # as few as can be
-        base_model=base.model,
-        revision=base.revision,
+        validation_pairs(cell, settings.reward.micro_batch_size),  # as few as can be
+        base,
+        settings.reward.model_copy(update={"loss": cell.loss}),
         granularity=cell.granularity,
-        settings=settings.reward.model_copy(update={"loss": cell.loss}),
         seed=cell.seed,
         folder=adapter,
     )
@@ -114,7 +113,7 @@ def run_reward_cell(
     margins.to_parquet(folder / "pairs.parquet", index=False)
     sizes = {
         "n_pairs": len(pairs),
-        "n_dirty": sum(p.dirty for p in pairs),
+        "n_noisy": sum(p.is_noisy for p in pairs),
         "n_redrawn": sum(p.attempt > 0 for p in pairs),
         "n_test_chains": len(exam.chains),
         "n_test_pairs": len(exam.pairs),
@@ -167,7 +166,7 @@ def _on_chains(
     return scores_table(found, chains).rename(columns={"scorer": "used"}), each, rows
 
 
-def _on_pairs(model: RewardModel, pairs: Sequence[exam_data.ExamPair]) -> pd.DataFrame:
+def _on_pairs(model: RewardModel, pairs: Sequence[ExamPair]) -> pd.DataFrame:
     """By how much the better text of each test pair is scored higher."""
     instructions = [p.pair.instruction for p in pairs]
     better, worse = ([getattr(p.pair, side) for p in pairs] for side in ("chosen", "rejected"))
@@ -216,15 +215,12 @@ def run_policy_cell(
         reward_model: folder of the reward model.
     """
     clock = _Clock()
-    train = exam_data.queries(settings.n_train_queries, "train", seed=settings.seed)
+    train = study_queries(settings.n_train_queries, "train", seed=settings.seed)
     model = load_reward_model(reward_model)
     adapter = folder / "policy"
     adapter.mkdir()
     clock.lap("data")
-    train_policy(
-        train, model, base_model=base.model, revision=base.revision, settings=settings.policy,
-        seed=cell.seed, folder=adapter,
-    )  # fmt: skip
+    train_policy(train, model, base, settings.policy, seed=cell.seed, folder=adapter)
     shutil.copy(adapter / "training_curve.csv", folder)
     clock.lap("training")
     table = pd.concat(
@@ -251,18 +247,16 @@ def _examined(
     settings: StudySettings, base: Base, reward_model: RewardModel, adapter: Path | None
 ) -> pd.DataFrame:
     """A policy's texts on the test queries: what they meet, their length, reward and distance."""
-    queries = exam_data.queries(settings.n_test_queries, "test", seed=settings.seed)
-    policy, tokenizer = load_policy(
-        base.model, adapter, quantise=settings.policy.quantise, revision=base.revision
-    )
+    queries = study_queries(settings.n_test_queries, "test", seed=settings.seed)
+    policy, tokenizer = load_policy(base, adapter, quantise=settings.policy.quantise)
     texts = generate(
         policy, tokenizer, queries, seed=settings.seed,
         max_new_tokens=settings.policy.max_new_tokens, temperature=settings.policy.temperature,
         answer_format=(form := settings.policy.answer_format),
     )  # fmt: skip
-    judged = [answer(text, form) or "" for text in texts]
+    judged = [extract_answer(text, form) or "" for text in texts]
     table = adherence(queries, judged).assign(
-        n_words=[len(words(text)) for text in judged], reward=reward_model.score(queries, judged)
+        n_words=[word_count(text) for text in judged], reward=reward_model.score(queries, judged)
     )
     moved = divergence(policy, tokenizer, queries, texts, answer_format=form)
     table[["kl", "entropy"]] = moved[["kl", "entropy"]]

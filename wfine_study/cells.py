@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from wfine_study.noisy_pairs import PURE_NOISE, Noise
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
@@ -112,7 +112,7 @@ ADAPTER = "reward_model"
 class RewardCell(Settings):
     """A reward model: the pairs it is trained on, its input, its loss, its seed.
 
-    ``length_bias`` is no field of its own: it is the length confound in every pair.
+    A length bias is no field of its own: it is the length confound in every pair.
     """
 
     seed: int = Field(ge=0)
@@ -196,15 +196,7 @@ def load_settings(path: str | Path) -> StudySettings:
             f"values: {', '.join(StudySettings.model_fields)}."
         )
     values = merged(cell_defaults(ValidityParams.notebook).get("study", {}), changes)
-    try:
-        return StudySettings.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
-            + ("" if e["type"] in ("missing", "value_error") else f" (found {e['input']!r})")
-            for e in error.errors()[:20]
-        )
-        raise WfineError(f"{display_path(path)}: the settings do not hold: {problems}.") from None
+    return StudySettings.checked(values, display_path(path))
 
 
 # --- the grid ---------------------------------------------------------------------------
@@ -215,7 +207,12 @@ def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell
     return RewardCell(**{"seed": seed, "n_pairs": settings.n_pairs} | changes)
 
 
-def questions(settings: StudySettings) -> dict[int, list[Cell]]:
+def length_cell(settings: StudySettings, seed: int) -> RewardCell:
+    """The reward model with a length bias: the rejected response of every pair is the shorter."""
+    return clean_cell(settings, seed, noise="length", share=1)
+
+
+def cells_by_question(settings: StudySettings) -> dict[int, list[Cell]]:
     """The cells that each question uses; those that several use stand under each of them.
 
     2 label noise · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
@@ -231,7 +228,7 @@ def questions(settings: StudySettings) -> dict[int, list[Cell]]:
 
 def all_cells(settings: StudySettings) -> list[Cell]:
     """Every cell once, a policy after all reward models."""
-    cells = dict.fromkeys(cell for part in questions(settings).values() for cell in part)
+    cells = dict.fromkeys(cell for part in cells_by_question(settings).values() for cell in part)
     return sorted(cells, key=lambda cell: isinstance(cell, PolicyCell))  # stable
 
 
@@ -331,5 +328,4 @@ def _policies(s: StudySettings) -> list[Cell]:
 
 def _hacking(s: StudySettings) -> list[Cell]:
     seed = s.seeds[0]
-    models = [clean_cell(s, seed), clean_cell(s, seed, noise="length", share=1)]
-    return _with_policies(models, seed)
+    return _with_policies([clean_cell(s, seed), length_cell(s, seed)], seed)

@@ -6,7 +6,6 @@ WEval would have warned of a reward model that likes length? See :mod:`wfine_stu
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from wfine_study import exam_data
 from wfine_study.answers import (
     AS_TRAINED,
     CHAINS,
@@ -26,33 +24,57 @@ from wfine_study.answers import (
     chain_values,
     with_holm,
 )
-from wfine_study.cells import PolicyCell, RewardCell, StudySettings, clean_cell, questions
+from wfine_study.cells import (
+    PolicyCell,
+    RewardCell,
+    StudySettings,
+    cells_by_question,
+    clean_cell,
+    length_cell,
+)
+from wfine_study.exam import exam_chains
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.weval import controls
+from wfine_utils.weval.controls import length_matched, partial_tau
 from wfine_utils.weval.scorers import LengthScorer, Scores, scores_from_table
+
+_MEASURES = {  # of a policy's answers, and their columns in ``per_query.parquet``
+    "adherence": "mean", "all_met": "all met", "words": "n_words", "reward": "reward", "kl": "kl",
+}  # fmt: skip
 
 
 def policy_cells(settings: StudySettings) -> list[PolicyCell]:
     """The policies of questions 6 and 7, each once."""
-    found = [c for q in (6, 7) for c in questions(settings).get(q, [])]
-    return list(dict.fromkeys(c for c in found if isinstance(c, PolicyCell)))
+    by_question = cells_by_question(settings)
+    cells = dict.fromkeys(cell for q in (6, 7) for cell in by_question.get(q, []))
+    return [cell for cell in cells if isinstance(cell, PolicyCell)]
 
 
-def policies(settings: StudySettings, folder: Path) -> pd.DataFrame:
+def policy_table(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """Every reward model that has a policy: its WEval columns, and what the policy did.
 
     Returns:
         One row per policy: ``slug`` of the reward model, ``label``, ``n_pairs`` it was trained on,
-        WEval ``kendall_tau_b``,
-        ``partial_tau`` (length partialled out), ``accuracy_length_matched``, ``tau_with_length``
-        (of its scores with the number of words), and of the policy ``adherence_before``,
-        ``adherence_after``, ``all_met_after``, ``words_before``, ``words_after``,
-        ``reward_before``, ``reward_after``, ``kl_after``, ``n_queries``.
+        WEval ``kendall_tau_b``, ``partial_tau`` (length partialled out),
+        ``accuracy_length_matched``, ``tau_with_length`` (of its scores with the number of words);
+        ``adherence``, ``all_met``, ``words``, ``reward`` and ``kl`` of the policy, each ``_before``
+        and ``_after``, means over ``n_queries``.
     """
-    return pd.DataFrame([_policy_row(cell, settings, folder) for cell in policy_cells(settings)])
+    rows = []
+    for cell in policy_cells(settings):
+        model = cell.reward_cell
+        row = {"slug": model.slug, "label": cell_label(model), "n_pairs": model.n_pairs}
+        row |= weval_columns(model, settings, folder)
+        before, after = _per_query(cell, folder)
+        for name, column in _MEASURES.items():
+            row[f"{name}_before"], row[f"{name}_after"] = (
+                before[column].mean(),
+                after[column].mean(),
+            )
+        rows.append(row | {"n_queries": len(after)})
+    return pd.DataFrame(rows)
 
 
-def gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
+def policy_gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
     """Adherence after RL minus before, on the same test queries, for every policy.
 
     Returns:
@@ -60,14 +82,14 @@ def gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.Da
     """
     rows = []
     for cell in policy_cells(settings):
-        before, after = (table["mean"].to_numpy(dtype=float) for table in _answered(cell, folder))
-        what = f"adherence after RL minus before, reward model {label(cell.reward_cell)}"
+        before, after = (table["mean"].to_numpy(dtype=float) for table in _per_query(cell, folder))
+        quantity = f"adherence after RL minus before, reward model {cell_label(cell.reward_cell)}"
         change = (after - before)[:, None]
-        rows.append(answer(6, what, change, QUERIES, n_boot=n_boot, seed=settings.seed))
+        rows.append(answer(6, quantity, change, QUERIES, n_boot=n_boot, seed=settings.seed))
     return with_holm(rows)
 
 
-def _answered(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _per_query(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a policy did with the test queries before and after RL, in the order of the queries."""
     table = pd.read_parquet(folder / cell.slug / "per_query.parquet")
     before, after = (
@@ -77,23 +99,10 @@ def _answered(cell: PolicyCell, folder: Path) -> tuple[pd.DataFrame, pd.DataFram
     return before, after
 
 
-def _policy_row(cell: PolicyCell, settings: StudySettings, folder: Path) -> dict[str, Any]:
-    before, after = _answered(cell, folder)
-    model = cell.reward_cell
-    row = {"slug": model.slug, "label": label(model), "n_pairs": model.n_pairs}
-    row |= weval_columns(model, settings, folder)
-    for name, column in (
-        ("adherence", "mean"), ("all_met", "all met"), ("words", "n_words"), ("reward", "reward"),
-        ("kl", "kl"),
-    ):  # fmt: skip
-        row[f"{name}_before"], row[f"{name}_after"] = before[column].mean(), after[column].mean()
-    return row | {"n_queries": len(after)}
-
-
-def label(cell: RewardCell) -> str:
+def cell_label(cell: RewardCell) -> str:
     """A reward model by what sets it apart from the clean one, for figures."""
-    if cell.dirt:
-        return f"{cell.dirt.replace('_', ' ')} {cell.share:.0%}"
+    if cell.noise:
+        return f"{cell.noise.replace('_', ' ')} {cell.share:.0%}"
     held_out = [str(x) for x in (cell.hold_out_type, cell.hold_out_category) if x]
     held_out += [f"{n} sentences" for n in cell.hold_out_values]
     if held_out:
@@ -104,8 +113,8 @@ def label(cell: RewardCell) -> str:
 def weval_columns(cell: RewardCell, settings: StudySettings, folder: Path) -> dict[str, float]:
     """The columns of WEval that might warn of a bias, for one reward model."""
     chains, scores = exam_scores(cell, settings, folder)
-    partial = controls.partial_tau(chains, scores, n_boot=0).set_index("metric")["value"]
-    matched = controls.length_matched(chains, scores, n_boot=0).set_index(["metric", "subset"])
+    partial = partial_tau(chains, scores, n_boot=0).set_index("metric")["value"]
+    matched = length_matched(chains, scores, n_boot=0).set_index(["metric", "subset"])
     return {
         TAU: float(chain_values(folder, [cell]).mean()),
         "partial_tau": float(partial["pooled_partial_tau_b"]),
@@ -118,15 +127,10 @@ def exam_scores(
     cell: RewardCell, settings: StudySettings, folder: Path, used: str = AS_TRAINED
 ) -> tuple[list[Chain], Scores]:
     """The test chains of the study, and a reward model's scores of their responses."""
-    chains = _exam_chains(settings.n_test_chains, settings.seed)
+    chains = exam_chains(settings.n_test_chains, settings.seed)
     table = pd.read_parquet(folder / cell.slug / "scores.parquet")
     table = table.rename(columns={"used": "scorer"})
     return chains, scores_from_table(table, chains)[used]
-
-
-@cache
-def _exam_chains(n: int, seed: int) -> list[Chain]:
-    return exam_data.exam_chains(n, seed)
 
 
 def weval_against_adherence(
@@ -135,7 +139,7 @@ def weval_against_adherence(
     """Does τ-b of a reward model predict the adherence of the policy trained on it?
 
     Args:
-        table: of :func:`policies`, at least three rows.
+        table: of :func:`policy_table`, at least three rows.
         at_most: the same once more among reward models of at most so many pairs, where there are
             others: a few good ones may make a correlation that the rest does not show.
         n_boot: bootstrap draws over reward models for Spearman's ρ.
@@ -180,7 +184,7 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
     return rows
 
 
-def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
+def length_hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
     """The policy of a reward model with a length bias against that of the clean one.
 
     Returns:
@@ -188,21 +192,23 @@ def hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.
         same test chains, biased minus clean: τ-b, and τ of the scores with length, the
         column that would have warned. Holm's correction over all of them.
     """
-    how = {"n_boot": n_boot, "seed": settings.seed}
+    draws = {"n_boot": n_boot, "seed": settings.seed}
     seed = settings.seeds[0]
-    models = [clean_cell(settings, seed), clean_cell(settings, seed, dirt="length", share=1)]
-    after = [_answered(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models]
-    rows = [
-        answer(7, f"{name} of the policy, length-biased minus clean reward",
-               (after[1][column] - after[0][column]).to_numpy(dtype=float)[:, None], QUERIES, **how)
-        for name, column in (("words", "n_words"), ("adherence", "mean"), ("all met", "all met"))
-    ]  # fmt: skip
-    clean, biased = (chain_values(folder, [model]) for model in models)
-    rows.append(answer(7, "τ-b of the reward model, length-biased minus clean",
-                       biased - clean, CHAINS, **how))  # fmt: skip
-    clean, biased = (_tau_with_length(model, settings, folder) for model in models)
-    rows.append(answer(7, "τ of scores with length, length-biased minus clean",
-                       biased - clean, CHAINS, **how))  # fmt: skip
+    models = clean_cell(settings, seed), length_cell(settings, seed)
+    clean, biased = (_per_query(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models)
+    rows = []
+    for name in ("words", "adherence", "all_met"):
+        quantity = f"{name.replace('_', ' ')} of the policy, length-biased minus clean reward"
+        column = _MEASURES[name]
+        change = (biased[column] - clean[column]).to_numpy(dtype=float)[:, None]
+        rows.append(answer(7, quantity, change, QUERIES, **draws))
+    tau = [chain_values(folder, [model]) for model in models]
+    with_length = [_tau_with_length(model, settings, folder) for model in models]
+    for quantity, (clean_values, biased_values) in (
+        ("τ-b of the reward model, length-biased minus clean", tau),
+        ("τ of scores with length, length-biased minus clean", with_length),
+    ):
+        rows.append(answer(7, quantity, biased_values - clean_values, CHAINS, **draws))
     return with_holm(rows)
 
 
@@ -210,5 +216,5 @@ def _tau_with_length(cell: RewardCell, settings: StudySettings, folder: Path) ->
     """Tau-b of a model's scores with the number of words, chain by chain: shape [chains, 1]."""
     chains, scores = exam_scores(cell, settings, folder)
     lengths = LengthScorer().score(chains)
-    found = [stats.kendalltau(s, w).statistic for s, w in zip(scores, lengths, strict=True)]
-    return np.nan_to_num(found)[:, None]  # no correlation where all are equal
+    taus = [stats.kendalltau(s, w).statistic for s, w in zip(scores, lengths, strict=True)]
+    return np.nan_to_num(taus)[:, None]  # no correlation where all are equal

@@ -6,12 +6,16 @@ notebook needs; ``RewardSettings.of(cfg)`` takes the settings out of them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wfine_utils.errors import WfineError
 
 Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
-Source = Literal["neighbours", "single", "nested", "both"]
+Granularity = Literal["prompt", "requirement"]
+PairPlan = Literal["neighbours", "single", "nested", "both"]
 Precision = Literal["fp32", "auto"]
 AnswerFormat = Literal["plain", "think_answer"]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -27,6 +31,22 @@ class Settings(BaseModel):
     def of(cls, parameters: BaseModel) -> Self:
         """These settings, taken out of parameters that hold more than them."""
         return cls(**parameters.model_dump(include=set(cls.model_fields)))
+
+    @classmethod
+    def checked(cls, values: Mapping[Any, Any], where: str) -> Self:
+        """These settings, or one :class:`WfineError` with every problem that names ``where``."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'all together'}: {e['msg']}"
+                + ("" if e["type"] in ("missing", "value_error") else f" (found {e['input']!r})")
+                for e in error.errors()[:20]
+            )
+            raise WfineError(
+                f"{where}: the values do not hold: {problems}. Known parameters: "
+                f"{', '.join(cls.model_fields)}."
+            ) from None
 
 
 class BaseModelSettings(Settings):

@@ -1,4 +1,4 @@
-"""Dirty pairs: exact shares, what the checkers say of each kind, and common random numbers."""
+"""Noisy pairs: exact shares, what the checkers say of each noise, and common random numbers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_study import noisy_pairs
+from wfine_study.noisy_pairs import (
+    NOISE_KINDS,
+    PURE_NOISE,
+    SHORTER_BY,
+    noisy_pairs,
+    only_true_labels,
+)
 from wfine_utils.chains.taxonomy import RequirementType
 from wfine_utils.checks.dispatch import verdicts
-from wfine_utils.checks.simple import words
+from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
 from wfine_utils.tiny_world import vocabulary, writer
 
 QUERIES = writer.sample_queries(60, vocabulary.TOPICS["train"], seed=0)
-PURE = ("not_dropped", "others_broken", "length", "fluency")
 
 
-def make(kind, share, n=40, seed=0, **more):
-    return noisy_pairs.dirty_pairs(QUERIES, kind, share, n=n, seed=seed, **more)
+def make(noise, share, n=40, seed=0, **more):
+    return noisy_pairs(QUERIES, noise=noise, share=share, n=n, seed=seed, **more)
 
 
-def found(p):
+def verdicts_on(p):
     """The checkers' verdicts on both texts."""
     return tuple(verdicts(p.query.requirements, text) for text in (p.pair.chosen, p.pair.rejected))
 
@@ -32,65 +37,65 @@ def n_differing(a, b):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    kind=st.sampled_from(noisy_pairs.KINDS),
+    noise=st.sampled_from(NOISE_KINDS),
     share=st.floats(0, 1),
     n=st.integers(1, 12),
     seed=st.integers(0, 2**32 - 1),
-    source=st.sampled_from(["neighbours", "single", "nested", "both"]),
+    plan=st.sampled_from(["neighbours", "single", "nested", "both"]),
 )
-def test_the_share_is_exact_and_chosen_always_clean(kind, share, n, seed, source):
-    pairs = make(kind, share, n, seed, source=source)
-    assert len(pairs) == n and sum(p.dirty for p in pairs) == round(share * n)
+def test_the_share_is_exact_and_chosen_always_clean(noise, share, n, seed, plan):
+    pairs = make(noise, share, n, seed, plan=plan)
+    assert len(pairs) == n and sum(p.is_noisy for p in pairs) == round(share * n)
     for p in pairs:
-        assert found(p)[0] == p.chosen_kept
+        assert verdicts_on(p)[0] == p.chosen_kept
         assert p.pair.chosen != p.pair.rejected
-        if not p.dirty:
-            assert found(p)[1] == p.rejected_kept
+        if not p.is_noisy:
+            assert verdicts_on(p)[1] == p.rejected_kept
 
 
-@pytest.mark.parametrize("kind", PURE)
-def test_each_kind_is_what_it_says_and_nothing_else(kind):
-    pairs = make(kind, 1, n=60)
-    assert all(p.dirty for p in pairs)
+@pytest.mark.parametrize("noise", PURE_NOISE)
+def test_each_kind_is_what_it_says_and_nothing_else(noise):
+    pairs = make(noise, 1, n=60)
+    assert all(p.is_noisy for p in pairs)
     for p in pairs:
-        chosen, rejected = found(p)
-        if kind == "not_dropped":
+        chosen, rejected = verdicts_on(p)
+        if noise == "not_dropped":
             assert rejected == chosen == p.chosen_kept
-        elif kind == "others_broken":
+        elif noise == "others_broken":
             assert n_differing(rejected, p.rejected_kept) == 1
             assert n_differing(rejected, chosen) == 2 and sum(rejected) == sum(chosen) - 2
         else:
             assert rejected == p.rejected_kept and n_differing(rejected, chosen) == 1
-        shorter = len(words(p.pair.chosen)) - len(words(p.pair.rejected))
-        assert kind != "length" or shorter >= noisy_pairs.SHORTER_BY
+        shorter = word_count(p.pair.chosen) - word_count(p.pair.rejected)
+        assert noise != "length" or shorter >= SHORTER_BY
 
 
 def test_clean_pairs_are_not_confounded_with_length():
-    """So that what the length dirt adds is the dirt's."""
-    shorter = [len(words(p.pair.rejected)) < len(words(p.pair.chosen)) for p in make(None, 0, 200)]
+    """So that what the length noise adds is the noise's."""
+    shorter = [word_count(p.pair.rejected) < word_count(p.pair.chosen) for p in make(None, 0, 200)]
     assert 0.35 < sum(shorter) / len(shorter) < 0.65
 
 
 def test_fluency_is_damage_to_the_rejected_text_of_the_clean_pair():
-    clean, dirty = make(None, 0), make("fluency", 1)
-    assert all(d.attempt == 0 for d in dirty)
-    for c, d in zip(clean, dirty):
+    clean, noisy = make(None, 0), make("fluency", 1)
+    assert all(d.attempt == 0 for d in noisy)
+    for c, d in zip(clean, noisy):
         assert c.pair.chosen == d.pair.chosen and c.pair.rejected != d.pair.rejected
         assert c.pair.rejected.count("\n") == d.pair.rejected.count("\n")
 
 
 def test_sloppy_is_a_mixture_of_two_kinds():
-    broken = [found(p)[1] != p.chosen_kept for p in make("sloppy", 1, n=60)]
+    broken = [verdicts_on(p)[1] != p.chosen_kept for p in make("sloppy", 1, n=60)]
     assert 0.2 < sum(broken) / len(broken) < 0.8
 
 
-@pytest.mark.parametrize("kind", noisy_pairs.KINDS)
-def test_common_random_numbers(kind):
-    clean, some, more = (make(kind if share else None, share) for share in (0, 0.25, 0.5))
+@pytest.mark.parametrize("noise", NOISE_KINDS)
+def test_common_random_numbers(noise):
+    clean, some, more = (make(noise if share else None, share) for share in (0, 0.25, 0.5))
     for c, s, m in zip(clean, some, more):
-        assert s.dirty or s == c
-        assert m.dirty or m == c
-        assert not s.dirty or s == m  # dirty pairs stay so, and stay the same, at larger shares
+        assert s.is_noisy or s == c
+        assert m.is_noisy or m == c
+        assert not s.is_noisy or s == m  # noisy pairs stay so, and stay the same, at larger shares
 
 
 def test_pairs_depend_on_the_seed_and_not_on_the_granularity():
@@ -106,59 +111,57 @@ def test_pairs_depend_on_the_seed_and_not_on_the_granularity():
         assert p.pair.instruction in dropped and p.pair.n_dropped == len(dropped)
 
 
-def test_sources():
-    single, near, nested = (
-        make(None, 0, 100, source=s) for s in ("single", "neighbours", "nested")
-    )
+def test_plans():
+    single, near, nested = (make(None, 0, 100, plan=s) for s in ("single", "neighbours", "nested"))
     assert all(all(p.chosen_kept) and p.pair.n_dropped == 1 for p in single)
     assert {sum(p.chosen_kept) for p in near} == {1, 2, 3, 4}
     assert {p.pair.n_dropped for p in near} == {1}
     assert {p.pair.n_dropped for p in nested} == {1, 2, 3, 4}
-    kept_all = [all(p.chosen_kept) for p in make(None, 0, 100, source="both")]
+    kept_all = [all(p.chosen_kept) for p in make(None, 0, 100, plan="both")]
     assert 0.4 < sum(kept_all) / 100 < 0.9  # half of them single, and some nested ones too
 
 
-@pytest.mark.parametrize("source", ["neighbours", "single", "nested", "both"])
-def test_what_is_not_droppable_is_never_dropped(source):
+@pytest.mark.parametrize("plan", ["neighbours", "single", "nested", "both"])
+def test_what_is_not_droppable_is_never_dropped(plan):
     pairs = make(
-        "others_broken", 0.5, source=source,
+        "others_broken", 0.5, plan=plan,
         droppable=lambda requirement: requirement.type != RequirementType.STYLE,
     )  # fmt: skip
     for p in pairs:
         i = [r.type for r in p.query.requirements].index(RequirementType.STYLE)
         assert p.chosen_kept[i] == p.rejected_kept[i]
         assert p.query.requirements[i].text != p.pair.instruction
-    if source == "neighbours":
+    if plan == "neighbours":
         assert len({p.chosen_kept for p in pairs}) > 4
 
 
-class TestFilter:
+class TestOnlyTrueLabels:
     def test_it_takes_out_exactly_the_pairs_that_are_not_real(self):
         pairs = make("sloppy", 0.4)
-        assert noisy_pairs.filtered(pairs) == [p for p in pairs if not p.dirty]
+        assert only_true_labels(pairs) == [p for p in pairs if not p.is_noisy]
 
-    @pytest.mark.parametrize("kind", ["length", "fluency"])
-    def test_it_does_not_see_confounds(self, kind):
-        pairs = make(kind, 0.4)
-        assert noisy_pairs.filtered(pairs) == pairs
+    @pytest.mark.parametrize("noise", ["length", "fluency"])
+    def test_it_does_not_see_confounds(self, noise):
+        pairs = make(noise, 0.4)
+        assert only_true_labels(pairs) == pairs
 
 
 class TestErrors:
     @pytest.mark.parametrize(
-        ("queries", "kind", "share", "n"),
+        ("queries", "noise", "share", "n"),
         [([], None, 0, 1), (QUERIES, "length", 1.01, 1), (QUERIES, "length", -0.01, 1),
          (QUERIES, None, 0.5, 1), (QUERIES, None, 0, 0)],
     )  # fmt: skip
-    def test_arguments(self, queries, kind, share, n):
+    def test_arguments(self, queries, noise, share, n):
         with pytest.raises(WfineError, match="expected at least one query"):
-            noisy_pairs.dirty_pairs(queries, kind, share, n=n, seed=0)
+            noisy_pairs(queries, noise=noise, share=share, n=n, seed=0)
 
     def test_unknown_kind(self):
-        with pytest.raises(WfineError, match="found kind 'mud', expected one of not_dropped"):
+        with pytest.raises(WfineError, match="found noise 'mud', expected one of not_dropped"):
             make("mud", 0.5)
 
     def test_what_cannot_be_had(self):
-        with pytest.raises(WfineError, match="pair 0 of kind None could not be had"):
+        with pytest.raises(WfineError, match="pair 0 with noise None could not be had"):
             make(None, 0, droppable=lambda requirement: False)
         only = RequirementType.LENGTH
         at_most = [
@@ -167,7 +170,7 @@ class TestErrors:
             for r in q.requirements
             if r.type == only and (r.check or {}).get("high")
         ][:3]
-        with pytest.raises(WfineError, match="of kind 'length' could not be had"):
-            noisy_pairs.dirty_pairs(
-                at_most, "length", 1, n=1, seed=0, droppable=lambda r: r.type == only
+        with pytest.raises(WfineError, match="with noise 'length' could not be had"):
+            noisy_pairs(
+                at_most, noise="length", share=1, n=1, seed=0, droppable=lambda r: r.type == only
             )
