@@ -5,6 +5,7 @@ PYTHON ?= python3
 CORES ?= all
 OUTPUT_ROOT ?=
 TORCH_INDEX ?=
+LAB_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +30,7 @@ help:  ## show this text
 	@echo "  CORES        CPU cores to use                      default: all"
 	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
 	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
+	@echo "  LAB_ARGS     more for JupyterLab, such as          LAB_ARGS='--allow-root --no-browser'"
 	@echo "  TORCH_INDEX  another package index for PyTorch. On Linux the default wheel brings CUDA"
 	@echo "               (several GB); without a GPU the smaller wheel does as well:"
 	@echo "               make reproduce TORCH_INDEX=https://download.pytorch.org/whl/cpu"
@@ -56,8 +58,15 @@ test: $(READY)  ## run every test
 lint: $(READY)  ## check style, mend what can be mended
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
+	@mkdir -p lab
+	@for notebook in notebooks/*.ipynb; do \
+	  copy=lab/$${notebook#notebooks/}; \
+	  if [ ! -e $$copy ]; then cp $$notebook $$copy; \
+	  elif [ $$notebook -nt $$copy ]; then \
+	    echo "$$copy is older than $$notebook; delete or rename it to get the new one."; fi; done
+	@JUPYTER_CONFIG_PATH=.jupyter $(BIN)/jupyter lab --ServerApp.root_dir=. \
+	  --LabApp.default_url=/lab/tree/lab/start.ipynb $(LAB_ARGS)
 
 bench: $(READY)  ## time WEval against a plain loop, scoring against a server of single texts
 	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done

@@ -1,0 +1,156 @@
+"""The core, as `pip install .` brings it: rooms and notebooks that promise to need no more.
+
+Every package that the core's pins do not bring is hidden, so that this is tested without a second
+environment; `test_the_core_installs_alone` makes that environment where pip can reach an index.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOMS = ("chains", "checks", "tiny_world", "weval", "annotation", "adherence", "judges", "notebook")
+
+HIDE = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in HIDDEN:
+            raise ModuleNotFoundError(f"{name} is not part of the core", name=name)
+
+HIDDEN = {hidden}
+sys.meta_path.insert(0, Hidden())
+"""
+
+RUN = """
+import json, os
+from IPython.core.interactiveshell import InteractiveShell
+os.environ["MPLBACKEND"] = "Agg"
+shell = InteractiveShell.instance()
+for cell in json.load(open({path!r}, encoding="utf-8"))["cells"]:
+    if cell["cell_type"] == "code":
+        done = shell.run_cell("".join(cell["source"]))
+        done.raise_error()
+        if "parameters" in cell["metadata"].get("tags", []):
+            shell.push({parameters!r})
+"""
+
+
+def core() -> set[str]:
+    """Names of the distributions that the core's pins bring here, with what they need."""
+    waiting = [Requirement(text) for text in PROJECT["dependencies"]]
+    names: set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in names:
+            continue
+        names.add(name)
+        needs = [Requirement(text) for text in metadata.distribution(name).requires or []]
+        extras = [{"extra": extra} for extra in ("", *requirement.extras)]
+        waiting += [n for n in needs if not n.marker or any(map(n.marker.evaluate, extras))]
+    return names
+
+
+def run_in_core(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code where every installed module that is not the core's cannot be imported."""
+    owners = metadata.packages_distributions()
+    names = core() | {"wfine"}
+    hidden = {m for m, of in owners.items() if not names & {canonicalize_name(d) for d in of}}
+    return subprocess.run(
+        [sys.executable, "-c", HIDE.replace("{hidden}", repr(sorted(hidden))) + code],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "Agg"},
+    )  # fmt: skip
+
+
+def test_torch_and_its_like_are_hidden():
+    for name in ("torch", "transformers", "trl", "openai", "snakemake", "jupyterlab"):
+        assert f"{name} is not part of the core" in run_in_core(f"import {name}").stderr
+
+
+def test_light_rooms_need_the_core_alone():
+    done = run_in_core("".join(f"import wfine_utils.{room}\n" for room in ROOMS))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_check_of_a_file_needs_the_core_alone():
+    call = "runpy.run_module('wfine_utils.checks', run_name='__main__')"
+    done = run_in_core(f"import runpy; sys.argv = ['checks', '--help']; {call}")
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
+
+
+LIGHT_NOTEBOOKS = [
+    "start",
+    pytest.param("01_data_taxonomy", marks=pytest.mark.slow),
+    pytest.param("02_requirement_dropping", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("name", LIGHT_NOTEBOOKS)
+def test_a_light_notebook_needs_the_core_alone(name, tmp_path):
+    changes = ROOT / "params" / "smoke" / f"{name}.yaml"
+    parameters = yaml.safe_load(changes.read_text()) if changes.exists() else {}
+    parameters["output_root"] = str(tmp_path)
+    path = str(ROOT / "notebooks" / f"{name}.ipynb")
+    done = run_in_core(RUN.format(path=path, parameters=parameters))
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+
+
+def code_cells(name: str) -> list[str]:
+    cells = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_start_says_what_its_table_says(monkeypatch):
+    """The notebook's sentence is computed, and the scorer that a reader writes is in it."""
+    monkeypatch.setattr(plt, "show", lambda: None)
+    values: dict = {}
+    exec("\n".join(code_cells("start.ipynb")), values)  # noqa: S102 -- our own notebook
+    tau = values["tau"].set_index("scorer")
+    own = tau.loc["different words"]
+    interval = f"{own['value']:z.2f} [{own['ci_low']:z.2f}, {own['ci_high']:z.2f}]"
+    assert interval in values["finding"].sentence
+    assert own["n_chains"] == len(values["chains"]) == 40
+    assert tau.loc["oracle (checkers)", "value"] == 1
+    plt.close("all")
+
+
+def test_start_is_short():
+    lines = "\n".join(code_cells("start.ipynb")).splitlines()
+    code = [x for x in lines if x.strip() and not x.startswith(("import ", "from "))]
+    assert len(code) <= 16
+
+
+@pytest.mark.slow
+def test_the_core_installs_alone(project: Path, tmp_path: Path):
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for name in ("README.md", "LICENSE"):
+        (project / name).write_bytes((ROOT / name).read_bytes())
+    done = subprocess.run(
+        [*pip, "-c", "constraints.txt", "."], cwd=project, capture_output=True, text=True
+    )
+    if done.returncode and "ould not find a version" in done.stderr:
+        pytest.skip("pip reaches no package index here")
+    assert done.returncode == 0, done.stderr
+    path = str(ROOT / "notebooks" / "start.ipynb")
+    for code in (RUN.format(path=path, parameters={}), "import wfine_utils.annotation"):
+        done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    assert subprocess.run([python, "-c", "import torch"], capture_output=True).returncode
