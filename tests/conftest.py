@@ -37,9 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def copy_project(target: Path) -> Path:
     """A copy of everything that a batch run needs, to be run and spoilt at will."""
     target.mkdir(parents=True)
-    for name in ("pyproject.toml", "constraints.txt", "Makefile", "Snakefile"):
+    for name in ("pyproject.toml", "constraints.txt", "Makefile"):
         shutil.copy(ROOT / name, target)
-    for name in ("notebooks", "params", "wfine_study", "wfine_utils", "wfine_workflow"):
+    for name in (
+        ".jupyter",
+        "notebooks",
+        "params",
+        "workflow",
+        *(p.name for p in ROOT.glob("wfine_*")),
+    ):
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
     return target
