@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+P = ParamSpec("P")
+
 
 class WfineError(Exception):
     """Something the user can put right: a missing file, a misspelt parameter, a bad row.
@@ -14,3 +21,17 @@ class WfineError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Called by IPython (and so by Jupyter and papermill) instead of its own traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def explained(main: Callable[P, int]) -> Callable[P, int]:
+    """A command whose :class:`WfineError` is one paragraph on standard error, and status 2."""
+
+    @functools.wraps(main)
+    def command(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return main(*args, **kwargs)
+        except WfineError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+
+    return command

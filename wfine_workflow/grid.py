@@ -2,7 +2,7 @@
 
 A grid file says what is compared. A *scorer* is a name with the parameters of notebooks 03 to 05
 that make it, e.g. another loss of the reward model; what it does not name stays as in the preset.
-``grid.smk`` makes one papermill job per notebook and cell of the grid, and ``python -m
+``workflow/grid.smk`` makes one papermill job per notebook and cell of the grid, and ``python -m
 wfine_workflow.grid`` puts the cells' WEval into one table.
 """
 
@@ -12,15 +12,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field, model_validator
 
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import atomic_write, display_path, read_yaml, resolve
 from wfine_utils.settings import Settings
-from wfine_workflow.presets import load_preset
+from wfine_workflow.presets import PARAMS, load_preset
 
 SHARED = ("00_base_model", "02_requirement_dropping")
 """Notebooks that know nothing of scorers: they run once per preset and seed."""
@@ -42,6 +42,21 @@ class Grid(Settings):
     )
     notebooks: list[str] = Field(min_length=1, description="whose results every cell must have")
 
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        for name in ("presets", "seeds", "notebooks"):
+            if len(set(values := getattr(self, name))) < len(values):
+                raise ValueError(f"{name}: found {values}, expected each value once")
+        lists = {f"scorers: {scorer}": list(changes) for scorer, changes in self.scorers.items()}
+        for where, notebooks in (lists | {"notebooks": self.notebooks}).items():
+            if odd := [name for name in notebooks if name not in PER_SCORER]:
+                raise ValueError(
+                    f"{where}: found {odd[0]}, expected some of {', '.join(PER_SCORER)}: the "
+                    "notebooks before do not depend on a scorer, and those after belong to "
+                    "`make reproduce`"
+                )
+        return self
+
     def cells(self) -> list[tuple[str, int, str]]:
         """Every preset, seed and scorer."""
         return [(p, n, s) for p in self.presets for n in self.seeds for s in self.scorers]
@@ -60,50 +75,24 @@ def load_grid(path: str | Path) -> Grid:
             notebook or parameter that it cannot, or to a bad value.
     """
     path = resolve(path)
-    values = read_yaml(path)
-    try:
-        grid = Grid(**values)
-    except (ValidationError, TypeError) as error:
-        problems = (
-            [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:20]]
-            if isinstance(error, ValidationError)
-            else [str(error)]
-        )
-        raise WfineError(
-            f"{display_path(path)}: the grid does not hold: {'; '.join(problems)}. Expected "
-            f"{', '.join(Grid.model_fields)}, as in profiles/grid.yaml."
-        ) from None
-    for name in ("presets", "seeds", "notebooks"):
-        if len(set(found := getattr(grid, name))) < len(found):
-            raise WfineError(
-                f"{display_path(path)}: {name}: found {found}, expected each value once."
-            )
-    _refuse_others(grid.notebooks, f"{display_path(path)}: notebooks")
+    grid = Grid.checked(read_yaml(path), display_path(path))
     checked = {preset: load_preset(preset) for preset in grid.presets}
     for scorer, changes in grid.scorers.items():
         where = f"{display_path(path)}: scorers: {scorer}"
-        _refuse_others(changes, where)
         for notebook, parameters in changes.items():
             if own := sorted({"preset", "seed", "output_root"} & parameters.keys()):
                 raise WfineError(f"{where}: found {own[0]}, which the grid sets. Leave it out.")
             for preset in grid.presets:
-                if (cfg := checked[preset].get(notebook)) is not None:
-                    type(cfg).checked(cfg.model_dump() | parameters, f"{where}: preset {preset}")
+                if notebook in checked[preset]:
+                    values = checked[preset][notebook].model_dump() | parameters
+                    PARAMS[notebook].checked(values, f"{where}: preset {preset}")
     for preset in grid.presets:
         if missing := [x for x in grid.notebooks if x not in checked[preset]]:
             raise WfineError(
-                f"{display_path(path)}: preset {preset} does not run {', '.join(missing)}. Expected "
-                "presets with all notebooks of the grid; choose others."
+                f"{display_path(path)}: preset {preset} does not run {', '.join(missing)}. "
+                "Expected presets with all notebooks of the grid; choose others."
             )
     return grid
-
-
-def _refuse_others(notebooks: Sequence[str] | dict[str, Any], where: str) -> None:
-    if odd := [name for name in notebooks if name not in PER_SCORER]:
-        raise WfineError(
-            f"{where}: found {odd[0]}, expected some of {', '.join(PER_SCORER)}: the notebooks "
-            "before do not depend on a scorer, and those after belong to `make reproduce`."
-        )
 
 
 def collect(grid: Grid, folder: Path) -> pd.DataFrame:
@@ -136,22 +125,19 @@ def collect(grid: Grid, folder: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.grid --help``."""
     parser = argparse.ArgumentParser(
         prog="python -m wfine_workflow.grid",
         description="WEval of all cells of a grid, as one CSV.",
     )
-    parser.add_argument("grid", type=Path, help="grid file, such as profiles/grid.yaml")
+    parser.add_argument("grid", type=Path, help="grid file, such as workflow/grid.yaml")
     parser.add_argument("folder", type=Path, help="folder of its results; weval.csv goes there")
-    given = parser.parse_args(arguments)
-    try:
-        table = collect(load_grid(given.grid), given.folder)
-        out = given.folder / "weval.csv"
-        atomic_write(out, lambda p: table.to_csv(p, index=False, lineterminator="\n"))
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    args = parser.parse_args(arguments)
+    table = collect(load_grid(args.grid), args.folder)
+    out = args.folder / "weval.csv"
+    atomic_write(out, lambda p: table.to_csv(p, index=False, lineterminator="\n"))
     sys.stdout.write(f"{display_path(out)}: {len(table)} rows\n")
     return 0
 

@@ -1,61 +1,110 @@
-"""Which notebooks there are, in what order, and whether a preset's parameter files hold.
+"""Which notebooks there are, in what order, and whether the parameters of a preset hold.
 
-A preset is a folder ``params/<preset>`` with one YAML file per notebook; it may run only some of
-them, and may need a GPU, if its ``preset.yaml`` says so. The check is made before anything runs:
-a misspelt name in the last file should not cost the hours of the notebooks before.
+A preset is a folder ``params/<preset>`` with one YAML file per notebook, which names what differs
+from the notebook's parameters cell; it may run only some of the notebooks, and may need a GPU, if
+its ``preset.yaml`` says so. The check is made before anything runs: a misspelt name in the last
+file should not cost the hours of the notebooks before.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
 
-from wfine_study.cells import all_cells
+from pydantic import Field, model_validator
+
+from wfine_study.cells import ValidityParams, all_cells
 from wfine_utils.adherence.prompt_sets import BUILT_IN, load_prompt_sets
+from wfine_utils.chains import weval_hand
 from wfine_utils.chains.files import load_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml, resolve
-from wfine_utils.notebook.params import NotebookParams
+from wfine_utils.notebook.code_digest import imported_modules
+from wfine_utils.notebook.params import (
+    AnnotationParams,
+    BaseModelParams,
+    DataParams,
+    DroppingParams,
+    NotebookParams,
+    PolicyParams,
+    RewardModelParams,
+    TablesParams,
+    WevalParams,
+)
+from wfine_utils.settings import Settings
+
+BASE, DROPS, COLLECTS = "00_base_model", "02_requirement_dropping", "07_paper_tables"
+"""The second reads the first if the model is to write its chains; the third reads whatever is
+there, while the others need all that they read."""
 
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
-    "00_base_model": (),
+    BASE: (),
     "01_data_taxonomy": (),
-    "02_requirement_dropping": (),
-    "03_reward_model": ("00_base_model", "02_requirement_dropping"),
-    "04_wrl_policy": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
-    "05_weval_correlation": ("00_base_model", "02_requirement_dropping", "03_reward_model"),
-    "06_validity_and_ablations": ("00_base_model", "02_requirement_dropping"),
-    "07_paper_tables": (
-        "00_base_model",
-        "01_data_taxonomy",
-        "02_requirement_dropping",
-        "03_reward_model",
-        "04_wrl_policy",
-        "05_weval_correlation",
-        "06_validity_and_ablations",
-    ),
+    DROPS: (),
+    "03_reward_model": (BASE, DROPS),
+    "04_wrl_policy": (BASE, DROPS, "03_reward_model"),
+    "05_weval_correlation": (BASE, DROPS, "03_reward_model"),
+    "06_validity_and_ablations": (BASE, DROPS),
 }
+NOTEBOOKS[COLLECTS] = tuple(NOTEBOOKS)
 """Every notebook of the batch run, and the notebooks whose results it reads in any case."""
-
-BASE, DROPS = "00_base_model", "02_requirement_dropping"
-"""The second reads the first if the model is to write its chains."""
-
-COLLECTS = "07_paper_tables"
-"""The notebook that reads whatever is there; the others need all that they read."""
 
 BY_HAND = ("08_annotation",)
 """Notebooks that need a person: they have parameter files, and are no part of the batch run."""
+
+PARAMS: dict[str, type[NotebookParams]] = {
+    model.notebook: model
+    for model in (
+        BaseModelParams, DataParams, DroppingParams, RewardModelParams, PolicyParams, WevalParams,
+        ValidityParams, TablesParams, AnnotationParams,
+    )
+}  # fmt: skip
+"""The parameters of every notebook."""
 
 RESOURCES = "resources.yaml"
 """Optional file of a preset: what a cluster must give each notebook (``gpu: 1``, ...)."""
 
 CHOICE = "preset.yaml"
-"""Optional file of a preset: ``notebooks``, those that it runs, else all of them; and
-``needs_gpu_gib``, if it is not for a CPU: the least memory of a GPU that it is meant for."""
+"""Optional file of a preset: what is in :class:`Choice`."""
 
 CHAINS_FIELDS = ("chains_path", "released_path")
 """Parameters that name a chains file of the user's; a notebook has one of them at most."""
+
+
+class Choice(Settings):
+    """What a preset runs, and on what."""
+
+    notebooks: list[str] = Field(list(NOTEBOOKS), min_length=1, description="in their order")
+    needs_gpu_gib: float | None = Field(
+        None, gt=0, lt=1e4, strict=True,
+        description="least free memory of a GPU, such as 22, what one sold as 24 GB has left; "
+        "none: it runs on a CPU",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        if odd := [name for name in self.notebooks if name not in NOTEBOOKS]:
+            raise ValueError(
+                f"notebooks: found {odd[0]!r}, which is no notebook, expected some of "
+                f"{', '.join(NOTEBOOKS)}"
+            )
+        if self.notebooks != [name for name in NOTEBOOKS if name in self.notebooks]:
+            raise ValueError(
+                f"notebooks: found {', '.join(self.notebooks)}, expected some of "
+                f"{', '.join(NOTEBOOKS)}, in this order, each once"
+            )
+        for name in self.notebooks:
+            missing = [other for other in NOTEBOOKS[name] if other not in self.notebooks]
+            if missing and name != COLLECTS:
+                raise ValueError(
+                    f"notebooks: found {name} without {', '.join(missing)}, expected every "
+                    f"notebook whose results it reads: add them, or leave {name} out"
+                )
+        return self
 
 
 def presets() -> list[str]:
@@ -63,71 +112,34 @@ def presets() -> list[str]:
     return sorted(p.name for p in (project_root() / "params").glob("*") if p.is_dir())
 
 
+def preset_choice(preset: str) -> Choice:
+    """What a preset runs, and on what; without a ``preset.yaml`` everything, on a CPU.
+
+    Raises:
+        WfineError: the ``preset.yaml`` of the preset does not hold.
+    """
+    path = project_root() / "params" / preset / CHOICE
+    return Choice.checked(read_yaml(path), display_path(path)) if path.exists() else Choice()
+
+
 def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     """:data:`NOTEBOOKS`, restricted to those that a preset runs.
 
     Raises:
-        WfineError: the ``preset.yaml`` of the preset does not hold.
+        WfineError: the ``preset.yaml`` of the preset does not hold, or its base model is to write
+            chains and no notebook makes it.
     """
-    path = project_root() / "params" / preset / CHOICE
-    if not path.exists():
-        return dict(NOTEBOOKS) | _written_by_model(preset, list(NOTEBOOKS))
-    values = read_yaml(path)
-    chosen = values.get("notebooks", list(NOTEBOOKS))
-    expected = f"Expected notebooks: [...] with some of {', '.join(NOTEBOOKS)}, in this order"
-    if odd := set(values) - {"notebooks", "needs_gpu_gib"}:
-        raise WfineError(
-            f"{display_path(path)}: found {', '.join(sorted(map(str, odd)))}. {expected}, or "
-            "needs_gpu_gib: a number, and nothing else."
-        )
-    if not isinstance(chosen, list) or not chosen:
-        raise WfineError(f"{display_path(path)}: found {values!r}. {expected}, and nothing else.")
-    if odd := [name for name in chosen if name not in list(NOTEBOOKS)]:
-        raise WfineError(
-            f"{display_path(path)}: found {odd[0]!r}, which is no notebook. {expected}."
-        )
-    if chosen != [name for name in NOTEBOOKS if name in chosen]:
-        raise WfineError(f"{display_path(path)}: found {', '.join(chosen)}. {expected}, each once.")
-    for name in chosen:
-        missing = [other for other in NOTEBOOKS[name] if other not in chosen]
-        if missing and name != COLLECTS:
-            raise WfineError(
-                f"{display_path(path)}: found {name} without {', '.join(missing)}. Expected every "
-                f"notebook whose results it reads: add them to notebooks, or leave {name} out."
-            )
+    chosen = preset_choice(preset).notebooks
     edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
-    return edges | _written_by_model(preset, chosen)
-
-
-def _written_by_model(preset: str, chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What notebook 02 reads if the base model is to write its chains; else nothing is said."""
     path = project_root() / "params" / preset / f"{DROPS}.yaml"
-    if not path.exists() or read_yaml(path).get("writer") != "model":
-        return {}
-    if BASE not in chosen:
-        raise WfineError(
-            f"{display_path(path)}: found writer: model without {BASE}, whose model it is. Expected that "
-            f'notebook in {CHOICE}, or writer: "tiny".'
-        )
-    return {DROPS: (BASE,)}
-
-
-def needs_gpu_gib(preset: str) -> float | None:
-    """GiB of GPU memory that a preset is meant for; None: it runs on a CPU.
-
-    Raises:
-        WfineError: the ``preset.yaml`` of the preset does not hold.
-    """
-    path = project_root() / "params" / preset / CHOICE
-    needed = read_yaml(path).get("needs_gpu_gib") if path.exists() else None
-    if needed is None:
-        return None
-    if isinstance(needed, bool) or not isinstance(needed, int | float) or not 0 < needed < 1e4:
-        raise WfineError(
-            f"{display_path(path)}: needs_gpu_gib: found {needed!r}, expected a number of GiB such as 22, "
-            "what a GPU sold as 24 GB has left. Leave the line out for a preset that runs on a CPU."
-        )
-    return float(needed)
+    if DROPS in edges and path.exists() and DroppingParams.from_file(path).writer == "model":
+        if BASE not in chosen:
+            raise WfineError(
+                f"{display_path(path)}: found writer: model without {BASE}, whose model it is. "
+                f'Expected that notebook in {CHOICE}, or writer: "tiny".'
+            )
+        edges[DROPS] = (BASE,)
+    return edges
 
 
 def load_preset(preset: str) -> dict[str, NotebookParams]:
@@ -137,7 +149,7 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         preset: name of a folder in ``params``.
 
     Returns:
-        The checked parameters of the notebooks that it runs, in the order of :data:`NOTEBOOKS`.
+        The parameters of the notebooks that it runs, in the order of :data:`NOTEBOOKS`.
 
     Raises:
         WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
@@ -154,74 +166,72 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         )
     folder = project_root() / "params" / preset
     runs = list(preset_notebooks(preset))
-    needs_gpu_gib(preset)
-    known = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
     # who leaves notebooks out need not have parameters for those that need a person
     by_hand = [x for x in BY_HAND if (folder / f"{x}.yaml").exists() or len(runs) == len(NOTEBOOKS)]
-    if odd := sorted({p.name for p in folder.glob("*.y*ml")} - known):
+    expected = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
+    if odd := sorted({p.name for p in folder.glob("*.y*ml")} - expected):
         raise WfineError(
             f"{display_path(folder)} holds {', '.join(odd)}, which no notebook of this "
-            f"preset reads: expected {', '.join(sorted(known))}. Rename or remove the file."
+            f"preset reads: expected {', '.join(sorted(expected))}. Rename or remove the file."
         )
-    models = {model.notebook: model for model in _models(NotebookParams)}
-    checked = {}
-    for name in (*runs, *by_hand):
-        path = folder / f"{name}.yaml"
-        values = read_yaml(path)
-        checked[name] = models[name].checked(values, display_path(path))
-        if values["preset"] != preset:
+    checked = {name: PARAMS[name].from_file(folder / f"{name}.yaml") for name in (*runs, *by_hand)}
+    for name, params in checked.items():
+        if params.preset != preset:
             raise WfineError(
-                f"{display_path(path)}: preset is {values['preset']!r}, but the file lies in the folder "
-                f"of preset {preset!r}; results would be written over those of another preset. "
-                f"Expected preset: {preset}"
+                f"params/{preset}/{name}.yaml: preset is {params.preset!r}, but the file lies in "
+                f"the folder of preset {preset!r}; results would be written over those of another "
+                f"preset. Expected preset: {preset}"
             )
-    if len(roots := {cfg.output_root for cfg in checked.values()}) > 1:
+    if len(roots := {params.output_root for params in checked.values()}) > 1:
         raise WfineError(
-            f"{display_path(folder)}: output_root differs between the files ({', '.join(sorted(roots))}); "
-            "the notebooks would not find each other's results. Write the same one in all."
+            f"{display_path(folder)}: output_root differs between the notebooks "
+            f"({', '.join(sorted(roots))}), which would not find each other's results. Write the "
+            "same one in all files."
         )
-    if (cfg := checked.get("06_validity_and_ablations")) is not None:
-        try:
-            all_cells(cfg.study)  # type: ignore[attr-defined]
-        except WfineError as error:
-            where = f"params/{preset}/06_validity_and_ablations.yaml"
-            raise WfineError(f"{where}: {error}") from error
-    for name, path in chains_paths(checked).items():
-        try:
-            load_chains(path)
-        except WfineError as error:
-            field = next(field for field in CHAINS_FIELDS if getattr(checked[name], field, ""))
-            where = f"params/{preset}/{name}.yaml: {field}"
-            raise WfineError(f"{where}: {error}") from error
-    for name, paths in prompt_paths(checked).items():
-        try:
-            load_prompt_sets([str(path) for path in paths])
-        except WfineError as error:
-            raise WfineError(f"params/{preset}/{name}.yaml: prompt_sets: {error}") from error
+    for name, params in checked.items():
+        where = f"params/{preset}/{name}.yaml"
+        if isinstance(params, ValidityParams):
+            with _problems_in(where):
+                all_cells(params.study)
+        for field, paths in own_files(params.model_dump()).items():
+            with _problems_in(f"{where}: {field}"):
+                if field in CHAINS_FIELDS:
+                    load_chains(paths[0])
+                else:
+                    load_prompt_sets([str(path) for path in paths])
     return {name: checked[name] for name in runs}
 
 
-def _models(base: type[NotebookParams]) -> Iterator[type[NotebookParams]]:
-    for model in base.__subclasses__():
-        if "notebook" in vars(model) and model.__module__.startswith("wfine_"):
-            yield model
-        yield from _models(model)
+def notebook_sources(notebook: str) -> list[str]:
+    """Our modules that a notebook imports, and the files of WEval-Hand if one of them reads it.
+
+    Returns:
+        Paths from the working directory.
+    """
+    modules = imported_modules(notebook)
+    reads_data = Path(weval_hand.__file__) in modules
+    data = [path for path in sorted(weval_hand.FOLDER.iterdir()) if path.suffix != ".md"]
+    return [os.path.relpath(path) for path in modules + (data if reads_data else [])]
 
 
-def chains_paths(checked: Mapping[str, NotebookParams]) -> dict[str, Path]:
-    """The user's own chains files by notebook, for the notebooks that were given one."""
-    return {
-        name: resolve(getattr(cfg, field))
-        for name, cfg in checked.items()
-        for field in CHAINS_FIELDS
-        if getattr(cfg, field, "")
-    }
+@contextmanager
+def _problems_in(where: str) -> Iterator[None]:
+    try:
+        yield
+    except WfineError as error:
+        raise WfineError(f"{where}: {error}") from error
 
 
-def prompt_paths(checked: Mapping[str, NotebookParams]) -> dict[str, list[Path]]:
-    """The user's own files of prompts by notebook, for the notebooks that were given some."""
-    return {
-        name: [resolve(source) for source in sources if source not in BUILT_IN]
-        for name, cfg in checked.items()
-        if (sources := getattr(cfg, "prompt_sets", []))
-    }
+def own_files(parameters: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """The user's own files of chains and prompts that a notebook reads.
+
+    Args:
+        parameters: of the notebook, by name.
+
+    Returns:
+        The paths by the parameter that names them; parameters that name none are left out.
+    """
+    sources = {field: [parameters.get(field)] for field in CHAINS_FIELDS}
+    sources["prompt_sets"] = [x for x in parameters.get("prompt_sets", []) if x not in BUILT_IN]
+    paths = {field: [resolve(x) for x in values if x] for field, values in sources.items()}
+    return {field: named for field, named in paths.items() if named}

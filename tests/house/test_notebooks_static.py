@@ -14,15 +14,13 @@ from typing import Any
 
 import nbformat
 import pytest
-import yaml
 from conftest import ROOT
 
 import wfine_utils.notebook.params
-from wfine_workflow.presets import BY_HAND, CHOICE, NOTEBOOKS, RESOURCES, preset_notebooks, presets
+from wfine_workflow.presets import BY_HAND, NOTEBOOKS
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(ROOT.glob("wfine_*/**/*.py"))
-PRESETS = sorted(p.name for p in (ROOT / "params").iterdir() if p.is_dir())
 
 # Rooms that promise to be free of torch: reading, checking, evaluating and annotating start at once.
 LIGHT = (
@@ -65,10 +63,6 @@ def models() -> dict[str, type[wfine_utils.notebook.params.NotebookParams]]:
                 assert model.notebook not in found, "two models for one notebook"
                 found[model.notebook] = model
     return found
-
-
-def parameters(preset: str, name: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "params" / preset / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_batch_run_knows_every_notebook_and_only_earlier_ones_feed_later():
@@ -142,50 +136,12 @@ class TestNotebook:
                 if not re.match(r"https?://", target):
                     assert (path.parent / target).exists(), f"{cell.id}: {target}"
 
-    def test_parameters_cell_and_model_and_every_preset_agree(self, path):
+    def test_parameters_cell_and_model_agree(self, path):
         cell, model = literals(path), models()[path.stem]
         assert set(cell) == set(model.model_fields)
         (source,) = [c.source for c in tagged(path, "parameters")]
         for line in source.splitlines():
             assert "  # " in line, f"a comment that teaches is missing: {line}"
-        for preset in PRESETS:
-            if not (ROOT / "params" / preset / path.with_suffix(".yaml").name).exists():
-                assert path.stem not in preset_notebooks(preset), preset
-                assert preset not in ("mini", "smoke"), "these run everything"
-                continue
-            values = parameters(preset, path.stem)
-            assert set(values) == set(cell), preset
-            assert model.checked(values, preset).model_dump() == values, (
-                f"{preset}: a value has another type than its parameter (1e-3 is a text in YAML)"
-            )
-            assert values["preset"] == preset
-
-    def test_cell_defaults_are_the_mini_preset(self, path):
-        assert literals(path) == parameters("mini", path.stem)
-
-
-def test_presets_hold_no_odd_files():
-    assert presets() == PRESETS
-    for preset in PRESETS:
-        names = (*preset_notebooks(preset), *BY_HAND)
-        known = {f"{name}.yaml" for name in names} | {RESOURCES, CHOICE}
-        assert {p.name for p in (ROOT / "params" / preset).iterdir()} <= known
-
-
-def without_numbers(value: Any) -> Any:
-    """What is left of a parameter, at any depth, when numbers do not count."""
-    if isinstance(value, dict):
-        return {k: without_numbers(v) for k, v in value.items() if k != "preset"}
-    if isinstance(value, list):
-        return [without_numbers(v) for v in value]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return "a number" if is_number else value
-
-
-def test_smoke_is_small_and_differs_from_mini_in_numbers_alone():
-    for name in (*NOTEBOOKS, *BY_HAND):
-        smoke, mini = parameters("smoke", name), parameters("mini", name)
-        assert without_numbers(smoke) == without_numbers(mini), name
 
 
 def test_imports_go_downhill():
@@ -233,7 +189,8 @@ print(*({{"torch", "transformers", "trl", "peft", "bitsandbytes"}} & set(sys.mod
 
 def test_project_files_name_no_folder_of_a_machine():
     files = [*FILES, *MODULES, *(ROOT / "params").rglob("*.yaml")]
-    files += [ROOT / x for x in ("README.md", "Makefile", "Snakefile", "environment.yml")]
+    files += [ROOT / x for x in ("README.md", "Makefile", "environment.yml")]
+    files += [p for p in (ROOT / "workflow").rglob("*") if p.is_file()]
     for path in files:
         found = re.search(r"/(home|Users|root|work)/\w+", path.read_text(encoding="utf-8"))
         assert not found, f"{path.name}: {found[0]}"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, copy_project
+from conftest import copy_project
 
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import RewardModelParams, WevalParams
@@ -41,8 +41,6 @@ ON_GPU = {f"notebook_{name}" for name in (*ON_GPU, "06_validity_and_ablations")}
 def clone(tmp_path_factory) -> Path:
     """A copy of the project with a second preset and a grid."""
     project = copy_project(tmp_path_factory.mktemp("profiles") / "wfine")
-    shutil.copy(ROOT / "grid.smk", project)
-    shutil.copytree(ROOT / "profiles", project / "profiles")
     shutil.copytree(project / "params" / "smoke", project / "params" / "other")
     for path in (project / "params" / "other").glob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace("preset: smoke", "preset: other")
@@ -55,7 +53,7 @@ def snakemake(project: Path, profile: str, *options: str, **environment: str) ->
     """What Snakemake says; its exit status is checked unless the environment has FAILS."""
     fails = environment.pop("FAILS", "")
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", "--nocolor",
+        [sys.executable, "-m", "snakemake", "--profile", f"workflow/profiles/{profile}", "--nocolor",
          *options],
         cwd=project, env=os.environ | environment, capture_output=True, text=True,
     )  # fmt: skip
@@ -112,7 +110,7 @@ def test_dry_run_on_one_machine_is_the_same_grid(clone, dry_slurm):
 
 
 def test_the_profile_also_serves_all_notebooks_of_one_preset(clone):
-    options = ("--snakefile", "Snakefile", "--dry-run", "--config", "preset=smoke")
+    options = ("--snakefile", "workflow/Snakefile", "--dry-run", "--config", "preset=smoke")
     jobs = planned(snakemake(clone, "slurm", *options))
     rules = Counter(rule for rule, *_ in jobs)
     assert rules["notebook_07_paper_tables"] == rules["report"] == 1 and rules["cell"] > 1
@@ -121,7 +119,7 @@ def test_the_profile_also_serves_all_notebooks_of_one_preset(clone):
 
 
 def test_the_grid_that_comes_with_the_project_holds():
-    grid = load_grid("profiles/grid.yaml")
+    grid = load_grid("workflow/grid.yaml")
     assert len(grid.seeds) > 1 and len(grid.scorers) > 1
 
 

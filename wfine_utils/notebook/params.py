@@ -14,17 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml
-from wfine_utils.settings import BaseModelSettings, PolicySettings, RewardSettings
+from wfine_utils.settings import BaseModelSettings, PolicySettings, RewardSettings, Settings
 
 
-class NotebookParams(BaseModel):
+class NotebookParams(Settings):
     """What every notebook takes. Subclasses add their own; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     notebook: ClassVar[str]
 
     preset: str = Field(
@@ -78,22 +77,6 @@ class NotebookParams(BaseModel):
             WfineError: the file cannot be read, or a parameter is unknown, missing or bad.
         """
         return cls.checked(merged(cell_defaults(cls.notebook), read_yaml(path)), display_path(path))
-
-    @classmethod
-    def checked(cls, values: Mapping[str, Any], where: str) -> Self:
-        """``cls(**values)``, with every problem in one :class:`WfineError` that names ``where``."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}"
-                + ("" if e["type"] == "missing" else f" (found {e['input']!r})")
-                for e in error.errors()[:20]
-            )
-            raise WfineError(
-                f"{where}: the parameters of notebook {cls.notebook} do not hold: {problems}. "
-                f"Known parameters: {', '.join(cls.model_fields)}."
-            ) from None
 
 
 def cell_defaults(notebook: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The grid: presets × seeds × scorers, one papermill job per notebook and cell.
 
-    python -m snakemake --profile profiles/local                          on this machine
-    python -m snakemake --profile profiles/slurm                          on a cluster
-    python -m snakemake --profile profiles/slurm --dry-run                what would run
+    python -m snakemake --profile workflow/profiles/local                 on this machine
+    python -m snakemake --profile workflow/profiles/slurm                 on a cluster
+    python -m snakemake --profile workflow/profiles/slurm --dry-run       what would run
     ... --config grid=my_grid.yaml output_root=/scratch/me/grid           another grid, elsewhere
 
-profiles/grid.yaml says what a grid file holds, profiles/*/config.yaml what each rule is given. The
-rules are called as in the Snakefile, which runs all notebooks of one preset, so that a profile
-serves both. Results: <output_root>/seed-<seed>-<scorer>/<preset>/<notebook>, and weval.csv.
+workflow/grid.yaml says what a grid file holds, workflow/profiles/*/config.yaml what each rule is
+given. The rules are called as in the Snakefile, which runs all notebooks of one preset, so that a
+profile serves both. Results: <output_root>/seed-<seed>-<scorer>/<preset>/<notebook>, and weval.csv.
 """
 
 import json
@@ -15,16 +15,14 @@ import os
 import shlex
 from pathlib import Path
 
-from wfine_utils.notebook.code_digest import imported_modules
 from wfine_workflow.grid import PER_SCORER, SHARED, WEVAL, cell_folder, load_grid
-from wfine_workflow.presets import NOTEBOOKS, chains_paths, load_preset
+from wfine_workflow.presets import NOTEBOOKS, load_preset, notebook_sources, own_files
 
-GRID_FILE = config.get("grid", "profiles/grid.yaml")
+GRID_FILE = config.get("grid", "workflow/grid.yaml")
 GRID = load_grid(GRID_FILE)
 ROOT = os.path.expanduser(config.get("output_root", "outputs/grid"))
 CELLS = {cell: f"{ROOT}/{cell_folder(*cell)}" for cell in GRID.cells()}
-CHAINS = {preset: chains_paths(load_preset(preset)) for preset in GRID.presets}
-WEVAL_HAND = [f"wfine_utils/weval_hand/weval_hand{end}" for end in (".jsonl", "_split.json", "_fluency.csv")]
+PARAMS = {preset: load_preset(preset) for preset in GRID.presets}
 # A scorer's folder lies beside the one it shares with others, at the same depth: a base model may
 # be recorded as the way to it from there.
 SHARED_OUT = f"{ROOT}/seed-{{seed}}/{{preset}}"
@@ -36,6 +34,11 @@ def options(wildcards):
     root = Path(OUT if "scorer" in wildcards.keys() else SHARED_OUT).parent
     root = str(root).format(**wildcards)
     return shlex.join(["-p", "seed", wildcards.seed, "-r", "output_root", root])
+
+
+def own(name):
+    """The user's own files that a notebook reads in a preset."""
+    return lambda wildcards: sum(own_files(dict(PARAMS[wildcards.preset][name])).values(), [])
 
 
 def changes(name):
@@ -81,12 +84,9 @@ for name in (*SHARED, *PER_SCORER):
         input:
             notebook=f"notebooks/{name}.ipynb",
             params=f"params/{{preset}}/{name}.yaml",
-            package=[os.path.relpath(path) for path in imported_modules(name)],
+            package=notebook_sources(name),
             previous=[f"{OUT}/{other}/results.json" for other in NOTEBOOKS[name]],
-            chains=lambda wildcards, name=name: [str(CHAINS[wildcards.preset][name])]
-            if name in CHAINS[wildcards.preset]
-            else [],
-            hand=WEVAL_HAND if "hand" in {p.stem for p in imported_modules(name)} else [],
+            own=own(name),
         output:
             executed=f"{SHARED_OUT if name in SHARED else OUT}/notebooks/{name}.ipynb",
             results=f"{SHARED_OUT if name in SHARED else OUT}/{name}/results.json",
