@@ -49,8 +49,8 @@ def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) ->
     """
     path = Path(path)
     problems = Problems(path, "", "annotations")
-    lines = iter(read_lines(path, "annotations").items())
-    number, text = next(lines)
+    lines = read_lines(path, problems)
+    number, text = next(lines, (1, ""))
     header = _fields(text, number, problems)
     if sorted(header or ()) != sorted(ANNOTATION_COLUMNS):
         problems.add(

@@ -7,7 +7,8 @@ make a preference pair (WRL).
 
 Source: arXiv 2604.27453, sections on WEval and WRL. Differences from it: the drop order can
 be balanced instead of random, so that no requirement type is among the first dropped more
-often than another; chains go down to no requirement at all; ``wfine_utils.checks.drop_validity`` checks the drops.
+often than another; chains go down to no requirement at all; and whether a drop is one is checked
+(``wfine_utils.checks.drop_validity``).
 """
 
 from __future__ import annotations

@@ -1,33 +1,21 @@
 """Chains and queries in files: loading with every problem named, saving.
 
-Our own layout has one :class:`~wfine_utils.chains.taxonomy.Chain` per line (JSON lines) or row
-(parquet); its fields are exactly those of the class. In parquet, ``requirements`` and
-``responses`` are lists of structs and a requirement's ``check`` is a JSON text in its struct,
-because its keys differ from kind to kind.
+Our own layout is JSON lines: one :class:`~wfine_utils.chains.taxonomy.Chain` (or ``Query``) per
+line, its fields exactly those of the class. The two layouts of the paper's authors are in
+:mod:`wfine_utils.chains.released`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from wfine_utils.chains.records import (
-    Problems,
-    read_columns,
-    read_lines,
-    record_json,
-    short,
-    stream_lines,
-    stream_rows,
-    validated,
-)
+from wfine_utils.chains.records import Problems, read_columns, read_lines, short, validated
 from wfine_utils.chains.released import (
     EVAL_FIELDS,
     PARQUET_COLUMNS,
@@ -45,28 +33,14 @@ _CHAIN_FIELDS = frozenset(field.name for field in fields(Chain))
 _PARQUET = frozenset({".parquet", ".pq"})
 _JSONL = frozenset({".jsonl", ".json", ".ndjson"})
 
-_REQUIREMENT = {"type": pa.string(), "subtype": pa.string(), "text": pa.string(),
-                "check": pa.string(), "rubric": pa.string()}  # fmt: skip
-
-_RESPONSE = {"text": pa.string(), "kept": pa.list_(pa.bool_()), "source": pa.string()}
-
-_SCHEMA = pa.schema({
-    "chain_id": pa.string(),
-    "category": pa.string(),
-    "base_task": pa.string(),
-    "requirements": pa.list_(pa.struct(list(_REQUIREMENT.items()))),
-    "responses": pa.list_(pa.struct(list(_RESPONSE.items()))),
-    "topic": pa.string(),
-})  # fmt: skip
-
 
 def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
-    """Load chains from our JSONL or parquet, or from either layout of the paper's authors.
+    """Load chains from our JSON lines, or from either layout of the paper's authors.
 
     Args:
         path: the file; ``.jsonl``, ``.json``, ``.ndjson``, ``.parquet`` or ``.pq``.
         format: one of ``FORMATS``. "auto" looks at the suffix and at the names of the
-            columns (of the first line's fields, in JSONL).
+            columns (of the first line's fields, in JSON lines).
 
     Returns:
         The chains in the order of the file. In our own layout ``chain_id`` is unique; the
@@ -77,133 +51,88 @@ def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
             ``file:line: field: what was found, what was expected``; nothing is half-loaded.
     """
     path = Path(path)
-    if format not in FORMATS:
-        raise WfineError(f"format: found {format!r}, expected one of {', '.join(FORMATS)}.")
-    if format == "auto":
-        format = detect_format(path)
+    format = _known_format(path, format)
     if format == "released_parquet":
         return load_released_parquet(path)
     if format == "released_eval":
         return load_released_eval(path)
-    return _load_wfine(path)
+    return list(_read(_CHAIN, path, format))
 
 
-def detect_format(path: Path) -> str:
-    """One of ``FORMATS`` but "auto", by the file's suffix and the names of its columns."""
+def _known_format(path: Path, format: str) -> str:
+    """One of ``FORMATS`` but "auto", which is told by suffix and names of columns."""
+    if format not in FORMATS:
+        raise WfineError(f"format: found {format!r}, expected one of {', '.join(FORMATS)}.")
+    if format != "auto":
+        return format
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
-        names = set(read_columns(path))
-        theirs, columns = "released_parquet", PARQUET_COLUMNS
+        names, layouts = set(read_columns(path)), {"released_parquet": PARQUET_COLUMNS}
     elif suffix in _JSONL:
-        names = _first_fields(path)
-        theirs, columns = "released_eval", EVAL_FIELDS
+        names, layouts = _first_fields(path), {"wfine": _CHAIN_FIELDS, "released_eval": EVAL_FIELDS}
     else:
         raise WfineError(
             f"{display_path(path)}: found the suffix {suffix!r}, expected one of "
             f"{', '.join(sorted(_PARQUET | _JSONL))}. Rename the file, or say its format: "
             f"load_chains(path, format=...) with one of {', '.join(FORMATS[1:])}."
         )
-    # the better fit, so that one column missing is reported as such; a tie of nothing is an error
-    ours, others = len(names & _CHAIN_FIELDS), len(names & columns)
-    if ours == others == 0:
-        raise WfineError(
-            f"{display_path(path)}: found the columns {', '.join(sorted(names)) or '(none)'}; looked "
-            f"for {', '.join(sorted(_CHAIN_FIELDS))} (format 'wfine') or for "
-            f"{', '.join(sorted(columns))} (format {theirs!r}). Rename the columns, or convert "
-            "the data with Chain(...) and save_chains."
+    # the better fit, so that one column missing is reported as such; no fit at all is an error
+    best = max(layouts, key=lambda layout: len(names & layouts[layout]))
+    if not names & layouts[best]:
+        expected = " or for ".join(
+            f"{', '.join(sorted(columns))} (format {layout!r})"
+            for layout, columns in layouts.items()
         )
-    return "wfine" if ours >= others else theirs
+        raise WfineError(
+            f"{display_path(path)}: found the columns {', '.join(sorted(names)) or '(none)'}; "
+            f"looked for {expected}. Rename the columns, or convert the data with Chain(...) and "
+            "save_chains to JSON lines."
+        )
+    return best
 
 
 def _first_fields(path: Path) -> set[str]:
     problems = Problems(path, "", "auto")
-    first = next(stream_lines(path, problems), None)
+    number, text = next(read_lines(path, problems), (0, ""))
     problems.raise_if_any()
-    number, text = first
+    reason = ""
     try:
         record = json.loads(text)
     except ValueError as error:
-        record = None
-        reason = f" ({error})"
-    else:
-        reason = ""
+        record, reason = None, f" ({error})"
     if not isinstance(record, dict):
-        problems.add(number, "whole record",
-                     f"found {short(text)}, expected one whole JSON object{reason}")  # fmt: skip
+        message = f"found {short(text)}, expected one whole JSON object{reason}"
+        problems.add(number, "whole record", message)
         problems.raise_if_any()
     return set(record)
 
 
-def _load_wfine(path: Path) -> list[Chain]:
-    problems = Problems(path, "row " if path.suffix.lower() in _PARQUET else "", "wfine")
-    chains = list(stream_chains(path, problems))
-    problems.raise_if_any()
-    return chains
-
-
-def stream_chains(path: Path, problems: Problems) -> Iterator[Chain]:
-    """The chains of a file in our layout, read one after the other.
-
-    Args:
-        path: the file; see :func:`load_chains`.
-        problems: where what is wrong is noted; such chains are passed over.
-
-    Raises:
-        WfineError: there is no such file, or it has no record or not our columns.
-    """
-    if path.suffix.lower() in _PARQUET:
-        rows = stream_rows(path, _CHAIN_FIELDS - {"topic"}, frozenset({"topic"}), problems)
-        records = _row_records(rows, problems)
-    else:
-        records = stream_lines(path, problems)
-    return _checked(_CHAIN, records, problems, identity=lambda chain: chain.chain_id)
-
-
-def _row_records(rows: Iterable[dict[str, Any]], problems: Problems) -> Iterator[tuple[int, str]]:
-    """Parquet rows as JSON, the ``check`` texts in them turned back into objects."""
-    for place, row in enumerate(rows):
-        n_problems = len(problems.lines)
-        for i, requirement in enumerate(row["requirements"] or ()):
-            check = requirement.get("check") if isinstance(requirement, dict) else None
-            if isinstance(check, str):
-                try:
-                    requirement["check"] = json.loads(check)
-                except ValueError:
-                    problems.add(place, f"requirements.{i}.check",
-                                 f"found {short(check)}, expected a JSON object")  # fmt: skip
-        if len(problems.lines) == n_problems:
-            yield place, record_json(row)
-
-
-def _checked(
-    adapter: TypeAdapter[Any],
-    records: Iterable[tuple[int, str]],
-    problems: Problems,
-    identity: Callable[[Any], Hashable] | None = None,
-) -> Iterator[Any]:
-    first_place: dict[Hashable, int] = {}
-    for place, text in records:
-        record = validated(adapter, text, place, problems)
-        if record is None:
-            continue
-        if identity is not None:
-            first = first_place.setdefault(identity(record), place)
-            if first != place:
+def _read(adapter: TypeAdapter[Any], path: Path, format: str) -> Iterator[Any]:
+    """The records of a file of JSON lines, one after the other; what is wrong is raised last."""
+    problems = Problems(path, "", format)
+    first_line: dict[str, int] = {}
+    for number, text in read_lines(path, problems):
+        record = validated(adapter, text, number, problems)
+        if isinstance(record, Chain):
+            first = first_line.setdefault(record.chain_id, number)
+            if first != number:
                 problems.add(
-                    place, "chain_id",
-                    f"found {short(identity(record))} again, first at "
-                    f"{problems.unit or 'line '}{first}, expected every id once",
+                    number, "chain_id",
+                    f"found {short(record.chain_id)} again, first at line {first}, expected "
+                    "every id once",
                 )  # fmt: skip
-        yield record
+        if record is not None:
+            yield record
+    problems.raise_if_any()
 
 
 def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
-    """Save chains in our layout; :func:`load_chains` gives back equal ones.
+    """Save chains as JSON lines; :func:`load_chains` gives back equal ones.
 
     Args:
         chains: at least one, each ``chain_id`` once. Tuples inside a ``check`` come back as
             lists.
-        path: ``.jsonl`` or ``.parquet``; written whole or not at all.
+        path: ``.jsonl``; written whole or not at all.
 
     Returns:
         ``path``.
@@ -217,23 +146,16 @@ def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
     for chain in chains:
         if chain.chain_id in seen:
             raise WfineError(
-                f"{display_path(path)}: chain_id: found {chain.chain_id!r} twice in the chains to save, "
-                "expected every id once; give them ids of their own."
+                f"{display_path(path)}: chain_id: found {chain.chain_id!r} twice in the chains to "
+                "save, expected every id once; give them ids of their own."
             )
         seen.add(chain.chain_id)
-    if path.suffix.lower() in _JSONL:
-        return _save_lines(_CHAIN, chains, path)
-    if path.suffix.lower() not in _PARQUET:
-        raise WfineError(f"{display_path(path)}: found the suffix {path.suffix!r}, expected .jsonl or "
-                         ".parquet.")  # fmt: skip
-    rows = _plain(_CHAIN, chains, path)
-    for row in rows:
-        for requirement in row["requirements"]:
-            if requirement["check"] is not None:
-                requirement["check"] = _dumps(requirement["check"], path)
-    return atomic_write(
-        path, lambda p: pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), p)
-    )
+    if path.suffix.lower() not in _JSONL:
+        raise WfineError(
+            f"{display_path(path)}: found the suffix {path.suffix!r}, expected .jsonl; chains are "
+            "saved as JSON lines."
+        )
+    return _save_lines(_CHAIN, chains, path)
 
 
 def load_queries(path: str | Path) -> list[Query]:
@@ -242,11 +164,7 @@ def load_queries(path: str | Path) -> list[Query]:
     Raises:
         WfineError: as :func:`load_chains`.
     """
-    path = Path(path)
-    problems = Problems(path, "", "queries")
-    queries = list(_checked(_QUERY, read_lines(path, "queries").items(), problems))
-    problems.raise_if_any()
-    return queries
+    return list(_read(_QUERY, Path(path), "queries"))
 
 
 def save_queries(queries: Sequence[Query], path: str | Path) -> Path:
@@ -258,29 +176,26 @@ def save_queries(queries: Sequence[Query], path: str | Path) -> Path:
     return _save_lines(_QUERY, queries, Path(path))
 
 
-def _plain(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> list[dict[str, Any]]:
+def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> Path:
     # not mode="json", which would turn NaN into null without a word
-    rows = [adapter.dump_python(record) for record in records]
-    if not rows:
+    lines = [_json(adapter.dump_python(record), path) + "\n" for record in records]
+    if not lines:
         raise WfineError(
             f"{display_path(path)}: found nothing to save, expected at least one record."
         )
-    return rows
-
-
-def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> Path:
-    lines = [_dumps(row, path) + "\n" for row in _plain(adapter, records, path)]
     return atomic_write(
         path, lambda p: p.write_text("".join(lines), encoding="utf-8", newline="\n")
     )
 
 
-def _dumps(value: Any, path: Path) -> str:
+def _json(value: Any, path: Path) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
-        raise WfineError(f"{display_path(path)}: found NaN or infinity in {short(value)}, expected "
-                         "finite numbers.") from error  # fmt: skip
+        raise WfineError(
+            f"{display_path(path)}: found NaN or infinity in {short(value)}, expected finite "
+            "numbers."
+        ) from error
 
 
 class ChainFile:
@@ -290,7 +205,7 @@ class ChainFile:
     one of them the responses of a chain lie far apart.
 
     Args:
-        path: the file; see :func:`wfine_utils.chains.files.load_chains`.
+        path: the file; see :func:`load_chains`.
         format: one of ``FORMATS``.
 
     Attributes:
@@ -298,27 +213,19 @@ class ChainFile:
         n_responses: number of responses.
 
     Raises:
-        WfineError: as :func:`wfine_utils.chains.files.load_chains`.
+        WfineError: as :func:`load_chains`.
     """
 
     def __init__(self, path: str | Path, format: str = "auto") -> None:
-        self._path, self._whole = Path(path), None
-        if format == "auto":
-            format = detect_format(self._path)
-        if format != "wfine":
-            self._whole = load_chains(self._path, format)
+        self._path = Path(path)
+        format = _known_format(self._path, format)
+        self._whole = None if format == "wfine" else load_chains(self._path, format)
         sizes = [len(chain.responses) for chain in self]
         self.n_chains, self.n_responses = len(sizes), sum(sizes)
 
     def __iter__(self) -> Iterator[Chain]:
         """The chains, in the order of the file."""
-        if self._whole is not None:
-            yield from self._whole
-            return
-        unit = "row " if self._path.suffix.lower() in (".parquet", ".pq") else ""
-        problems = Problems(self._path, unit, "wfine")
-        yield from stream_chains(self._path, problems)
-        problems.raise_if_any()
+        yield from _read(_CHAIN, self._path, "wfine") if self._whole is None else self._whole
 
 
 def portions(chains: Iterable[Chain], n_responses: int) -> Iterator[list[Chain]]:

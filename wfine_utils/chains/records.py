@@ -1,4 +1,4 @@
-"""Reading files and checking them: lines and rows with their place, results of notebooks.
+"""Reading files record by record: lines and rows with their place, and all that is wrong at once.
 
 A loader collects what is wrong in a :class:`Problems` and raises it all at once, so that a
 user mends a file in one go and never works with half of it.
@@ -66,8 +66,8 @@ class Problems:
             count += f", the first {MAX_SHOWN} of which are"
         rows = " (rows count from 0)" if self.unit else ""
         raise WfineError(
-            f"{display_path(self.path)}, read as format {self.format!r}: {count}{rows}; nothing was "
-            "loaded. Mend the file and load it again.\n" + "\n".join(self.lines[:MAX_SHOWN])
+            f"{display_path(self.path)}, read as format {self.format!r}: {count}{rows}; nothing "
+            "was loaded. Mend the file and load it again.\n" + "\n".join(self.lines[:MAX_SHOWN])
         )
 
 
@@ -107,20 +107,8 @@ def check_is_file(path: Path) -> None:
         raise WfineError(f"{display_path(path)} is empty; expected at least one record in it.")
 
 
-def read_lines(path: Path, format: str) -> dict[int, str]:
-    """The lines of a UTF-8 text file that are not blank, by line number from 1.
-
-    Raises:
-        WfineError: as :func:`stream_lines`, or a line is not UTF-8.
-    """
-    problems = Problems(path, "", format)
-    lines = dict(stream_lines(path, problems))
-    problems.raise_if_any()
-    return lines
-
-
-def stream_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of the lines that are not blank, read one after the other.
+def read_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of every line that is not blank, read one after the other.
 
     A byte order mark at the start is skipped. Only a line feed ends a line: the other
     characters that Unicode calls line ends may stand inside a JSON string.
@@ -146,8 +134,8 @@ def stream_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
                 try:
                     text = line.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-                    problems.add(number, "encoding", f"found {found} of the line, expected UTF-8")
+                    byte = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
+                    problems.add(number, "encoding", f"found {byte} of the line, expected UTF-8")
                 else:
                     yield number, text
     except OSError as error:
@@ -169,13 +157,6 @@ def read_columns(path: Path) -> list[str]:
 
 def read_rows(
     path: Path, required: frozenset[str], optional: frozenset[str], problems: Problems
-) -> list[dict[str, Any]]:
-    """The rows of a parquet file as dictionaries; see :func:`stream_rows`."""
-    return list(stream_rows(path, required, optional, problems))
-
-
-def stream_rows(
-    path: Path, required: frozenset[str], optional: frozenset[str], problems: Problems
 ) -> Iterator[dict[str, Any]]:
     """The rows of a parquet file as dictionaries, some hundred of them in memory at a time.
 
@@ -185,11 +166,10 @@ def stream_rows(
         optional: columns that may be there; any other is refused.
         problems: where problems with columns are noted, and raised from.
     """
-    found = read_columns(path)
-    name = display_path(path)
-    for column in sorted(required - set(found)):
+    columns, name = set(read_columns(path)), display_path(path)
+    for column in sorted(required - columns):
         problems.lines.append(f"{name}: {column}: found no such column, expected it")
-    for column in sorted(set(found) - required - optional):
+    for column in sorted(columns - required - optional):
         known = ", ".join(sorted(required | optional))
         problems.lines.append(f"{name}: {column}: found this column, expected only: {known}")
     problems.raise_if_any()
@@ -210,8 +190,8 @@ def stream_rows(
 def _not_parquet(path: Path, error: Exception) -> WfineError:
     reason = " ".join(str(error).split())[:200]
     return WfineError(
-        f"{display_path(path)} cannot be read as parquet: {reason}. Expected a whole parquet file with "
-        "UTF-8 text; it may be cut short or of another kind: copy or make it again."
+        f"{display_path(path)} cannot be read as parquet: {reason}. Expected a whole parquet file "
+        "with UTF-8 text; it may be cut short or of another kind: copy or make it again."
     )
 
 

@@ -129,7 +129,7 @@ def load_released_eval(path: Path) -> list[Chain]:
     problems = Problems(path, "", "released_eval")
     adapter = TypeAdapter(_EvalRow)
     rows = []
-    for place, text in read_lines(path, problems.format).items():
+    for place, text in read_lines(path, problems):
         row = validated(adapter, text, place, problems)
         if row is not None:
             n_kept = len(row.instruction_id_list)
@@ -200,7 +200,7 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
 def _base_task(prompt: str, requirements: list[str]) -> str:
     """The prompt without the requirements that stand in it, the last occurrence of each."""
     for requirement in reversed(requirements):
-        head, found, tail = prompt.rpartition(requirement)
-        if found:
+        head, match, tail = prompt.rpartition(requirement)
+        if match:
             prompt = " ".join(part for part in (head.rstrip(), tail.lstrip()) if part)
     return prompt.strip()

@@ -82,7 +82,7 @@ class Requirement:
         type: requirement type, or None where the data set does not label it.
         subtype: one of ``SUBTYPES[type]``, or None where it is not labelled.
         text: the requirement as it stands in the instruction; never empty.
-        check: machine check ``{"kind": ..., **arguments}`` for ``wfine_utils.checks.simple``, or
+        check: machine check ``{"kind": ..., **arguments}`` for ``wfine_utils.checks``, or
             None where no machine can judge.
         rubric: a question that a reader of the response alone answers with yes if the
             requirement is met; for requirements without a check.

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Check chains by the rules of WEval-Hand: five levels, one more requirement "
         "dropped at each, machine checks that agree with the labels, nothing else that changes.",
     )
-    parser.add_argument("file", help="chains, as load_chains reads them (.jsonl or .parquet)")
+    parser.add_argument("file", help="chains, as load_chains reads them")
     path = Path(parser.parse_args(arguments).file)
     try:
         chains = load_chains(path)

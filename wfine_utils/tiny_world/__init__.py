@@ -1,4 +1,4 @@
-"""A world of known truth: queries made of few words, and a writer that meets exactly what is kept."""
+"""A world of known truth: queries of few words, and a writer that meets exactly what is kept."""
 
 from wfine_utils.tiny_world.vocabulary import TOPICS
 from wfine_utils.tiny_world.writer import damage, sample_queries, sample_query, sloppy_writer, write
