@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from wfine_utils.base_model import Base
+from wfine_utils.chains.taxonomy import Requirement
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, resolve, sha256_file
 from wfine_utils.notebook import code_digest
 from wfine_utils.notebook import run as results
-from wfine_utils.notebook.code_digest import code_only, imported_modules
-from wfine_utils.notebook.params import NotebookParams
+from wfine_utils.notebook.params import NotebookParams, TablesParams
 from wfine_utils.notebook.run import start_run
 
 
@@ -65,14 +66,25 @@ def test_start_run_seeds_python_and_numpy(tmp_path):
     assert (random.random(), np.random.rand()) != first
 
 
+START = """
+import os, sys
+from wfine_utils.notebook.params import TablesParams
+from wfine_utils.notebook.run import start_run
+run = start_run(TablesParams(preset="smoke", output_root=sys.argv[1], seed=7, digits=3))
+"""
+
+
 def test_start_run_seeds_torch_only_if_it_is_there(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from test_run import params;"
-        "from wfine_utils.notebook.run import start_run; start_run(params(Path(sys.argv[1])));"
-        "assert 'torch' not in sys.modules"
-    )
-    root = ROOT
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=True)
+    code = START + "assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
+
+
+def test_start_run_removes_what_an_earlier_run_must_not_leave(tmp_path):
+    run = start_run(params(tmp_path))
+    for name in ("tables/old.csv", "figures/old.png", "agreement.csv"):
+        run.write_text("old", name)
+    start_run(params(tmp_path), remove=("tables/*", "agreement*"))
+    assert files(run.folder) == ["figures/old.png", "stamp.json"]
 
 
 def test_start_run_where_a_file_stands_in_the_way(tmp_path):
@@ -160,17 +172,22 @@ def test_a_lone_surrogate_is_a_clear_error(run):
     assert files(run.folder) == ["stamp.json"]
 
 
-def test_figures_are_the_same_byte_for_byte(run):
+def test_figures_are_the_same_byte_for_byte_and_titled_with_the_finding(run):
     from matplotlib.figure import Figure
 
-    fig = Figure()
-    fig.subplots().plot([1, 2])
-    run.save_figure(fig, "figures/a", formats=("png", "pdf"))
-    first = [run.path(f"figures/a.{s}").read_bytes() for s in ("png", "pdf")]
-    run.save_figure(fig, "figures/a", formats=("png", "pdf"))
-    assert [run.path(f"figures/a.{s}").read_bytes() for s in ("png", "pdf")] == first
-    assert first[0].startswith(b"\x89PNG")
-    assert first[1].startswith(b"%PDF")
+    from wfine_utils.notebook.sentences import Finding
+
+    finding = Finding("One rises to 2", "One, n = 2, rises to 2.")
+    drawn = []
+    for _ in range(2):
+        fig = Figure()
+        fig.subplots().plot([1, 2])
+        run.save_figure(fig, "figures/a", finding, formats=("png", "pdf"))
+        drawn.append([run.path(f"figures/a.{s}").read_bytes() for s in ("png", "pdf")])
+    assert drawn[0] == drawn[1]
+    assert fig.get_suptitle() == finding.title
+    assert drawn[0][0].startswith(b"\x89PNG")
+    assert drawn[0][1].startswith(b"%PDF")
 
 
 def test_atomic_write_keeps_the_old_file_when_the_writer_fails(tmp_path):
@@ -246,27 +263,56 @@ def test_a_stage_of_other_inputs_is_computed_anew(tmp_path, monkeypatch, change)
     assert files(run.folder) == ["stamp.json", "wrl/model.bin", "wrl/stage.json"]
 
 
-def test_a_stage_that_names_its_modules_depends_on_no_other_code(tmp_path, monkeypatch):
+def test_a_stage_that_names_its_code_depends_on_no_other(tmp_path, monkeypatch):
     package = tmp_path / "wfine_utils"
     package.mkdir()
-    monkeypatch.setattr(results, "PACKAGE", package)
-    monkeypatch.setattr(code_digest, "PACKAGE", package)
-    for name in ("train", "loss", "judge"):
-        (package / f"{name}.py").write_text("from wfine_utils.loss import f" * (name == "train"))
+    (package / "__init__.py").touch()
+    monkeypatch.setattr(code_digest, "CODE", tmp_path)
+    for name in ("of_test_train", "of_test_loss", "of_test_judge"):
+        code = "from wfine_utils.of_test_loss import f" * name.endswith("train")
+        (package / f"{name}.py").write_text(code)
+
+    def train():
+        pass
+
+    train.__module__ = "wfine_utils.of_test_train"
     run = start_run(params(tmp_path))
 
     def outcome() -> str:
-        run.stage("wrl", {"lr": 1}, count_calls()[0], modules=["train"])
+        run.stage("wrl", {"lr": 1}, count_calls()[0], code=[train])
         return run.stages["wrl"]
 
     assert outcome() == "computed"
-    (package / "judge.py").write_text("x = 1")
+    (package / "of_test_judge.py").write_text("x = 1")
     monkeypatch.setattr(results, "source_digest", lambda notebook: "another")
     assert outcome() == "loaded"
-    (package / "loss.py").write_text("x = 1")
+    (package / "of_test_loss.py").write_text("x = 1")
     assert outcome() == "computed"
-    with pytest.raises(ValueError, match="no modules"):
-        run.stage("wrl", {"lr": 1}, count_calls()[0], modules=["trian"])
+    train.__module__ = "numpy"
+    with pytest.raises(ValueError, match="no module"):
+        run.stage("wrl", {"lr": 1}, count_calls()[0], code=[train])
+
+
+def test_a_key_knows_files_settings_bases_and_lists_by_what_is_in_them(tmp_path):
+    run = start_run(params(tmp_path))
+    file = run.write_text("a", "chains.jsonl")
+    base = Base(str(tmp_path / "model"))
+    requirements = [Requirement(None, None, "Use five words.")]
+
+    def outcome(**changes) -> str:
+        key = {"file": file, "base": base, "cfg": run.cfg, "list": requirements, "n": {"a": 1}}
+        run.stage("wrl", key | changes, count_calls()[0])
+        return run.stages["wrl"]
+
+    assert outcome() == "computed"
+    assert outcome(list=[Requirement(None, None, "Use five words.")]) == "loaded"
+    run.write_text("b", "chains.jsonl")
+    assert outcome() == "computed"
+    assert outcome(cfg=params(tmp_path, seed=8)) == "computed"
+    assert outcome() == "computed"
+    assert outcome(base=Base("hub/model", "main")) == "computed"
+    assert outcome(list=[Requirement(None, None, "Use six words.")]) == "computed"
+    assert outcome(list=[Requirement(None, None, "Use six words.")], n={"a": 2}) == "computed"
 
 
 def test_a_stage_that_fails_keeps_the_older_result_and_its_rest_is_removed(tmp_path):
@@ -288,46 +334,16 @@ def test_a_stage_that_fails_keeps_the_older_result_and_its_rest_is_removed(tmp_p
 
 
 def test_a_killed_stage_leaves_no_finished_folder(tmp_path):
-    code = (
-        "import os, sys; from pathlib import Path; from test_run import params;"
-        "from wfine_utils.notebook.run import start_run; run = start_run(params(Path(sys.argv[1])));"
+    code = START + (
         "run.stage('wrl', {}, lambda f: ((f / 'half').write_text('x'), os.kill(os.getpid(), 9)))"
     )
-    root = ROOT
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
     assert done.returncode == -9
-    assert not (tmp_path / "smoke" / "02_requirement_dropping" / "wrl").exists()
-    run = start_run(params(tmp_path))
+    assert not (tmp_path / "smoke" / "07_paper_tables" / "wrl").exists()
+    run = start_run(TablesParams(preset="smoke", output_root=str(tmp_path), seed=7, digits=3))
     assert files(run.folder) == ["stamp.json"]
     run.stage("wrl", {}, count_calls()[0])
     assert run.stages == {"wrl": "computed"}
-
-
-def test_words_do_not_change_the_source_digest_but_code_does():
-    base = code_only("def f(x):\n    return x\n")
-    assert code_only('"""A."""\n\ndef f(x):\n    """B."""\n    # why\n    return x\n') == base
-    assert code_only("def f(x):\n    return x + 1\n") != base
-    assert code_only("def f(x):\n    return 'x'\n") != base
-
-
-def test_only_modules_that_the_notebook_imports_count(tmp_path, monkeypatch):
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "wfine"\n')
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert "weval.py" in {p.name for p in imported_modules("01_mine")}  # no such notebook: all
-
-    def imported(source: str) -> set[str]:
-        cells = [{"cell_type": "markdown", "source": ["import wfine_utils.weval.evaluation"]},
-                 {"cell_type": "code", "source": source.splitlines(keepends=True)}]  # fmt: skip
-        (tmp_path / "notebooks" / "01_mine.ipynb").write_text(json.dumps({"cells": cells}))
-        return {p.stem for p in imported_modules("01_mine")}
-
-    face = imported("x = 1")
-    assert {"__init__", "data", "released", "taxonomy", "errors"} <= face
-    assert "resampling" not in face
-    found = imported("import numpy\nfrom wfine_utils.weval.resampling import holm\n")
-    assert found - face == {"resampling"}
-    assert "resampling" in imported("from wfine_utils import adherence") - face  # through it
 
 
 def test_stage_key_refuses_nan(run):

@@ -1,18 +1,16 @@
-"""What every notebook does alike: parameters, the folder of a run, figures, tables."""
+"""What every notebook does alike: parameters, the folder of a run, figures, tables, sentences."""
 
+from wfine_utils.files import project_root, resolve
 from wfine_utils.notebook.figures import (
-    adherence_plot,
-    count_bars,
+    bar_plot,
     count_heatmap,
     curve_plot,
-    drop_rate_plot,
     forest_plot,
-    highlight_query,
+    group_plot,
     length_by_kept,
     metric_heatmap,
     nf4_plot,
-    subtype_bars,
-    type_accuracy_plot,
+    readable,
 )
 from wfine_utils.notebook.params import (
     AnnotationParams,
@@ -24,5 +22,15 @@ from wfine_utils.notebook.params import (
     TablesParams,
     WevalParams,
 )
-from wfine_utils.notebook.render import pretty, to_latex, to_markdown
+from wfine_utils.notebook.render import (
+    entries,
+    highlight_query,
+    pretty,
+    side_by_side,
+    styled,
+    to_latex,
+    to_markdown,
+    value_table,
+)
 from wfine_utils.notebook.run import start_run
+from wfine_utils.notebook.sentences import Finding, ends, estimate, signs, span

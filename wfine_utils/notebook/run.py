@@ -11,6 +11,7 @@ What is the same from run to run (``results.json``, CSVs) is kept apart from wha
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -20,12 +21,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import (
@@ -36,14 +41,17 @@ from wfine_utils.files import (
     plain,
     project_root,
     resolve,
+    sha256_file,
     whole_folder,
 )
 from wfine_utils.notebook.code_digest import digest, module_path, source_digest, with_imports
+from wfine_utils.notebook.params import NotebookParams
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from wfine_utils.notebook.sentences import Finding
 
 _STAGE = "stage.json"
 
@@ -51,26 +59,15 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerat
               "numpy", "scipy", "pandas")  # fmt: skip
 
 
-class NotebookConfig(Protocol):
-    """What :func:`start_run` asks of parameters; every ``params.NotebookParams`` has it."""
-
-    notebook: ClassVar[str]
-    preset: str
-    output_root: str
-    seed: int
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
-
-
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that numbers depend on."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            numbers[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            numbers[name] = "absent"
+    return numbers
 
 
 class Run:
@@ -81,7 +78,7 @@ class Run:
         stages: what became of each stage of this run, ``"loaded"`` or ``"computed"``.
     """
 
-    def __init__(self, cfg: NotebookConfig) -> None:
+    def __init__(self, cfg: NotebookParams) -> None:
         self.cfg = cfg
         self.folder = resolve(cfg.output_root) / cfg.preset / cfg.notebook
         self.stages: dict[str, str] = {}
@@ -123,16 +120,42 @@ class Run:
         """
         return self.write_text(json_text(results, "results"), "results.json")
 
-    def save_figure(self, fig: Figure, name: str, formats: Sequence[str] = ("png",)) -> None:
-        """Write ``<name>.png`` (150 dpi) and any other format, without dates inside."""
+    def save_figure(
+        self,
+        fig: Figure,
+        name: str,
+        finding: Finding | None = None,
+        formats: Sequence[str] = ("png",),
+    ) -> None:
+        """Lay a figure out, title it with what was found, and write it.
+
+        In a notebook the figure is shown too, and the sentence of the finding below it.
+
+        Args:
+            fig: of matplotlib.
+            name: of the file, without its suffix: ``<name>.png`` has 150 dpi, and no file has a
+                date inside.
+            finding: what the figure's table says; see :mod:`wfine_utils.notebook.sentences`.
+            formats: suffixes.
+        """
+        if finding:
+            fig.suptitle(fill(finding.title, int(11 * fig.get_figwidth())), fontsize="medium")
+        fig.tight_layout()
         no_date = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
         for suffix in formats:
             atomic_write(
                 self.path(f"{name}.{suffix}"),
-                lambda p, s=suffix: fig.savefig(
-                    p, dpi=150, bbox_inches="tight", metadata=no_date.get(s)
-                ),
+                partial(fig.savefig, dpi=150, bbox_inches="tight", metadata=no_date.get(suffix)),
             )
+        ipython = sys.modules.get("IPython")  # never imported here: scripts can do without
+        if ipython is not None and ipython.get_ipython() is not None:
+            from IPython.display import Markdown, display
+            from matplotlib import pyplot
+
+            display(fig)
+            pyplot.close(fig)  # else it would be shown once more at the end of the cell
+            if finding:
+                display(Markdown(finding.sentence))
 
     def previous(self, notebook: str, name: str) -> Path:
         """Path of what an earlier notebook of the same preset has written.
@@ -155,24 +178,24 @@ class Run:
         key: Mapping[str, Any],
         compute: Callable[[Path], object],
         *,
-        modules: Sequence[str] = (),
+        code: Sequence[Callable[..., object]] = (),
     ) -> Path:
         """Do a long job once: load its result if it belongs to the same inputs, else compute.
 
         A result belongs to the same inputs if ``key``, the seed, the digest of the package's
-        code (:func:`wfine_utils.notebook.code_digest.source_digest`) and the versions of Python and the
-        numerical libraries are equal, and every file that the stage had written is still there
-        with its size. What only the notebook knows (the parameters used,
-        :func:`sha256_file` of the files read) must be in ``key``.
+        code (:func:`~wfine_utils.notebook.code_digest.source_digest`) and the versions of Python
+        and the numerical libraries are equal, and every file that the stage had written is still
+        there with its size.
 
         Args:
             name: folder of the result, inside the run's folder.
-            key: plain JSON values.
+            key: what the result depends on and only the notebook knows: plain values, settings, a
+                base model, chains or pairs; a path stands for what is in the file.
             compute: called with an empty temporary folder; writes the result there. Its
                 folder becomes the result, in place of an older one, only when it returns; if
                 it raises or is killed, the temporary folder stays until the next start.
-            modules: of our packages, all that ``compute`` calls: only their code, and that of what
-                they import, counts then, and not all code that the notebook imports.
+            code: the functions that ``compute`` calls, if only their modules and what those import
+                are to count, and not all code that the notebook imports.
 
         Returns:
             The folder of the result. ``self.stages[name]`` says how it came about.
@@ -181,14 +204,30 @@ class Run:
             WfineError: the folder cannot be written, or ``key`` holds NaN or infinity.
         """
         source = source_digest(self.cfg.notebook)
-        if modules:
-            source = digest(with_imports(map(module_path, modules)))
+        if code:
+            source = digest(with_imports(module_path(function.__module__) for function in code))
         inputs = plain(
-            {"key": dict(key), "seed": self.cfg.seed, "source": source, "versions": versions()},
+            {"key": _fingerprint(key), "seed": self.cfg.seed, "source": source,
+             "versions": versions()},
             f"stage {name}",
-        )
+        )  # fmt: skip
         self.stages[name] = stage(self.path(name), inputs, compute)
         return self.path(name)
+
+
+def _fingerprint(value: Any) -> Any:
+    """Plain values that differ where ``value`` would make another result."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if hasattr(value, "fingerprint"):  # a base model: its weights, wherever they lie
+        return value.fingerprint
+    if isinstance(value, Path):
+        return sha256_file(value)
+    if isinstance(value, Mapping):
+        return {name: _fingerprint(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and any(map(is_dataclass, value)):
+        return hashlib.sha256(repr(list(value)).encode()).hexdigest()
+    return value
 
 
 def stage(
@@ -209,12 +248,12 @@ def stage(
     """
     if stage_is_done(folder, inputs, needs):
         return "loaded"
-    with whole_folder(folder) as partial:
+    with whole_folder(folder) as unfinished:
         start = time.perf_counter()
-        compute(partial)
+        compute(unfinished)
         seconds = round(time.perf_counter() - start, 3)
-        text = json_text({**inputs, "seconds": seconds, "files": _sizes(partial)}, folder.name)
-        (partial / _STAGE).write_text(text, encoding="utf-8")
+        text = json_text({**inputs, "seconds": seconds, "files": _sizes(unfinished)}, folder.name)
+        (unfinished / _STAGE).write_text(text, encoding="utf-8")
     return "computed"
 
 
@@ -242,17 +281,20 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WfineError(
-            f"{display_path(folder)}: this output folder cannot be made: {error.strerror or error}. "
-            "Expected a folder with write permission; mend that, or set output_root to another."
+            f"{display_path(folder)}: this output folder cannot be made: "
+            f"{error.strerror or error}. Expected a folder with write permission; mend that, or "
+            "set output_root to another."
         ) from error
 
 
-def start_run(cfg: NotebookConfig) -> Run:
+def start_run(cfg: NotebookParams, remove: Sequence[str] = ()) -> Run:
     """Open the folder of a notebook's run, seed every generator, write ``stamp.json``.
 
     Args:
         cfg: the notebook's checked parameters. A relative ``output_root`` counts from
             :func:`project_root`.
+        remove: patterns of results that this run may not write, such as ``"tables/*"``: those of an
+            earlier run must not pass for its own.
 
     Returns:
         The run. What an earlier run left half-written is removed.
@@ -262,8 +304,9 @@ def start_run(cfg: NotebookConfig) -> Run:
     """
     run = Run(cfg)
     _make_folder(run.folder)
-    for left_over in list(run.folder.rglob(f"{PARTIAL}*")):
-        shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink(missing_ok=True)
+    for pattern in (f"**/{PARTIAL}*", *remove):
+        for left_over in list(run.folder.glob(pattern)):
+            shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink(missing_ok=True)
     random.seed(cfg.seed)
     np.random.seed(cfg.seed)
     torch = sys.modules.get("torch")  # never imported here: 01, 05 and 07 can do without
@@ -273,7 +316,7 @@ def start_run(cfg: NotebookConfig) -> Run:
     return run
 
 
-def _stamp(cfg: NotebookConfig, torch: Any) -> dict[str, Any]:
+def _stamp(cfg: NotebookParams, torch: Any) -> dict[str, Any]:
     gpus = []
     if torch is not None and torch.cuda.is_available():
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

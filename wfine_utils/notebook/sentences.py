@@ -1,0 +1,129 @@
+"""What a figure shows, said in words: numbers, intervals and n come from the figure's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from wfine_utils.notebook.figures import readable
+
+
+class Finding(NamedTuple):
+    """What was found: a short form for a figure's title, and a sentence to stand below it."""
+
+    title: str
+    sentence: str
+
+
+def estimate(
+    row: Mapping[Any, Any] | pd.Series,
+    *,
+    value: str = "value",
+    n: str = "",
+    unit: str = "",
+    digits: int = 2,
+) -> str:
+    """A value with its 95 % interval, and what it rests on.
+
+    Args:
+        row: of a table: ``value``, and ``ci_low`` and ``ci_high`` where there is an interval.
+        value: name of the value.
+        n: name of the size; "" leaves it out.
+        unit: what the size counts.
+        digits: decimals.
+
+    >>> estimate({"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n": 1200}, n="n", unit="pairs")
+    '0.50 [0.40, 0.60] (n = 1,200 pairs)'
+    """
+    text = f"{row[value]:z.{digits}f}"
+    if pd.notna(row.get("ci_low")):
+        text += f" [{row['ci_low']:z.{digits}f}, {row['ci_high']:z.{digits}f}]"
+    return f"{text} (n = {row[n]:,.0f} {unit or row.get('unit', '')})" if n else text
+
+
+def span(values: pd.Series) -> str:
+    """From the smallest to the largest of some counts.
+
+    >>> span(pd.Series([7, 8, 7])), span(pd.Series([4, 4]))
+    ('7 to 8', '4')
+    """
+    low, high = values.min(), values.max()
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+
+
+def signs(
+    table: pd.DataFrame,
+    what: str,
+    *,
+    label: str = "scorer",
+    value: str = "value",
+    n: str = "n_chains",
+    unit: str = "chains",
+    null: float = 0.0,
+    digits: int = 2,
+) -> Finding:
+    """Which rows are shown to lie above ``null``, which below, and for which nothing is shown.
+
+    Args:
+        table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``.
+        what: is estimated.
+        label: column of the rows' names.
+        value: column of the estimates.
+        n: column of the sizes.
+        unit: what they count; "" takes the table's column ``unit``.
+        null: what would be no effect.
+        digits: decimals.
+    """
+    table = table.dropna(subset=[value]).sort_values(value, ascending=False, kind="stable")
+    shared = table[n].nunique() == 1 and bool(unit)
+    names = pd.Series(
+        [
+            f"{readable(row[label])} "
+            + estimate(row, value=value, n="" if shared else n, unit=unit, digits=digits)
+            for row in table.to_dict("records")
+        ],
+        index=table.index,
+        dtype=str,
+    )
+    above, below = table["ci_low"] > null, table["ci_high"] < null
+    unknown = table["ci_low"].isna()
+    open_ = ~(above | below | unknown)
+    groups = {
+        f"above {null:g}": above,
+        f"below {null:g}": below,
+        f"not shown to differ from {null:g}": open_,
+        "without an interval": unknown,
+    }
+    groups = {words: part for words, part in groups.items() if part.any()}
+    title = ", ".join(f"{part.sum()} of {len(table)} {words}" for words, part in groups.items())
+    said = [f"{words.capitalize()}: {'; '.join(names[part])}." for words, part in groups.items()]
+    if open_.any():
+        said.append(f"An interval that includes {null:g} means *not shown*, not *none*.")
+    size = f", n = {table[n].iloc[0]:,.0f} {unit}" if shared else ""
+    return Finding(f"{what}: {title or 'no value'}", f"{what}{size}. {' '.join(said)}")
+
+
+def ends(
+    table: pd.DataFrame,
+    what: str,
+    *,
+    label: str = "scorer",
+    value: str = "value",
+    n: str = "n_chains",
+    unit: str = "chains",
+    digits: int = 2,
+) -> Finding:
+    """The highest and the lowest row of a table; arguments as in :func:`signs`."""
+    table = table.dropna(subset=[value]).sort_values(value, ascending=False, kind="stable")
+    if table.empty:
+        return Finding(f"{what}: no value", f"{what}: there is no value to show.")
+    rows = [table.iloc[0], table.iloc[-1]]
+    names = [readable(row[label]) for row in rows]
+    values = [estimate(row, value=value, n=n, unit=unit, digits=digits) for row in rows]
+    short = [f"{row[value]:z.{digits}f}" for row in rows]
+    return Finding(
+        f"{what}: from {short[1]} ({names[1]}) to {short[0]} ({names[0]})",
+        f"{what} is highest for {names[0]}: {values[0]}, and lowest for {names[1]}: {values[1]}.",
+    )
