@@ -14,7 +14,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_utils.adherence.compare import WORDS, _pooled, evaluate_policies
+from wfine_utils.adherence.compare import WORDS, evaluate_policies, linearised
 from wfine_utils.adherence.measure import adherence
 from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writingbench
 from wfine_utils.adherence.prompt_sets import (
@@ -32,11 +32,10 @@ from wfine_utils.chains.taxonomy import Query, Requirement
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import WfineError
 from wfine_utils.judges.backends import Reply
-from wfine_utils.policy.generation import fitting
 from wfine_utils.tiny_world.vocabulary import TOPICS
 from wfine_utils.tiny_world.writer import sample_queries, write
 from wfine_utils.weval.scorers import LengthScorer
-from wfine_workflow.presets import load_preset, prompt_paths
+from wfine_workflow.presets import load_preset, own_files
 
 SHARED = ROOT.parent / "shared" / "data"
 QUERIES = sample_queries(12, TOPICS["test"], seed=3)
@@ -142,8 +141,8 @@ class TestTypedRequirements:
         pd.testing.assert_frame_equal(judged["a"], adherence(QUERIES, GOOD))
         assert (judged["a"]["mean"] == 1).all()
         assert (judged["b"]["mean"] == 0).all()
-        assert list(tiny.asked()) == list(judged["a"])
-        assert ((tiny.asked() == 0) == judged["a"].isna()).all(axis=None)
+        assert list(tiny.n_requirements()) == list(judged["a"])
+        assert ((tiny.n_requirements() == 0) == judged["a"].isna()).all(axis=None)
 
     def test_hand_asks_the_judge_only_for_what_has_no_check(self):
         (hand,) = load_prompt_sets(["weval_hand"])
@@ -160,7 +159,7 @@ class TestTypedRequirements:
         judged = judge.judge({"a": ["good"] * 40, "b": ["mute"] * 40})
         assert len(reader.asked) == 2 * len(rubrics)
         assert all(any(rubric in prompt for prompt in reader.asked) for rubric in rubrics)
-        has_rubric = hand.asked()[JUDGED] > 0
+        has_rubric = hand.n_requirements()[JUDGED] > 0
         assert (judged["a"][JUDGED].round(6) == 0.9).equals(has_rubric)
         assert judged["b"][JUDGED].isna().all()
         table = evaluate_policies(judge, {"a": ["good"] * 40, "b": ["mute"] * 40}).table
@@ -232,7 +231,7 @@ class TestIfeval:
         first = 0 if suffix == "parquet" else 1
         place = f"bad.{suffix}:{'row ' if suffix == 'parquet' else ''}"
         assert "4 problems" in said
-        assert f"{place}{first + 1}: kwargs.0: IFEval length_constraints:number_words" in said
+        assert f"{place}{first + 1}: kwargs.0: check ifeval/length_constraints:number_words" in said
         assert f"{place}{first + 2}: kwargs: found 0 sets of arguments, expected 1" in said
         assert f"{place}{first + 3}: key: found 1 again, first at" in said
         assert f"{place}{first + 4}: prompt: found an empty text" in said
@@ -245,10 +244,10 @@ class TestIfeval:
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=2, max_size=30))
-    def test_pooled_mean_and_spread_are_those_of_a_ratio(self, pairs):
+    def testlinearised_mean_and_spread_are_those_of_a_ratio(self, pairs):
         n = np.array([a for a, _ in pairs], dtype=float)
         met = np.minimum(n, [b for _, b in pairs])
-        found = _pooled(pd.DataFrame({"x": met / n}), {"x": n})["x"]
+        found = linearised(pd.DataFrame({"x": met / n}), {"x": n})["x"]
         ratio = met.sum() / n.sum()
         assert found.mean() == pytest.approx(ratio)
         np.testing.assert_allclose(found - ratio, (met - ratio * n) / n.mean(), atol=1e-12)
@@ -387,7 +386,7 @@ class TestLoading:
         monkeypatch.chdir(project)
         path = project / "params" / "smoke" / "04_wrl_policy.yaml"
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace("[tiny, weval_hand]", "[tiny, mine.jsonl]"))
+        path.write_text(f"{text}prompt_sets: [tiny, mine.jsonl]\n")
         where = r"^params/smoke/04_wrl_policy.yaml: prompt_sets: mine.jsonl"
         with pytest.raises(WfineError, match=where + " does not exist"):
             load_preset("smoke")
@@ -395,8 +394,9 @@ class TestLoading:
         with pytest.raises(WfineError, match=where + ", read as format 'writingbench': "):
             load_preset("smoke")
         jsonl(project / "mine.jsonl", [writingbench_row(1)])
-        assert prompt_paths(load_preset("smoke"))["04_wrl_policy"] == [project / "mine.jsonl"]
-        path.write_text(text.replace("[tiny, weval_hand]", "[tiny, tiny]"))
+        parameters = load_preset("smoke")["04_wrl_policy"].model_dump()
+        assert own_files(parameters) == {"prompt_sets": [project / "mine.jsonl"]}
+        path.write_text(f"{text}prompt_sets: [tiny, tiny]\n")
         with pytest.raises(WfineError, match="expected each set once"):
             load_preset("smoke")
 
@@ -430,6 +430,37 @@ class TestTables:
         assert found.completions["query"].tolist() == [0, 1, 0, 1]
         assert set(found.completions["prompt_set"]) == {"a"}
 
+    def test_further_measures_stand_beside_the_sets_own(self):
+        (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES)
+        rewards = {"base": np.linspace(0, 1, 12), "new": np.linspace(1, 2, 12)}
+        further = {p: pd.DataFrame({"reward": r}, index=range(5, 17)) for p, r in rewards.items()}
+        further["base"].iloc[3] = np.nan
+        evaluation = evaluate_policies(tiny, {"base": BAD, "new": GOOD}, further=further)
+        own = evaluate_policies(tiny, {"base": BAD, "new": GOOD})
+        pd.testing.assert_frame_equal(
+            evaluation.table.query("measure != 'reward'").reset_index(drop=True), own.table
+        )
+        base = values(evaluation.table, "base").loc["reward"]
+        assert base[["n", "n_unreadable"]].tolist() == [11, 1]
+        assert base["value"] == pytest.approx(np.nanmean(further["base"]["reward"]))
+        row = evaluation.comparisons.set_index("measure").loc["reward"]
+        assert (row["difference"], row["n"]) == (pytest.approx(1), 11)
+        assert evaluation.completions["reward"].isna().sum() == 1
+
+    @pytest.mark.parametrize(
+        "further",
+        [
+            {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"kl": [0.0, 1.0]})},
+            {"a": pd.DataFrame({"kl": [0.0]})},
+            {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"reward": [0.0]})},
+        ],
+        ids=["rows", "policies", "columns"],
+    )
+    def test_further_measures_that_do_not_fit(self, further):
+        one = RequirementSet("one", tuple(QUERIES[:1]))
+        with pytest.raises(WfineError, match=r"one: further: found .* expected 1 rows"):
+            evaluate_policies(one, {"a": ["x"], "b": ["y"]}, further=further)
+
     def test_one_policy_has_no_comparisons(self, tmp_path):
         path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
         found = evaluate_policies(load_prompt_sets([str(path)])[0], {"base": ["a"]})
@@ -442,16 +473,17 @@ class TestTables:
             evaluate_policies(load_prompt_sets([str(path)])[0], answers)
 
 
-def test_prompts_that_a_model_cannot_read_are_left_out_and_counted(tiny_base):
-    long = Query(None, "Write. " * 300, QUERIES[0].requirements)
-    ours = RequirementSet("ours", (QUERIES[0], long, QUERIES[1]))
-    found = fitting(ours, tiny_base, room=20)
-    assert (found.queries, found.n_left_out) == ((QUERIES[0], QUERIES[1]), 1)
-    assert found.describe()["n_left_out"] == 1
-    assert 20 < found.n_tokens <= 256
-    assert [replace(found, n_tokens=n).batch_size for n in (256, 5000, 100_000)] == [64, 13, 1]
-    with pytest.raises(WfineError, match="found none of 3 prompts that fits into the 256 tokens"):
-        fitting(ours, tiny_base, room=256)
+def test_prompts_that_a_model_cannot_read_are_left_out_and_counted():
+    ours = RequirementSet("ours", tuple(QUERIES[:4]))
+    some = ours.without_long([250, 257, 256, 90], limit=256)
+    assert some.queries == (QUERIES[0], QUERIES[2], QUERIES[3])
+    assert (some.n_left_out, some.n_tokens, some.describe()["n_left_out"]) == (1, 256, 1)
+    again = some.without_long([250, 256, 90], limit=100)
+    assert (again.queries, again.n_left_out) == ((QUERIES[3],), 3)
+    assert ours.without_long([1, 2, 3, 4], limit=float("inf")).queries == ours.queries
+    assert [replace(some, n_tokens=n).batch_size for n in (256, 5000, 100_000)] == [64, 13, 1]
+    with pytest.raises(WfineError, match=r"found none of 4 prompts that fits.* 256 tokens"):
+        ours.without_long([300] * 4, limit=256)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="IFEval and WritingBench are not at hand")

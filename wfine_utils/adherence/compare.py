@@ -10,16 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wfine_utils.adherence.measure import adherence_table, compare_adherence
 from wfine_utils.adherence.prompt_sets import Answers, PromptSet
+from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.resampling import holm
+from wfine_utils.weval.resampling import Bootstrap, holm, paired_difference
 
 WORDS = "length (words)"
-_VALUES = ["policy", "measure", "value", "ci_low", "ci_high", "n", "n_unreadable"]
 
-_DIFFERENCES = ["policy_a", "policy_b", "measure", "difference", "ci_low", "ci_high", "p_value",
-                "p_holm", "n"]  # fmt: skip
+_VALUES = ["policy", "measure", "value", "ci_low", "ci_high", "n", "n_unreadable"]
+_DIFFERENCES = [
+    "policy_a", "policy_b", "measure", "difference", "ci_low", "ci_high", "p_value", "p_holm", "n",
+]  # fmt: skip
+
+Measures = Mapping[str, pd.DataFrame]
+"""Numbers by policy: one row per prompt of a set, one column per measure, NaN where unknown."""
 
 
 class Evaluation(NamedTuple):
@@ -34,6 +38,7 @@ def evaluate_policies(
     prompt_set: PromptSet,
     answers: Answers,
     *,
+    further: Measures | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
@@ -43,22 +48,25 @@ def evaluate_policies(
     Args:
         prompt_set: n prompts.
         answers: n texts for each policy.
+        further: measures that the set does not know, such as rewards or a KL divergence: for each
+            policy n rows, the same columns for all.
         pairs: which policies are compared, (a, b) for a − b; None compares each with every one
             before it.
         n_boot: bootstrap draws over prompts.
         seed: of the draws and of the sign flips.
 
     Returns:
-        ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures, of
-        which ``length (words)`` is always one. ``table``: ``prompt_set, policy, measure, value,
-        ci_low, ci_high, n, n_unreadable``, the last counting prompts on which there was something
-        to judge and no verdict. ``comparisons``: ``prompt_set, policy_a, policy_b, measure,
-        difference, ci_low, ci_high, p_value, p_holm, n``, paired on the prompts on which both have
-        a value; two-sided sign-flip tests, with Holm's correction over the comparisons of this
-        set.
+        ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: those
+        of the set, ``length (words)`` and the further ones. ``table``: ``prompt_set, policy,
+        measure, value, ci_low, ci_high, n, n_unreadable``, the last counting prompts on which there
+        was something to judge and no verdict. ``comparisons``: ``prompt_set, policy_a, policy_b,
+        measure, difference, ci_low, ci_high, p_value, p_holm, n``, paired on the prompts on which
+        both have a value; two-sided sign-flip tests, with Holm's correction over the comparisons
+        of this set.
 
     Raises:
-        WfineError: no policy, or another number of texts than prompts.
+        WfineError: no policy, another number of texts or rows than prompts, or further measures
+            that differ between policies.
     """
     n = len(prompt_set.queries)
     if not answers or any(len(texts) != n for texts in answers.values()):
@@ -67,81 +75,94 @@ def evaluate_policies(
             f"{prompt_set.name}: found answers {sizes}, expected {n} of each policy, one to every "
             "prompt. Generate them from the queries of the set."
         )
-    judged = {
-        policy: frame.assign(**{WORDS: [float(len(text.split())) for text in answers[policy]]})
-        for policy, frame in prompt_set.judge(answers).items()
-    }
-    pairs = [(b, a) for a, b in combinations(judged, 2)] if pairs is None else pairs
-    how = {"n_boot": n_boot, "seed": seed}
+    further = further or {policy: pd.DataFrame(index=range(n)) for policy in answers}
+    shapes = {policy: (len(frame), *frame.columns) for policy, frame in further.items()}
+    if set(shapes) != set(answers) or len({(n, *shape) for shape in shapes.values()}) > 1:
+        raise WfineError(
+            f"{prompt_set.name}: further: found rows and columns {shapes}; expected {n} rows and "
+            f"the same columns for each of {', '.join(answers)}. Measure all policies alike."
+        )
+    measured = {}
+    for policy, frame in prompt_set.judge(answers).items():
+        words = [float(word_count(text)) for text in answers[policy]]
+        own = frame.assign(**{WORDS: words})
+        measured[policy] = own.join(further[policy].reset_index(drop=True))
+    pairs = [(b, a) for a, b in combinations(measured, 2)] if pairs is None else pairs
     tables = [
-        _texts(prompt_set, answers, judged),
-        _values(prompt_set, judged, **how),
-        _differences(prompt_set, judged, pairs, **how),
+        _completions(prompt_set, answers, measured),
+        _values(prompt_set, measured, n_boot, seed),
+        _differences(prompt_set, measured, pairs, n_boot, seed),
     ]
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)
 
 
-def _texts(
-    prompt_set: PromptSet, answers: Answers, judged: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
-    asked = pd.DataFrame({
+def _completions(prompt_set: PromptSet, answers: Answers, measured: Measures) -> pd.DataFrame:
+    prompts = pd.DataFrame({
         "query": range(len(prompt_set.queries)),
         "topic": [query.topic for query in prompt_set.queries],
         "prompt": [query.prompt() for query in prompt_set.queries],
     })  # fmt: skip
     parts = [
-        asked.assign(policy=policy, text=list(answers[policy])).join(frame)
-        for policy, frame in judged.items()
+        prompts.assign(policy=policy, text=list(answers[policy])).join(frame)
+        for policy, frame in measured.items()
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _values(prompt_set: PromptSet, judged: Mapping[str, pd.DataFrame], **how: int) -> pd.DataFrame:
-    asked = prompt_set.asked().assign(**{WORDS: 1}) > 0
+def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -> pd.DataFrame:
+    weights = prompt_set.weights()
     parts = []
-    for policy, frame in judged.items():
-        part = adherence_table(_pooled(frame, prompt_set.weights()), **how)
-        pooled = part["type"].isin(prompt_set.weights())  # a linearised interval may stick out
-        for end in ("ci_low", "ci_high"):
-            part[end] = part[end].mask(pooled, part[end].clip(*prompt_set.scale))
-        unreadable = part["type"].map((asked & frame.isna()).sum())
-        parts.append(part.assign(policy=policy, measure=part["type"], n_unreadable=unreadable))
+    for policy, frame in measured.items():
+        rows = linearised(frame, weights).to_numpy(dtype=float)
+        mean, low, high, n = Bootstrap(n_boot, seed).means(rows)
+        for k in map(frame.columns.get_loc, weights):  # a linearised interval may stick out
+            low[k], high[k] = np.clip([low[k], high[k]], *prompt_set.scale)
+        # what is not the set's own is wanted for every prompt
+        wanted = prompt_set.n_requirements().reindex(columns=frame.columns, fill_value=1) > 0
+        parts.append(pd.DataFrame({
+            "policy": policy, "measure": frame.columns, "value": mean, "ci_low": low,
+            "ci_high": high, "n": n, "n_unreadable": (wanted & frame.isna()).sum().to_numpy(),
+        }))  # fmt: skip
     return pd.concat(parts, ignore_index=True)[_VALUES]
 
 
 def _differences(
     prompt_set: PromptSet,
-    judged: Mapping[str, pd.DataFrame],
+    measured: Measures,
     pairs: Sequence[tuple[str, str]],
-    **how: int,
+    n_boot: int,
+    seed: int,
 ) -> pd.DataFrame:
-    parts = []
+    rows = []
     for a, b in pairs:
-        known = judged[a].notna() & judged[b].notna()
-        both = [_pooled(judged[x].where(known), prompt_set.weights()) for x in (a, b)]
-        part = compare_adherence(*both, **how)
-        parts.append(part.assign(policy_a=a, policy_b=b, measure=part["metric"]))
-    if not parts:
-        return pd.DataFrame(columns=_DIFFERENCES)
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(p_holm=holm(table["p_value"]))[_DIFFERENCES]
+        known = measured[a].notna() & measured[b].notna()
+        x, y = (linearised(measured[p].where(known), prompt_set.weights()) for p in (a, b))
+        for measure in known:
+            difference = paired_difference(x[measure], y[measure], n_boot=n_boot, seed=seed)
+            rows.append({"policy_a": a, "policy_b": b, "measure": measure, **difference._asdict()})
+    table = pd.DataFrame(rows, columns=[c for c in _DIFFERENCES if c != "p_holm"])
+    return table.assign(p_holm=holm(table["p_value"].astype(float)))[_DIFFERENCES]
 
 
-def _pooled(frame: pd.DataFrame, weights: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
+def linearised(frame: pd.DataFrame, weights: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
     """Numbers per prompt whose plain mean is the weighted mean of a measure.
 
     For a value x and weights w with a mean of 1 they are m + w (x − m), where m is the weighted
     mean. Their spread over prompts is that of m as a ratio of two sums (the linearisation of
     survey statistics), so that intervals and tests of means hold for them.
+
+    Args:
+        frame: one row per prompt; columns without weights stay as they are.
+        weights: shape [prompts] for some of the columns, each above 0.
     """
-    found = frame.copy()
+    linear = frame.copy()
     for measure, weight in weights.items():
-        values = found[measure].to_numpy(dtype=float)
-        known = ~np.isnan(values)
+        x = frame[measure].to_numpy(dtype=float)
+        known = ~np.isnan(x)
         if known.any():
             w = weight / weight[known].mean()
-            mean = float((w * values)[known].mean())
-            found[measure] = mean + w * (values - mean)
-    return found
+            mean = float((w * x)[known].mean())
+            linear[measure] = mean + w * (x - mean)
+    return linear

@@ -7,7 +7,7 @@ before anything is generated: every problem is named with its line or row and it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,12 +20,11 @@ from wfine_utils.chains.records import (
     read_columns,
     read_lines,
     read_rows,
-    record_json,
     short,
     validated,
 )
 from wfine_utils.chains.taxonomy import NonEmptyText, Query, Requirement
-from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.checks.dispatch import CHECKS, check
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 
@@ -94,18 +93,18 @@ def layout(path: Path) -> Layout:
         WfineError: the file is missing, empty or unreadable.
     """
     check_is_file(path)
-    found = set(read_columns(path)) if path.suffix.lower() in _PARQUET else _fields(path)
+    names = set(read_columns(path)) if path.suffix.lower() in _PARQUET else _fields(path)
     shared = {
-        name: len(found & {f.alias or key for key, f in model.model_fields.items()})
+        name: len(names & {f.alias or key for key, f in model.model_fields.items()})
         for name, model in _FIELDS.items()
     }
     best: Layout = "ifeval" if shared["ifeval"] >= shared["writingbench"] else "writingbench"
-    return "chains" if found & _OF_RESPONSES or not shared[best] else best
+    return "chains" if names & _OF_RESPONSES or not shared[best] else best
 
 
 def _fields(path: Path) -> set[str]:
     """The fields of the first line that is a JSON object; those that are none are named later."""
-    for line in read_lines(path, "prompts").values():
+    for _, line in read_lines(path, Problems(path, "", "prompts")):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
@@ -113,8 +112,9 @@ def _fields(path: Path) -> set[str]:
         if isinstance(record, dict):
             return set(record)
     raise WfineError(
-        f"{display_path(path)}: found no line that is a JSON object; expected the prompts of IFEval, "
-        "those of WritingBench, or chains, one on each line. Check that it is the right file."
+        f"{display_path(path)}: found no line that is a JSON object; expected the prompts of "
+        "IFEval, those of WritingBench, or chains, one on each line. Check that it is the right "
+        "file."
     )
 
 
@@ -126,9 +126,8 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
 
     Returns:
         One prompt per row, in their order; ``topic`` is the key. Each instruction is a requirement
-        with its id as text and ``check`` = ``{"kind": id, **arguments}``, for
-        ``ifeval.ifeval_check`` and not for ``checkers``. An id without a checker is no problem
-        here: such instructions are counted when they are judged.
+        with its id as text and ``check`` = ``{"kind": "ifeval/<id>", **arguments}``. An id
+        without a checker is no problem here: such instructions are counted when they are judged.
 
     Raises:
         WfineError: anything else is wrong with the file, up to 20 problems at once.
@@ -141,20 +140,20 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
             problems.add(place, "kwargs", f"found {len(kwargs)} sets of arguments, {expected}")
             return None
         instructions = []
-        for i, (instruction_id, given) in enumerate(zip(ids, kwargs, strict=True)):
-            arguments = {name: value for name, value in given.items() if value is not None}
+        for i, (instruction_id, values) in enumerate(zip(ids, kwargs, strict=True)):
+            arguments = {name: value for name, value in values.items() if value is not None}
             if instruction_id == "combination:repeat_prompt":
                 arguments.setdefault("prompt_to_repeat", record.prompt)
-            if instruction_id in INSTRUCTIONS:
+            spec = {**arguments, "kind": f"ifeval/{instruction_id}"}
+            if spec["kind"] in CHECKS:
                 try:
-                    ifeval_check(instruction_id, arguments, "")  # a blank text costs nothing
+                    check(spec, "")  # a blank text costs nothing
                 except WfineError as error:
                     problems.add(place, f"kwargs.{i}", str(error))
-            check = {**arguments, "kind": instruction_id}
-            instructions.append(Requirement(None, None, instruction_id, check))
+            instructions.append(Requirement(None, None, instruction_id, spec))
         return FreePrompt(None, record.prompt, tuple(instructions), str(record.key))
 
-    return _load(path, "ifeval", lambda record: record.key, "key", build)
+    return _load(path, "ifeval", "key", build)
 
 
 def load_writingbench(path: Path) -> tuple[FreePrompt, ...]:
@@ -183,39 +182,35 @@ def load_writingbench(path: Path) -> tuple[FreePrompt, ...]:
         topic = f"{record.domain1} / {record.domain2}"
         return FreePrompt(None, record.query, tuple(criteria), topic)
 
-    return _load(path, "writingbench", lambda record: record.index, "index", build)
+    return _load(path, "writingbench", "index", build)
 
 
 def _load(
-    path: Path,
-    format: str,
-    identity: Callable[[Any], Hashable],
-    identity_field: str,
-    build: Callable[[Any, int, Problems], FreePrompt | None],
+    path: Path, format: str, identity: str, build: Callable[[Any, int, Problems], FreePrompt | None]
 ) -> tuple[FreePrompt, ...]:
-    """Every record of a file, checked and built; all problems at once."""
+    """Every record of a file, checked and built; ``identity`` is the field that no two share."""
     model = _FIELDS[format]
     if path.suffix.lower() in _PARQUET:
         problems = Problems(path, "row ", format)
         required = {key for key, field in model.model_fields.items() if field.is_required()}
         optional = frozenset(model.model_fields) - required
-        rows = read_rows(path, frozenset(required), optional, problems)
-        records = {place: record_json(row) for place, row in enumerate(rows)}
+        records = read_rows(path, frozenset(required), optional, problems)
     else:
         problems = Problems(path, "", format)
-        records = read_lines(path, format)
-    found, first_place = [], {}
+        records = read_lines(path, problems)
+    prompts: list[FreePrompt] = []
+    first_place: dict[int | str, int] = {}
     adapter = TypeAdapter(model)
-    for place, text in records.items():
+    for place, text in records:
         record = validated(adapter, text, place, problems)
         if record is None:
             continue
-        first = first_place.setdefault(identity(record), place)
+        value = getattr(record, identity)
+        first = first_place.setdefault(value, place)
         if first != place:
-            again = f"found {short(identity(record))} again, first at {problems.unit or 'line '}"
-            problems.add(place, identity_field, f"{again}{first}, expected each once")
-        built = build(record, place, problems)
-        if built is not None:
-            found.append(built)
+            again = f"found {short(value)} again, first at {problems.unit or 'line '}{first}"
+            problems.add(place, identity, f"{again}, expected each once")
+        if (prompt := build(record, place, problems)) is not None:
+            prompts.append(prompt)
     problems.raise_if_any()
-    return tuple(found)
+    return tuple(prompts)

@@ -1,8 +1,8 @@
 """Sets of prompts to judge policies on: the same questions to every policy, before and after RL.
 
 A set knows its prompts and how answers to them are judged: by machine where that can be done, by
-a scorer of :class:`wfine_utils.weval.scorers.Scorer` where it cannot. What was to be judged and was not
-is NaN and counted. Tables of any set are made by :mod:`wfine_utils.adherence.compare`.
+a scorer (:class:`wfine_utils.weval.scorers.Scorer`) where it cannot. What was to be judged and was
+not is NaN and counted. Tables of any set are made by :mod:`wfine_utils.adherence.compare`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -24,7 +25,7 @@ from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writing
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, RequirementType, Response
 from wfine_utils.chains.weval_hand import load_weval_hand
-from wfine_utils.checks.ifeval import INSTRUCTIONS, ifeval_check
+from wfine_utils.checks.dispatch import CHECKS, check
 from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges import templates
@@ -57,7 +58,7 @@ class PromptSet(ABC):
         queries: at least one; ``prompt()`` is what a policy is asked, the requirements are what
             its answer is judged by.
         scorer: judges what no machine can, by the scorer protocol; None leaves that NaN.
-        n_left_out: prompts that :func:`prompt_fitting.fitting` took away.
+        n_left_out: prompts that :meth:`without_long` took away.
         n_tokens: of the longest prompt and the longest answer together; 0 where it is not known.
     """
 
@@ -83,8 +84,13 @@ class PromptSet(ABC):
         """
 
     @abstractmethod
-    def asked(self) -> pd.DataFrame:
+    def n_requirements(self) -> pd.DataFrame:
         """How many requirements stand behind each value of :meth:`judge`; 0 leaves it NaN."""
+
+    @property
+    def measures(self) -> list[str]:
+        """What :meth:`judge` measures, in its order."""
+        return list(self.n_requirements())
 
     @abstractmethod
     def by(self, requirement: Requirement) -> By:
@@ -104,6 +110,37 @@ class PromptSet(ABC):
             return self
         places = np.linspace(0, len(self.queries) - 1, n).round().astype(int)
         return replace(self, queries=tuple(self.queries[i] for i in places))
+
+    def without_long(self, lengths: Sequence[int], limit: float) -> Self:
+        """This set without the prompts that a model cannot read, which are counted.
+
+        They are left out for every policy alike, and not cut: an answer to half an instruction
+        would be judged by the whole.
+
+        Args:
+            lengths: shape [prompts], tokens of each prompt and of the longest answer together.
+            limit: most tokens that the model has positions for; may be infinite.
+
+        Returns:
+            The set with the prompts that fit, ``n_left_out`` and ``n_tokens``.
+
+        Raises:
+            WfineError: none fits.
+        """
+        fits = [length <= limit for length in lengths]
+        if not any(fits):
+            raise WfineError(
+                f"{self.name}: found none of {len(fits)} prompts that fits, with room for the "
+                f"answer, into the {limit:,} tokens of the model; the shortest takes "
+                f"{min(lengths):,}; expected one at least. Lower max_new_tokens, or take the set "
+                "out of prompt_sets."
+            )
+        return replace(
+            self,
+            queries=tuple(compress(self.queries, fits)),
+            n_left_out=self.n_left_out + fits.count(False),
+            n_tokens=max(compress(lengths, fits)),
+        )
 
     @property
     def batch_size(self) -> int:
@@ -134,10 +171,10 @@ class PromptSet(ABC):
         self, answers: Answers, criteria: Sequence[Sequence[Requirement]]
     ) -> dict[str, NDArray[np.float64]]:
         """The scorer's values, shape [prompts] for each policy; NaN where it has no question."""
-        found = {policy: np.full(len(self.queries), np.nan) for policy in answers}
+        scores = {policy: np.full(len(self.queries), np.nan) for policy in answers}
         places = [i for i, wanted in enumerate(criteria) if wanted]
         if self.scorer is None or not places:
-            return found
+            return scores
         chains = []
         for i in places:
             kept = (True,) * len(criteria[i])
@@ -148,16 +185,16 @@ class PromptSet(ABC):
             chains.append(Chain(f"{self.name}-{i}", None, prompt, tuple(criteria[i]), both))
         values = score_all([self.scorer], chains)[self.scorer.name]
         for k, policy in enumerate(answers):
-            found[policy][places] = [row[k] for row in values]
-        return found
+            scores[policy][places] = [row[k] for row in values]
+        return scores
 
 
 class RequirementSet(PromptSet):
     """Typed requirements, judged by checkers or else by the judge: the tiny world, WEval-Hand.
 
     Measures: share met for each requirement type, their ``mean`` and ``all met``, by exact
-    checkers alone, as in :func:`wfine_utils.adherence.measure.adherence`; and ``by judge``, the scorer's
-    value for the requirements without a check, where the set has any.
+    checkers alone, as in :func:`~wfine_utils.adherence.measure.adherence`; and ``by judge``, the
+    scorer's value for the requirements without a check, where the set has any.
     """
 
     def by(self, requirement: Requirement) -> By:
@@ -169,14 +206,16 @@ class RequirementSet(PromptSet):
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
         """See :meth:`PromptSet.judge`."""
         unchecked = [[r for r in q.requirements if r.check is None] for q in self.queries]
-        scores = self._scores(answers, unchecked) if any(unchecked) else None
-        found = {policy: adherence(self.queries, texts) for policy, texts in answers.items()}
-        if scores is None:
-            return found
-        return {p: table.assign(**{JUDGED: scores[p]}) for p, table in found.items()}
+        tables = {policy: adherence(self.queries, texts) for policy, texts in answers.items()}
+        if not any(unchecked):
+            return tables
+        scores = self._scores(answers, unchecked)
+        return {
+            policy: table.assign(**{JUDGED: scores[policy]}) for policy, table in tables.items()
+        }
 
-    def asked(self) -> pd.DataFrame:
-        """See :meth:`PromptSet.asked`."""
+    def n_requirements(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.n_requirements`."""
         checked = [[r.type for r in q.requirements if r.check is not None] for q in self.queries]
         table = {str(kind): [types.count(kind) for types in checked] for kind in RequirementType}
         table |= {measure: list(map(len, checked)) for measure in (MEAN, ALL_MET)}
@@ -195,7 +234,7 @@ class InstructionSet(PromptSet):
 
     def by(self, requirement: Requirement) -> By:
         """Who judges a requirement of this set."""
-        return "machine" if (requirement.check or {}).get("kind") in INSTRUCTIONS else "nobody"
+        return "machine" if (requirement.check or {}).get("kind") in CHECKS else "nobody"
 
     def with_judge(self, backend: Backend) -> Self:
         """The same set: all is judged by machine."""
@@ -212,7 +251,7 @@ class InstructionSet(PromptSet):
 
     def _one(self, query: Query, text: str) -> dict[str, float]:
         met = [
-            ifeval_check(r.check["kind"], {k: v for k, v in r.check.items() if k != "kind"}, text)
+            check(r.check, text)
             for r in query.requirements
             if r.check is not None and self.by(r) == "machine"
         ]
@@ -221,8 +260,8 @@ class InstructionSet(PromptSet):
             INSTRUCTION_LEVEL: float(np.mean(met)) if met else np.nan,
         }
 
-    def asked(self) -> pd.DataFrame:
-        """See :meth:`PromptSet.asked`."""
+    def n_requirements(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.n_requirements`."""
         n = [len(query.requirements) for query in self.queries]
         return pd.DataFrame({PROMPT_LEVEL: n, INSTRUCTION_LEVEL: n})
 
@@ -256,8 +295,8 @@ class ChecklistSet(PromptSet):
         scores = self._scores(answers, [query.requirements for query in self.queries])
         return {policy: pd.DataFrame({CHECKLIST: scores[policy]}) for policy in answers}
 
-    def asked(self) -> pd.DataFrame:
-        """See :meth:`PromptSet.asked`."""
+    def n_requirements(self) -> pd.DataFrame:
+        """See :meth:`PromptSet.n_requirements`."""
         return pd.DataFrame({CHECKLIST: [len(query.requirements) for query in self.queries]})
 
 
@@ -266,7 +305,7 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
 
     Args:
         sources: "tiny"; "weval_hand", its test chains; or a file, seen from the project root, in
-            one of the layouts of :mod:`wfine_utils.adherence.prompt_files` or of ``data.load_chains``.
+            one of the layouts of :mod:`wfine_utils.adherence.prompt_files` or of ``load_chains``.
         tiny: the queries that "tiny" stands for: those of notebook 02.
 
     Returns:
@@ -277,7 +316,7 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
         WfineError: a file is missing or wrong, with up to 20 of its problems; two sets would
             have one name; "tiny" is asked for without queries.
     """
-    found: dict[str, PromptSet] = {}
+    sets: dict[str, PromptSet] = {}
     for source in sources:
         if source == TINY:
             if not tiny:
@@ -288,14 +327,14 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
             one: PromptSet = RequirementSet(TINY, tuple(tiny))
         else:
             one = _load(source)
-        if one.name in found or (one.name in BUILT_IN and one.name != source):
+        if one.name in sets or (one.name in BUILT_IN and one.name != source):
             raise WfineError(
                 f"prompt_sets: found {source!r}, but the name {one.name!r} is another set's; "
                 "expected a name of its own for each, because tables and files are called by it. "
                 "Rename the file, or name the set once."
             )
-        found[one.name] = one
-    return list(found.values())
+        sets[one.name] = one
+    return list(sets.values())
 
 
 def _load(source: str) -> PromptSet:
