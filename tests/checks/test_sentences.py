@@ -1,4 +1,11 @@
-"""Sentence splitting: accuracy on hard cases of our own, and properties on any text."""
+"""Sentence splitting: accuracy on hard cases of our own, and properties on any text.
+
+Of the 460 cases 140 ("held out") were written only to test the rules. Cases split exactly right,
+all / held out: sentencex 1.0.32 83.0 / 80.7 %, nupunkt 0.8.0 85.7 / 85.7 %, and, last released in
+2021 or 2022, pysbd 0.3.4 81.1 / 74.3 %, blingfire 0.1.8 82.4 / 86.4 %, syntok 1.4.4 83.0 / 82.9 %.
+Our rules: 98.7 / 96.4 %, but they were mended on those cases: first runs on new ones gave 95 %
+(n = 60), 78 % (n = 40, odd ones) and, as the rules stand, 97.5 % (n = 40).
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ MIN_FOR_PROGRESS_BAR = 200
 """With fewer chains to build there is no progress bar: it would be gone in a moment."""
 
 KeptSet = tuple[bool, ...]
-Plan = Literal["single", "random", "balanced"]
+OrderPlan = Literal["random", "balanced"]
+Plan = Literal["single"] | OrderPlan
 
 
 # --- drop plans -------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def nested_drops(order: Sequence[int]) -> list[KeptSet]:
 
 
 def drop_orders(
-    n_requirements: int, n_chains: int, *, plan: Literal["random", "balanced"], seed: int
+    n_requirements: int, n_chains: int, *, plan: OrderPlan, seed: int
 ) -> list[tuple[int, ...]]:
     """In which order each chain drops its requirements.
 
@@ -150,7 +151,10 @@ def build_chains(
     Returns:
         One chain per query, in the order of ``queries``.
     """
-    plans = _single_plans(queries) if plan == "single" else _nested_plans(queries, plan, seed)
+    if plan == "single":
+        plans = [single_drops(len(query.requirements)) for query in queries]
+    else:
+        plans = _nested_plans(queries, plan, seed)
     bar = tqdm(
         zip(queries, plans, strict=True), f"{prefix} ({plan})", len(queries),
         leave=False, disable=len(queries) < MIN_FOR_PROGRESS_BAR,
@@ -168,28 +172,19 @@ def build_chains(
     ]
 
 
-def _single_plans(queries: Sequence[Query]) -> list[list[KeptSet]]:
-    return [single_drops(len(query.requirements)) for query in queries]
-
-
-def _nested_plans(queries: Sequence[Query], plan: str, seed: int) -> list[list[KeptSet]]:
-    by_type = [_indices_by_type(query) for query in queries]
-    carried = [
-        tuple(query.requirements[i].type for i in indices)
-        for query, indices in zip(queries, by_type, strict=True)
+def _nested_plans(queries: Sequence[Query], plan: OrderPlan, seed: int) -> list[list[KeptSet]]:
+    """Nested drops whose orders are drawn among the queries that carry the same types."""
+    # Of every query: types and indices of its requirements, by type and then as in the prompt.
+    sorted_ = [
+        sorted((str(r.type or ""), i) for i, r in enumerate(query.requirements))
+        for query in queries
     ]
+    carried = [tuple(type_ for type_, _ in one) for one in sorted_]
     orders = {
         types: iter(drop_orders(len(types), n, plan=plan, seed=seed))
         for types, n in Counter(carried).items()
     }
     return [
-        nested_drops([indices[step] for step in next(orders[types])])
-        for types, indices in zip(carried, by_type, strict=True)
+        nested_drops([one[step][1] for step in next(orders[types])])
+        for types, one in zip(carried, sorted_, strict=True)
     ]
-
-
-def _indices_by_type(query: Query) -> list[int]:
-    """Requirement indices, sorted by type; those of one type in the order of the prompt."""
-    return sorted(
-        range(len(query.requirements)), key=lambda i: str(query.requirements[i].type or "")
-    )

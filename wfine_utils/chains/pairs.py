@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from wfine_utils.chains.taxonomy import Chain, RequirementType, Response
 from wfine_utils.seeds import rng_for
+from wfine_utils.settings import Granularity
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,7 @@ class PreferencePair:
 
 
 def preference_pairs(
-    chains: Iterable[Chain],
-    *,
-    granularity: Literal["prompt", "requirement"],
-    max_drop_distance: int = 1,
+    chains: Iterable[Chain], *, granularity: Granularity, max_drop_distance: int = 1
 ) -> list[PreferencePair]:
     """Pairs of responses of one chain that differ by dropped requirements.
 
@@ -133,15 +130,15 @@ def _pairs_of(
 ) -> list[PreferencePair]:
     requirements = [chain.requirements[i] for i in dropped]
     if granularity == "requirement":
-        given = [(r.type, r.text) for r in requirements]
+        inputs = [(r.type, r.text) for r in requirements]
     elif granularity == "prompt":
         types = {r.type for r in requirements}
-        given = [(types.pop() if len(types) == 1 else None, chain.prompt())]
+        inputs = [(types.pop() if len(types) == 1 else None, chain.prompt())]
     else:
         raise ValueError(f"unknown granularity {granularity!r}; known: 'prompt', 'requirement'")
     return [
         PreferencePair(
             chain.chain_id, chain.topic, kind, text, chosen.text, rejected.text, len(dropped)
         )
-        for kind, text in given
+        for kind, text in inputs
     ]

@@ -157,11 +157,11 @@ def read_columns(path: Path) -> list[str]:
 
 def read_rows(
     path: Path, required: frozenset[str], optional: frozenset[str], problems: Problems
-) -> Iterator[dict[str, Any]]:
-    """The rows of a parquet file as dictionaries, some hundred of them in memory at a time.
+) -> Iterator[tuple[int, str]]:
+    """Number (from 0) and JSON text of every row, so that rows and lines pass the same checks.
 
     Args:
-        path: the file.
+        path: a parquet file; some hundred rows of it are in memory at a time.
         required: columns that must be there.
         optional: columns that may be there; any other is refused.
         problems: where problems with columns are noted, and raised from.
@@ -179,8 +179,9 @@ def read_rows(
         with pq.ParquetFile(path, buffer_size=1 << 20) as file:
             for batch in file.iter_batches(batch_size=256):
                 batch.validate(full=True)  # finds text that is not UTF-8
-                n_rows += batch.num_rows
-                yield from batch.to_pylist()
+                for row in batch.to_pylist():
+                    yield n_rows, json.dumps(row, ensure_ascii=False, default=repr)
+                    n_rows += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _not_parquet(path, error) from error
     if not n_rows:
@@ -193,8 +194,3 @@ def _not_parquet(path: Path, error: Exception) -> WfineError:
         f"{display_path(path)} cannot be read as parquet: {reason}. Expected a whole parquet file "
         "with UTF-8 text; it may be cut short or of another kind: copy or make it again."
     )
-
-
-def record_json(row: Mapping[str, Any]) -> str:
-    """A row of a parquet file as a JSON text, so that rows and lines pass the same checks."""
-    return json.dumps(row, ensure_ascii=False, default=repr)

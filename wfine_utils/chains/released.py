@@ -14,21 +14,15 @@ Requirement types, categories and topics are not labelled there, and no machine 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from wfine_utils.chains.records import (
-    Problems,
-    read_lines,
-    read_rows,
-    record_json,
-    short,
-    validated,
-)
+from wfine_utils.chains.records import Problems, read_lines, read_rows, short, validated
 from wfine_utils.chains.taxonomy import Chain, NonEmptyText, Requirement, Response
 
 PARQUET_COLUMNS = frozenset({"prompt", "instruction_id_list", "constraint", "response"})
@@ -57,6 +51,9 @@ class _EvalRow(_Row):
     chosen: str
 
 
+R = TypeVar("R", bound=_Row)
+
+
 class _Placed(NamedTuple):
     place: int  # line or row
     prompt: str
@@ -72,12 +69,9 @@ def load_released_parquet(path: Path) -> list[Chain]:
     requirements. The column ``kwargs`` is not used.
     """
     problems = Problems(path, "row ", "released_parquet")
-    adapter = TypeAdapter(_ParquetRow)
+    records = read_rows(path, PARQUET_COLUMNS, frozenset({"kwargs"}), problems)
     rows = []
-    for place, raw in enumerate(read_rows(path, PARQUET_COLUMNS, frozenset({"kwargs"}), problems)):
-        row = validated(adapter, record_json(raw), place, problems)
-        if row is None:
-            continue
+    for place, row in _valid(_ParquetRow, records, problems):
         n_kept = len(row.instruction_id_list)
         if n_kept != len(row.constraint):
             problems.add(
@@ -90,6 +84,16 @@ def load_released_parquet(path: Path) -> list[Chain]:
     levels = _levels(rows, problems)
     problems.raise_if_any()
     return _assembled([list(group) for group in zip(*levels, strict=True)], problems)
+
+
+def _valid(
+    kind: type[R], records: Iterable[tuple[int, str]], problems: Problems
+) -> Iterator[tuple[int, R]]:
+    adapter = TypeAdapter(kind)
+    for place, text in records:
+        row = validated(adapter, text, place, problems)
+        if row is not None:
+            yield place, row
 
 
 def _levels(rows: list[_Placed], problems: Problems) -> list[list[_Placed]]:
@@ -127,13 +131,10 @@ def load_released_eval(path: Path) -> list[Chain]:
     not used.
     """
     problems = Problems(path, "", "released_eval")
-    adapter = TypeAdapter(_EvalRow)
-    rows = []
-    for place, text in read_lines(path, problems):
-        row = validated(adapter, text, place, problems)
-        if row is not None:
-            n_kept = len(row.instruction_id_list)
-            rows.append(_Placed(place, row.prompt, row.constraint, n_kept, row.chosen))
+    rows = [
+        _Placed(place, row.prompt, row.constraint, len(row.instruction_id_list), row.chosen)
+        for place, row in _valid(_EvalRow, read_lines(path, problems), problems)
+    ]
     problems.raise_if_any()
     groups = [rows[i : i + EVAL_GROUP] for i in range(0, len(rows), EVAL_GROUP)]
     if len(groups[-1]) != EVAL_GROUP:

@@ -38,29 +38,18 @@ def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
         boolean: does the response meet it? NA without a check), ``gold``, ``n_words`` of
         the response, ``source``.
     """
-    rows = [
-        {
-            **labels,
-            "chain_id": chain.chain_id,
-            "response": i,
-            "requirement": j,
-            "type": str(requirement.type or "unlabelled"),
-            "subtype": requirement.subtype,
-            "kept": response.kept[j],
-            "holds": holds,
-            "gold": response.gold,
-            "n_words": n_words,
-            "source": response.source,
-        }
-        for chain in chains
-        for i, response in enumerate(chain.responses)
-        for n_words in [word_count(response.text)]
-        for j, (requirement, holds) in enumerate(
-            zip(chain.requirements, verdicts(chain.requirements, response.text), strict=True)
-        )
-    ]
-    columns = [*labels, *_COLUMNS]
-    return pd.DataFrame(rows, columns=columns).astype({"holds": "boolean", "kept": "bool"})
+    rows = []
+    for chain in chains:
+        for i, response in enumerate(chain.responses):
+            n_words = word_count(response.text)
+            for j, holds in enumerate(verdicts(chain.requirements, response.text)):
+                requirement, kept = chain.requirements[j], response.kept[j]
+                rows.append((
+                    *labels.values(), chain.chain_id, i, j, str(requirement.type or "unlabelled"),
+                    requirement.subtype, kept, holds, response.gold, n_words, response.source,
+                ))  # fmt: skip
+    table = pd.DataFrame(rows, columns=[*labels, *_COLUMNS])
+    return table.astype({"holds": "boolean", "kept": "bool"})
 
 
 _COLUMNS = (

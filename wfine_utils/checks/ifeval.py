@@ -85,7 +85,8 @@ def _argument(name: str, kind: str, value: Any) -> Any:
         low = int(name == "nth_paragraph")
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # pandas turns a column with gaps into floats
-        valid = isinstance(value, Integral) and not isinstance(value, bool) and value >= low
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        valid = is_whole and int(value) >= low
         expected = f"a whole number from {low}"
     elif kind == "Sequence[str]":
         value = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []

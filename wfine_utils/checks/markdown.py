@@ -54,7 +54,8 @@ def parse(text: str) -> Document:
     >>> parse("# A\\n\\nOne **two**.\\n\\n- three").items
     [('bullet', 'three')]
     """
-    document, open_blocks, section = Document(), [], None
+    document, section = Document(), None
+    open_blocks: list[Token] = []
     for token in _PARSER.parse(text[:MAX_CHARACTERS]):
         if token.nesting == 1:
             open_blocks.append(token)
@@ -108,14 +109,15 @@ def _plain(inline: Token) -> str:
 
 def _bold(inline: Token) -> list[str]:
     """The phrases of a block that stand in bold."""
-    found, depth = [], 0
+    phrases: list[str] = []
+    depth = 0
     for child in inline.children or []:
         if child.type == "strong_open":
             depth += 1
             if depth == 1:
-                found.append("")
+                phrases.append("")
         elif child.type == "strong_close":
             depth -= 1
         elif depth:
-            found[-1] += child.content
-    return [re.sub(r"\s+", " ", phrase).strip() for phrase in found]
+            phrases[-1] += child.content
+    return [re.sub(r"\s+", " ", phrase).strip() for phrase in phrases]

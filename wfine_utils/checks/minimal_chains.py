@@ -8,10 +8,10 @@ every machine check in agreement with the label, and nothing else that changes a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
+from wfine_utils.chains.taxonomy import Chain, RequirementType, Response
 from wfine_utils.checks.dispatch import check, measure
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.checks.words import word_count, words
@@ -36,41 +36,36 @@ def problems(chains: Sequence[Chain]) -> list[str]:
         Lines such as ``x-01, level 3, length: word_count low=110 high=130: measured 142, …``;
         empty if all is well. A level is the number of requirements kept.
     """
-    found: list[str] = []
-    for chain in chains:
-        found += [f"{chain.chain_id}, {line}" for line in _of_chain(chain)]
-    return found + _shared_sentences(chains)
+    own = [f"{chain.chain_id}, {line}" for chain in chains for line in _of_chain(chain)]
+    return own + _shared_sentences(chains)
 
 
-def _of_chain(chain: Chain) -> list[str]:
+def _of_chain(chain: Chain) -> Iterator[str]:
     types = sorted(str(r.type) for r in chain.requirements)
     if types != sorted(map(str, RequirementType)):
-        return [f"requirements: found types {types}, expected one of each type"]
-    found = [line for r in chain.requirements if (line := _of_requirement(r))]
+        yield f"requirements: found types {types}, expected one of each type"
+        return
+    for requirement in chain.requirements:
+        if requirement.check is None and requirement.type in ALWAYS_CHECKED:
+            yield f"{requirement.type}: found no check, expected a machine check"
+        elif requirement.check is None and requirement.rubric is None:
+            yield f"{requirement.type}: found neither check nor rubric, expected one of them"
     levels = sorted(chain.responses, key=lambda r: -r.gold)
-    if [r.gold for r in levels] != [4, 3, 2, 1, 0]:
-        kept = sorted(chain.gold, reverse=True)
-        return [*found, f"responses: found {kept} requirements kept, expected 4, 3, 2, 1, 0"]
+    kept = [response.gold for response in levels]
+    if kept != [4, 3, 2, 1, 0]:
+        yield f"responses: found {kept} requirements kept, expected 4, 3, 2, 1, 0"
+        return
     for response in levels:
-        found += _of_response(chain, response)
+        yield from _of_response(chain, response)
     for upper, lower in pairwise(levels):
-        found += _of_step(chain, upper, lower)
-    return found
+        yield from _of_step(chain, upper, lower)
 
 
-def _of_requirement(requirement: Requirement) -> str | None:
-    if requirement.check is None and requirement.type in ALWAYS_CHECKED:
-        return f"{requirement.type}: found no check, expected a machine check"
-    if requirement.check is None and requirement.rubric is None:
-        return f"{requirement.type}: found neither check nor rubric, expected one of them"
-    return None
-
-
-def _of_response(chain: Chain, response: Response) -> list[str]:
-    where, found = f"level {response.gold}", []
+def _of_response(chain: Chain, response: Response) -> Iterator[str]:
+    level = f"level {response.gold}"
     n = word_count(response.text)
     if not MIN_WORDS <= n <= MAX_WORDS:
-        found.append(f"{where}: measured {n} words, expected {MIN_WORDS} to {MAX_WORDS}")
+        yield f"{level}: measured {n} words, expected {MIN_WORDS} to {MAX_WORDS}"
     for requirement, kept in zip(chain.requirements, response.kept, strict=True):
         spec = requirement.check
         if spec is None:
@@ -78,39 +73,36 @@ def _of_response(chain: Chain, response: Response) -> list[str]:
         try:
             verdict = check(spec, response.text)
         except WfineError as error:
-            found.append(f"{requirement.type}: {error}")
-            break
+            yield f"{requirement.type}: {error}"
+            return
         if verdict != kept:
             arguments = " ".join(f"{k}={v!r}" for k, v in spec.items() if k != "kind")
             measured = measure(spec, response.text)
-            found.append(
-                f"{where}, {requirement.type}: {spec['kind']} {arguments}: "
+            yield (
+                f"{level}, {requirement.type}: {spec['kind']} {arguments}: "
                 + (f"measured {measured:g}, " if measured is not None else "")
                 + f"which {'meets' if verdict else 'does not meet'} it, expected it "
                 + ("kept" if kept else "dropped")
             )
-    return found
 
 
-def _of_step(chain: Chain, upper: Response, lower: Response) -> list[str]:
-    where = f"level {lower.gold}"
-    gone = [
-        r.type
-        for r, a, b in zip(chain.requirements, upper.kept, lower.kept, strict=True)
-        if a and not b
-    ]
-    if len(gone) != 1:
-        names = [str(t) for t in gone]
-        return [f"{where}: found {names} dropped since level {upper.gold}, expected exactly one"]
+def _of_step(chain: Chain, upper: Response, lower: Response) -> Iterator[str]:
+    level = f"level {lower.gold}"
+    flags = zip(chain.requirements, upper.kept, lower.kept, strict=True)
+    dropped = [str(r.type) for r, before, after in flags if before and not after]
+    if len(dropped) != 1:
+        yield f"{level}: found {dropped} dropped since level {upper.gold}, expected exactly one"
+        return
     ratio = word_count(lower.text) / max(1, word_count(upper.text))
-    same = 1 - LENGTH_SLACK <= ratio <= 1 / (1 - LENGTH_SLACK)
-    if same == (gone[0] == RequirementType.LENGTH):
-        return [
-            f"{where}, {gone[0]} dropped: measured {ratio:.2f} times the words of level "
+    is_same = 1 - LENGTH_SLACK <= ratio <= 1 / (1 - LENGTH_SLACK)
+    if is_same == (dropped[0] == RequirementType.LENGTH):
+        yield (
+            f"{level}, {dropped[0]} dropped: measured {ratio:.2f} times the words of level "
             f"{upper.gold}, expected "
-            + ("a clear change" if same else f"at most {LENGTH_SLACK:.0%} of change")
-        ]
-    return [] if upper.text != lower.text else [f"{where}: found the text of level {upper.gold}"]
+            + ("a clear change" if is_same else f"at most {LENGTH_SLACK:.0%} of change")
+        )
+    elif upper.text == lower.text:
+        yield f"{level}: found the text of level {upper.gold}"
 
 
 def _shared_sentences(chains: Sequence[Chain]) -> list[str]:

@@ -75,14 +75,11 @@ def counted(count: Callable[..., float]) -> Callable[..., bool]:
             low = 1
         return _within(count(text, *args, **kwargs), low, high)
 
-    bounds = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-        for name in ("low", "high")
-    ]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    bounds = [inspect.Parameter(name, kind, default=None) for name in ("low", "high")]
     own = inspect.signature(count)
-    check.__signature__ = own.replace(  # type: ignore[attr-defined]
-        parameters=[*own.parameters.values(), *bounds], return_annotation=bool
-    )
+    parameters = [*own.parameters.values(), *bounds]
+    check.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     check.measure = count  # type: ignore[attr-defined]
     return check
 

@@ -6,7 +6,7 @@ learnt which words go together.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wfine_utils.chains.taxonomy import TaskCategory
 
@@ -82,7 +82,7 @@ ADJECTIVES = ("good", "calm", "bright", "simple", "pleasant")
 
 
 class Feature(NamedTuple):
-    """One way to ask for something: phrases with a slot ``{x}``, and the check."""
+    """What can be asked for, and phrases that ask for it, some with a slot ``{x}``."""
 
     name: str
     subtype: str
@@ -94,8 +94,7 @@ FORMATS = (
              ("Use a bullet list.", "Write it as bullet points.")),
     Feature("numbered_list", "customised structure",
              ("Use a numbered list.", "Number every line.")),
-    Feature("heading", "customised structure",
-             ("Begin with a heading.", "Put a heading on top.")),
+    Feature("heading", "customised structure", ("Begin with a heading.", "Put a heading on top.")),
     Feature("letter", "professional standard",
              ("Use the layout of a letter.", "Write it as a letter.")),
     Feature("bold_term", "emphasis rules",
@@ -107,8 +106,7 @@ STYLES = (
              ("Sound excited in every sentence.", "Keep an excited tone throughout.")),
     Feature("questions", "rhetorical devices",
              ("Ask a rhetorical question.", "Include one question to the reader.")),
-    Feature("simile", "rhetorical devices",
-             ("Use a simile.", "Compare something by a simile.")),
+    Feature("simile", "rhetorical devices", ("Use a simile.", "Compare something by a simile.")),
     Feature("first_person", "identity or voice",
              ("Speak in the first person.", "Write as somebody who was there.")),
     Feature("address", "audience and culture",
@@ -122,16 +120,16 @@ CONTENTS = (
              ("Give a number.", "Include a figure in digits.")),
     Feature("order", "chronological order",
              ("Tell it in the order of events.", "Go through the steps in time.")),
-    Feature("counter", "counter-arguments",
-             ("Raise an objection.", "Include a counter-argument.")),
+    Feature("counter", "counter-arguments", ("Raise an objection.", "Include a counter-argument.")),
 )  # fmt: skip
 
 CONTENT_WEIGHTS = (0.4, 0.2, 0.2, 0.2)
 
-CHECKS = {
+CHECKS: dict[str, dict[str, Any]] = {
     "simile": {"kind": "mentions", "terms": ["like a"]},
     "first_person": {"kind": "mentions", "terms": ["I"]},
     "address": {"kind": "mentions", "terms": ["you"]},
     "order": {"kind": "in_order", "terms": ["first", "then", "finally"]},
     "counter": {"kind": "mentions", "terms": ["however"]},
 }
+"""The checks of features by name; those of the others are named like the feature."""

@@ -2,7 +2,7 @@
 
 A query asks for a short text about a topic and carries four requirements, one of each type.
 A response is composed sentence by sentence so that it meets exactly the requirements it was
-told to meet; every text is verified by :mod:`wfine_utils.checks.simple` before it is returned.
+told to meet; every text is verified by the machine checks before it is returned.
 Topics are split once and for all into training, validation and test topics, and each topic
 has things of its own, so held-out topics are about things never seen in training.
 
@@ -13,6 +13,7 @@ scratch on a laptop, can write it, and still has to attend to the instruction to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from wfine_utils.tiny_world.vocabulary import (
     Feature,
 )
 
+T = TypeVar("T")
+
 MIN_SENTENCES, MAX_SENTENCES = 3, 6
 """Three sentences hold any three features that need a sentence of their own."""
 
@@ -45,7 +48,7 @@ P_HALF, P_OTHER = 0.5, 0.4
 """Where a feature was dropped, it is half done, or else another of its kind takes its place."""
 
 
-def _pick(rng: np.random.Generator, options: Sequence):
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     return options[int(rng.integers(len(options)))]
 
 
@@ -55,24 +58,24 @@ def _length_requirement(rng: np.random.Generator) -> Requirement:
     if kind == "sentences":
         n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
         phrase = _pick(rng, ("Write exactly {} sentences.", "Use {} sentences, no more, no less."))
-        text, check = phrase.format(n), {"kind": "sentence_count", "n": n}
-        return Requirement(RequirementType.LENGTH, "exact sentence count", text, check)
-    limit = {"at most": 28, "at least": 32}[kind]
-    phrase = _pick(rng, ("Write {} {} words.", "Use {} {} words."))
-    bound = {"high": limit} if kind == "at most" else {"low": limit}
-    return Requirement(
-        RequirementType.LENGTH,
-        "word limit or range",
-        phrase.format(kind, limit),
-        {"kind": "word_count", **bound},
-    )
+        exactly = {"kind": "sentence_count", "n": n}
+        return Requirement(
+            RequirementType.LENGTH, "exact sentence count", phrase.format(n), exactly
+        )
+    bound, limit = {"at most": ("high", 28), "at least": ("low", 32)}[kind]
+    text = _pick(rng, ("Write {} {} words.", "Use {} {} words.")).format(kind, limit)
+    words = {"kind": "word_count", bound: limit}
+    return Requirement(RequirementType.LENGTH, "word limit or range", text, words)
 
 
 def _requirement(
     rng: np.random.Generator, type_: RequirementType, feature: Feature, x: str
 ) -> Requirement:
-    arguments = {"bold_term": {"term": x}, "thing": {"kind": "mentions", "terms": [x]}}
-    check = {"kind": feature.name, **CHECKS.get(feature.name, arguments.get(feature.name, {}))}
+    about_x = {
+        "bold_term": {"kind": "bold_term", "term": x},
+        "thing": {"kind": "mentions", "terms": [x]},
+    }
+    check = (CHECKS | about_x).get(feature.name, {"kind": feature.name})
     return Requirement(type_, feature.subtype, _pick(rng, feature.phrases).format(x=x), check)
 
 
@@ -135,14 +138,12 @@ def _sentence(
         return f"The {thing} is {number} {_pick(rng, ('years old', 'steps away'))}"
     if feature == "counter":
         return f"However, the {thing} is not always {adjective}"
-    return _pick(
-        rng,
-        (
-            f"The {thing} {act} {where}",
-            f"The {thing} in the {topic} {act}",
-            f"People call the {thing} {adjective}",
-        ),
+    plain = (
+        f"The {thing} {act} {where}",
+        f"The {thing} in the {topic} {act}",
+        f"People call the {thing} {adjective}",
     )
+    return _pick(rng, plain)
 
 
 def _lay_out(
@@ -150,10 +151,8 @@ def _lay_out(
 ) -> str:
     """The sentences in a layout; if not ``whole``, with one of its marks left out."""
     if layout in ("bullet_list", "numbered_list"):
-        items = [
-            f"{f'{i}.' if layout == 'numbered_list' else '-'} {s}"
-            for i, s in enumerate(sentences, 1)
-        ]
+        item = "{0}. {1}" if layout == "numbered_list" else "- {1}"
+        items = [item.format(i, sentence) for i, sentence in enumerate(sentences, 1)]
         if not whole:
             bare = int(rng.integers(len(items)))
             items[bare] = sentences[bare]
@@ -162,11 +161,8 @@ def _lay_out(
     if layout == "heading":
         return f"# The {topic}\n{body}"
     if layout == "letter":
-        lines = [
-            _pick(rng, ("Dear friend,", "Dear reader,")),
-            body,
-            _pick(rng, ("Yours truly", "Regards")),
-        ]
+        greeting = _pick(rng, ("Dear friend,", "Dear reader,"))
+        lines = [greeting, body, _pick(rng, ("Yours truly", "Regards"))]
         if not whole:
             del lines[_pick(rng, (0, -1))]
         return "\n".join(lines)
@@ -177,16 +173,17 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     """One attempt at a text that meets exactly the kept requirements."""
     topic = query.topic
     want = {
-        r.type: (r, _feature_of(r), keep) for r, keep in zip(query.requirements, kept, strict=True)
+        r.type: (r.check or {}, _feature_of(r), keep)
+        for r, keep in zip(query.requirements, kept, strict=True)
     }
     length, length_kind, length_kept = want[RequirementType.LENGTH]
     if length_kind == "sentence_count" and length_kept:
-        n = length.check["n"]
+        n = length["n"]
     else:
         n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
 
     def chosen(type_: RequirementType, features: Sequence[Feature]) -> tuple[str, bool]:
-        """A feature, and whether to do it wholly: the one asked for; dropped, another or half."""
+        """A feature, and whether to do it wholly: as asked; if dropped, another one or half."""
         _, name, keep = want[type_]
         if keep or (name in OF_PARTS and rng.random() < P_HALF):
             return name, keep
@@ -196,13 +193,13 @@ def _draft(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
     layout, layout_whole = chosen(RequirementType.FORMAT, FORMATS)
     style, style_whole = chosen(RequirementType.STYLE, STYLES)
     content, content_whole = chosen(RequirementType.CONTENT, CONTENTS)
-    content_requirement, content_name, content_kept = want[RequirementType.CONTENT]
+    content_check, content_name, content_kept = want[RequirementType.CONTENT]
     # A text is mostly about one of the topic's things, the one asked for where that is kept.
     things = list(rng.permutation(THINGS[topic]))
     if content_name == "thing":
-        asked_for = content_requirement.check["terms"][0]
-        things.remove(asked_for)
-        things = [asked_for, *things] if content_kept else things
+        wanted = content_check["terms"][0]
+        things.remove(wanted)
+        things = [wanted, *things] if content_kept else things
     subject, aside = things[:2]
     slots: list[str | None] = [None] * n
     order = [int(i) for i in rng.permutation(n)]
@@ -281,7 +278,7 @@ def damage(text: str, rng: np.random.Generator) -> str:
 
 
 def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:
-    """A writer that does not always do as told, to try the audit on.
+    """A writer that does not always do as told, as a language model would not.
 
     Args:
         writer: the writer that is made sloppy.
@@ -293,8 +290,8 @@ def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:
     """
 
     def write(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
-        asked = np.asarray(kept, dtype=bool)
-        slips = rng.random(len(asked)) < np.where(asked, p_broken, p_chance)
-        return writer(query, tuple((asked ^ slips).tolist()), rng)
+        flags = np.asarray(kept, dtype=bool)
+        slips = rng.random(len(flags)) < np.where(flags, p_broken, p_chance)
+        return writer(query, tuple((flags ^ slips).tolist()), rng)
 
     return write
