@@ -1,0 +1,153 @@
+"""Write the numbers of README.md and docs/ from the kept runs: ``python -m wfine_workflow.docs``.
+
+A number stands between two comments of Markdown. The first says where it comes from, so that what
+lies between them can be written anew at any time, by ``make docs``::
+
+    <!-- headline mini: tau-b of coarse RM -->0.19 [0.14, 0.24]<!-- end -->
+
+``headline RUN: NAME`` is a row of the run's headline table; ``number FILE; column=value`` a row
+of a CSV or JSON file; ``table FILE; column=value; Head: column; Head: value low high`` some rows
+and the columns to show; ``minutes RUN/NOTEBOOK`` how long it took (``all`` is the sum); ``answers
+RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME`` and
+``digits=N`` say what is shown, and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wfine_study.answers import QUESTIONS
+from wfine_utils.errors import WfineError
+from wfine_utils.files import atomic_write, display_path, project_root
+from wfine_utils.notebook.sentences import estimate
+
+MARKED = re.compile(
+    r"(<!-- (headline|number|table|minutes|answers) (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL
+)
+_HEADLINE = "07_paper_tables/tables/headline.csv"
+_COST = "07_paper_tables/tables/T6_cost.csv"
+_ANSWERS = "06_validity_and_ablations/answers.csv"
+_ANSWER_COLUMNS = {"what": "quantity", "value": "value ci_low ci_high", "n": "n", "of": "unit",
+                   "p": "p_holm"}  # fmt: skip
+_SHOWN = ("value", "digits")
+
+
+def pages() -> list[Path]:
+    """README.md and every other page of Markdown whose numbers are written here."""
+    root = project_root()
+    folders = ("docs", "params", "bench", "outputs/reference", "wfine_utils/weval_hand")
+    return [root / "README.md", *sorted(p for x in folders for p in (root / x).glob("*.md"))]
+
+
+def written_anew(text: str, reference: Path) -> str:
+    """A page with what stands between its marks written from the kept runs.
+
+    Args:
+        text: the page.
+        reference: folder of the kept runs, one folder each.
+
+    Raises:
+        WfineError: a mark names a file or row that is not there, or more than one row.
+    """
+
+    def content(match: re.Match[str]) -> str:
+        start, kind, spec, _, end = match.groups()
+        try:
+            return f"{start}{_content(kind, spec, reference)}{end}"
+        except (WfineError, OSError, KeyError, ValueError) as error:
+            raise WfineError(
+                f"The mark {start} could not be filled from {display_path(reference)}: {error}. "
+                "Mend the mark, or keep the run that it names with `make reference`."
+            ) from error
+
+    return MARKED.sub(content, text)
+
+
+def _content(kind: str, spec: str, reference: Path) -> str:
+    if kind == "answers":
+        parts = _rows(reference / spec / _ANSWERS).groupby("question")
+        tables = [f"\n\n## {n}. {QUESTIONS[int(str(n))]}{_table(part)}" for n, part in parts]
+        return "".join(tables) + "\n\n"
+    if kind == "headline":
+        run, name = spec.split(": ", 1)
+        spec = f"{run}/{_HEADLINE}; quantity={name}"
+    elif kind == "minutes":
+        run, notebook = spec.split("/")
+        spec = f"{run}/{_COST}; notebook={notebook}; stage=all; value=minutes; digits=1"
+    file, *parts = spec.split("; ")
+    options = dict(part.split("=", 1) for part in parts if "=" in part)
+    rows = _rows(reference / file)
+    for column, value in options.items():
+        if column not in _SHOWN:
+            rows = rows[rows[column].astype(str) == value]
+    if kind == "table":
+        if rows.empty:
+            raise WfineError(f"found no such row in {file}")
+        columns = dict(part.split(": ", 1) for part in parts if "=" not in part)
+        return _table(rows, columns) + "\n\n"
+    if len(rows) != 1:
+        raise WfineError(f"found {len(rows)} such rows in {file}, expected one")
+    row, value, digits = rows.iloc[0], options.get("value", "value"), int(options.get("digits", 2))
+    return _minus(estimate(row, value=value, digits=digits) if digits else f"{row[value]:,.0f}")
+
+
+def _rows(path: Path) -> pd.DataFrame:
+    if path.suffix == ".json":  # one row; nested names are joined by dots
+        return pd.json_normalize(json.loads(path.read_text(encoding="utf-8")))
+    return pd.read_csv(path)
+
+
+def _table(rows: pd.DataFrame, columns: Mapping[str, str] = _ANSWER_COLUMNS) -> str:
+    lines = [list(columns), ["---"] * len(columns)]
+    for row in rows.to_dict("records"):
+        lines.append([_cell(row, names.split(" ")) for names in columns.values()])
+    return "\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> str:
+    name, *interval = names
+    value = row[name]
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    if name.startswith("p_"):
+        return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    if not interval:
+        return f"{value:,.0f}"
+    low, high = (row[end] for end in interval)
+    return _minus(estimate({"value": value, "ci_low": low, "ci_high": high}, digits=3))
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Write every page anew, and name those that changed."""
+    parser = argparse.ArgumentParser(description="Write the numbers of README.md and docs/ anew.")
+    parser.parse_args(args)
+    try:
+        for page in pages():
+            text = page.read_text(encoding="utf-8")
+            new = written_anew(text, project_root() / "outputs" / "reference")
+            if new != text:
+                atomic_write(page, partial(Path.write_text, data=new, encoding="utf-8"))
+                sys.stdout.write(f"{display_path(page)}: numbers written anew\n")
+    except WfineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
