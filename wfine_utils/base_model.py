@@ -1,4 +1,4 @@
-"""Which base model results start from, written so that the records can be moved with the models.
+"""Which base model results start from, and the records of it, which can be moved with the models.
 
 No torch here: what is finished can be recognised without it.
 """
@@ -9,32 +9,41 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, sha256_file
+from wfine_utils.files import display_path, sha256_file, write_json
 
-ADAPTER_BASE = "base.json"
-"""File beside a policy's adapter: which base it belongs to."""
+MANIFEST = "manifest.json"
+"""File beside an adapter: which base it belongs to, and how it was trained."""
+
+NOTEBOOKS = {"reward model": "03_reward_model", "policy": "04_wrl_policy"}
+"""Which notebook trains adapters of a kind."""
 
 
 class Base(NamedTuple):
-    """The base model of a preset: a folder or a Hub id, and the Hub revision if there is one."""
+    """The base model that results start from.
+
+    Attributes:
+        model: folder or Hub id.
+        revision: of the Hub; None for a folder, or for the newest.
+    """
 
     model: str
-    revision: str | None
+    revision: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """What results depend on: a folder's weights wherever it lies, else id and revision."""
-        return weights_digest(self.model) or f"{self.model}@{self.revision or 'newest'}"
+        weights = sorted(Path(self.model).glob("*.safetensors"))
+        if not weights:
+            return f"{self.model}@{self.revision or 'newest'}"
+        return hashlib.sha256("".join(map(sha256_file, weights)).encode()).hexdigest()
 
 
-def write_base(base_json: Path, model: str | Path, revision: str | None) -> None:
+def write_base(base_json: Path, base: Base) -> None:
     """Record which model the later notebooks start from; a folder relative to the record."""
-    record = {"model": portable(model, base_json.parent), "revision": revision}
-    text = json.dumps(record, indent=1) + "\n"
-    atomic_write(base_json, lambda path: path.write_text(text, encoding="utf-8"))
+    write_json(base_json, base._replace(model=portable(base.model, base_json.parent))._asdict())
 
 
 def read_base(base_json: Path) -> Base:
@@ -43,51 +52,66 @@ def read_base(base_json: Path) -> Base:
     return Base(located(record["model"], base_json.parent), record["revision"])
 
 
-def portable(base_model: str | Path, folder: Path) -> str:
+def portable(model: str, folder: Path) -> str:
     """A base model as it is written into a record in ``folder``, so that both can be moved.
 
     Returns:
         A Hub id as it is; a folder as the way there from ``folder``.
     """
-    path = Path(base_model)
-    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else str(base_model)
+    path = Path(model)
+    return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else model
 
 
-def located(base_model: str, folder: Path) -> str:
+def located(model: str, folder: Path) -> str:
     """The inverse of :func:`portable`: a Hub id as it is, or the absolute path of a folder."""
-    path = folder / base_model
-    return str(path.resolve()) if path.is_dir() else base_model
+    path = folder / model
+    return str(path.resolve()) if path.is_dir() else model
 
 
-def weights_digest(base_model: str | Path) -> str | None:
-    """sha256 over the weight files of a local model; None for a Hub id, which has a revision."""
-    files = sorted(Path(base_model).glob("*.safetensors"))
-    digests = "".join(map(sha256_file, files))
-    return hashlib.sha256(digests.encode()).hexdigest() if files else None
+def write_manifest(folder: Path, base: Base, kind: str, **facts: Any) -> None:
+    """Record beside an adapter which base model it belongs to, and how it was trained.
+
+    Args:
+        folder: of the adapter.
+        base: it was trained on this.
+        kind: ``"reward model"`` or ``"policy"``.
+        facts: of the training, as plain values.
+    """
+    record = {"kind": kind, "base_model": portable(base.model, folder), "revision": base.revision}
+    write_json(folder / MANIFEST, record | {"base_fingerprint": base.fingerprint} | facts)
 
 
-def write_adapter_base(folder: Path, base: Base) -> None:
-    """Record beside an adapter which base model it was trained on, by the base's fingerprint."""
-    text = json.dumps({"fingerprint": base.fingerprint}, indent=1) + "\n"
-    atomic_write(folder / ADAPTER_BASE, lambda path: path.write_text(text, encoding="utf-8"))
+def read_manifest(folder: Path, kind: str, base: Base | None = None) -> tuple[Base, dict[str, Any]]:
+    """The record of an adapter, and the base model that it belongs to.
 
-
-def refuse_other_base(folder: Path, base: Base) -> None:
-    """Check that an adapter was trained on ``base``: on another one it is another function.
+    Args:
+        folder: of the adapter.
+        kind: that is expected, ``"reward model"`` or ``"policy"``.
+        base: on which it is to be put; None: the one that it names.
 
     Raises:
-        WfineError: no record of :func:`write_adapter_base`, or that of another base model.
+        WfineError: no record, one of another kind or of an older version, or a base model with
+            other weights than in training: the adapter would be another function.
     """
-    path = folder / ADAPTER_BASE
+    path = folder / MANIFEST
     if not path.is_file():
         raise WfineError(
-            f"{folder}: found no {ADAPTER_BASE}, expected the folder of a trained policy; run "
-            "notebook 04_wrl_policy first."
+            f"{display_path(folder)}: found no {MANIFEST}, expected the folder of a trained "
+            f"{kind}; run notebook {NOTEBOOKS[kind]} first."
         )
-    trained_on = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
-    if trained_on != base.fingerprint:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record.get("kind") != kind:
         raise WfineError(
-            f"{path}: the adapter was trained on the base model {trained_on}, found "
-            f"{base.fingerprint} ({base.model}). Expected the same: weights and adapter belong "
-            "together. Give that base model, or train the policy again."
+            f"{display_path(path)}: kind: found {record.get('kind', 'none, as in older versions')}"
+            f", expected {kind}. Give the folder of a {kind}, or train it again with notebook "
+            f"{NOTEBOOKS[kind]}."
         )
+    base = base or Base(located(record["base_model"], folder), record["revision"])
+    if base.fingerprint != record["base_fingerprint"]:
+        raise WfineError(
+            f"{display_path(path)}: the adapter was trained on the base model "
+            f"{record['base_fingerprint']}, found {base.fingerprint} ({base.model}). Expected the "
+            f"same: weights and adapter belong together. Give that base model, or train the {kind} "
+            "again."
+        )
+    return base, record

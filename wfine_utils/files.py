@@ -111,7 +111,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         WfineError: the folder cannot be made (permissions, full disk, a file in the way).
     """
     path = Path(path)
-    partial, old = (path.with_name(f"{PARTIAL}{mark}{path.name}") for mark in ("", "old-"))
+    partial, old = partial_path(path), path.with_name(f"{PARTIAL}old-{path.name}")
     try:
         for left_over in (partial, old):
             shutil.rmtree(left_over, ignore_errors=True)
@@ -123,6 +123,11 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         os.replace(path, old)
     os.replace(partial, path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def partial_path(folder: Path) -> Path:
+    """Where :func:`whole_folder` makes a folder before that has its name."""
+    return folder.with_name(f"{PARTIAL}{folder.name}")
 
 
 def _cannot_write(path: Path, error: OSError) -> WfineError:

@@ -17,12 +17,12 @@ import pytest
 from conftest import ROOT
 
 from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import RequirementType
 from wfine_utils.errors import WfineError
 from wfine_utils.models import loading, memory
 from wfine_utils.policy import generation, grpo
-from wfine_utils.rewards import training
 from wfine_utils.rewards.training import train_reward_model
 from wfine_utils.settings import PolicySettings, RewardSettings
 from wfine_utils.tiny_world import vocabulary, writer
@@ -82,7 +82,7 @@ def hub() -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture(scope="module")
 def adapter(tiny_base, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("adapter")
-    base_model.write_adapter_base(folder, base_model.Base(str(tiny_base), None))
+    base_model.write_manifest(folder, Base(str(tiny_base)), "policy")
     return folder
 
 
@@ -93,7 +93,7 @@ class TestHub:
         program = (
             "import sys\nfrom wfine_utils import models\n"
             "from wfine_utils.errors import WfineError\n"
-            "try:\n    models.load_tokenizer(sys.argv[1], 'abc')\n"
+            "try:\n    models.load_tokenizer(models.Base(sys.argv[1], 'abc'))\n"
             "except WfineError as error:\n    sys.stdout.write(str(error))\n"
         )
         clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
@@ -137,7 +137,7 @@ def test_the_command_that_the_message_names_exists():
 
 class TestBaseModel:
     def changed(self, tiny_base: Path, folder: Path, **values) -> Path:
-        tokenizer = loading.load_tokenizer(tiny_base)
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
         shutil.copytree(tiny_base, folder, dirs_exist_ok=True)
         for name, value in values.items():
             setattr(tokenizer, name, value)
@@ -146,7 +146,7 @@ class TestBaseModel:
 
     def test_a_revision_of_a_folder(self, tiny_base):
         with pytest.raises(WfineError, match="found revision abc beside a folder"):
-            loading.load_tokenizer(tiny_base, "abc")
+            loading.load_tokenizer(Base(str(tiny_base), "abc"))
 
     def test_no_padding_token(self, tiny_base, tmp_path):
         folder = self.changed(tiny_base, tmp_path)
@@ -155,8 +155,8 @@ class TestBaseModel:
         (folder / "tokenizer_config.json").write_text(json.dumps(config))
         with pytest.raises(WfineError, match="no padding token") as error:
             train_reward_model(
-                PAIRS, PAIRS, base_model=folder, granularity="prompt", settings=REWARD, seed=0,
-                folder=tmp_path,
+                PAIRS, PAIRS, Base(str(folder)), REWARD,
+                granularity="prompt", seed=0, folder=tmp_path,
             )  # fmt: skip
         assert one_paragraph(str(error.value))
 
@@ -164,8 +164,8 @@ class TestBaseModel:
         folder = self.changed(tiny_base, tmp_path, pad_token="<|end|>")
         with pytest.raises(WfineError, match=r"ends with its padding token '<\|end\|>'"):
             train_reward_model(
-                PAIRS, PAIRS, base_model=folder, granularity="prompt", settings=REWARD, seed=0,
-                folder=tmp_path,
+                PAIRS, PAIRS, Base(str(folder)), REWARD,
+                granularity="prompt", seed=0, folder=tmp_path,
             )  # fmt: skip
 
     def test_no_chat_template(self, tiny_base, tmp_path):
@@ -173,7 +173,12 @@ class TestBaseModel:
         (folder / "chat_template.jinja").unlink(missing_ok=True)
         with pytest.raises(WfineError, match="no chat template"):
             grpo.train_policy(
-                QUERIES, Constant(), base_model=folder, settings=POLICY, seed=0, folder=tmp_path
+                QUERIES,
+                Constant(),
+                Base(str(folder)),
+                POLICY,
+                seed=0,
+                folder=tmp_path,
             )
 
 
@@ -184,25 +189,26 @@ class TestAdapter:
         (other / "more.safetensors").write_bytes(b"other weights")
         monkeypatch.setattr(loading, "load_quantised", lambda *_, **__: pytest.fail("loaded"))
         with pytest.raises(WfineError, match="the adapter was trained on the base model") as error:
-            generation.load_policy(other, adapter)
+            generation.load_policy(Base(str(other)), adapter)
         assert str(other) in str(error.value) and one_paragraph(str(error.value))
 
     def test_the_same_base_elsewhere_is_the_same(self, tiny_base, adapter, tmp_path):
         shutil.copytree(tiny_base, tmp_path / "moved")
-        base_model.refuse_other_base(adapter, base_model.Base(str(tmp_path / "moved"), None))
+        moved = Base(str(tmp_path / "moved"))
+        assert base_model.read_manifest(adapter, "policy", moved)[0] == moved
 
     def test_another_revision_of_the_same_model(self, tmp_path):
-        base_model.write_adapter_base(tmp_path, base_model.Base(ID, "abc"))
+        base_model.write_manifest(tmp_path, Base(ID, "abc"), "policy")
         with pytest.raises(WfineError, match=r"@abc, found .*@def"):
-            base_model.refuse_other_base(tmp_path, base_model.Base(ID, "def"))
+            base_model.read_manifest(tmp_path, "policy", Base(ID, "def"))
 
     def test_no_policy_at_all(self, tiny_base, tmp_path):
-        with pytest.raises(WfineError, match=r"found no base\.json"):
-            generation.load_policy(tiny_base, tmp_path)
+        with pytest.raises(WfineError, match=r"found no manifest\.json"):
+            generation.load_policy(Base(str(tiny_base)), tmp_path)
 
 
 class TestMachine:
-    GPU_PRESETS = tuple(p for p in presets.presets() if presets.needs_gpu_gib(p))
+    GPU_PRESETS = tuple(p for p in presets.presets() if presets.preset_choice(p).needs_gpu_gib)
 
     @pytest.fixture
     def nothing_runs(self, monkeypatch):
@@ -228,7 +234,6 @@ class TestMachine:
     def test_a_gpu_that_is_large_enough(self, monkeypatch, tmp_path):
         self.asked(monkeypatch, 23.6)
         monkeypatch.setattr(run, "_snakemake", lambda *_: 0)
-        monkeypatch.setattr(run, "_other_runs", lambda: iter(()))
         assert run.run("qwen7b", output_root=str(tmp_path), cores="1") == 0
 
     def test_what_the_machine_says(self):
@@ -242,28 +247,27 @@ class TestMachine:
         monkeypatch.chdir(project)
         for line in ("needs_gpu_gib: large", "needs_gpu_gib: true", "needs_gpu_gib: -1"):
             (project / "params" / "smoke" / "preset.yaml").write_text(line)
-            with pytest.raises(WfineError, match="expected a number of GiB"):
+            with pytest.raises(WfineError, match=r"preset\.yaml: .*needs_gpu_gib: Input should"):
                 presets.load_preset("smoke")
         (project / "params" / "smoke" / "preset.yaml").write_text("needs_gpu_gib: 3")
-        assert presets.needs_gpu_gib("smoke") == 3
+        assert presets.preset_choice("smoke").needs_gpu_gib == 3
         assert list(presets.load_preset("smoke")) == list(presets.NOTEBOOKS)
 
     @pytest.mark.parametrize("what", ["reward model", "policy"])
     def test_training_that_does_not_fit_is_refused_before_the_model_is_loaded(
         self, what, tiny_base, tmp_path, monkeypatch
     ):
-        common = {"base_model": tiny_base, "seed": 0, "folder": tmp_path}
+        base, common = Base(str(tiny_base)), {"seed": 0, "folder": tmp_path}
         train = {
-            "policy": lambda: grpo.train_policy(QUERIES, Constant(), settings=POLICY, **common),
+            "policy": lambda: grpo.train_policy(QUERIES, Constant(), base, POLICY, **common),
             "reward model": lambda: train_reward_model(
-                PAIRS, PAIRS, granularity="prompt", settings=REWARD, **common
+                PAIRS, PAIRS, base, REWARD, granularity="prompt", **common
             ),
         }[what]
-        monkeypatch.setattr(grpo, "gpu_gib", lambda: 0.5)
-        monkeypatch.setattr(training, "gpu_gib", lambda: 0.5)
+        monkeypatch.setattr(memory, "gpu_gib", lambda: 0.5)
         monkeypatch.setattr(loading, "load_quantised", lambda *_, **__: pytest.fail("loaded"))
         with pytest.raises(WfineError, match=rf"^{what} \(.*found 0\.5 GiB of free GPU") as error:
             train()
         assert one_paragraph(str(error.value))
-        assert memory.is_known(loading.load_config(tiny_base))
+        assert memory.is_known(loading.load_config(Base(str(tiny_base))))
         assert not list(tmp_path.iterdir())

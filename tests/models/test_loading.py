@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading, tiny_writer
 
@@ -34,8 +35,8 @@ def reward_gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 @pytest.fixture
 def reward_model(tiny_base):
     torch.manual_seed(0)
-    tokenizer = loading.load_tokenizer(tiny_base)
-    base = loading.load_quantised(tiny_base, "reward", tokenizer=tokenizer)
+    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
+    base = loading.load_quantised(Base(str(tiny_base)), "reward", tokenizer=tokenizer)
     model = get_peft_model(base, adapters.lora_config("reward", r=4, alpha=8))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # they start at 0, where the gradient of lora_A vanishes
@@ -65,9 +66,9 @@ class TestPackingTrap:
 
         monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: True)
         monkeypatch.setattr(bitsandbytes.nn.modules, "_convert_weight_packed_for_cpu", forbidden)
-        tokenizer = loading.load_tokenizer(tiny_base)
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
         for head in ("reward", "causal"):
-            model = loading.load_quantised(tiny_base, head, tokenizer=tokenizer).eval()
+            model = loading.load_quantised(Base(str(tiny_base)), head, tokenizer=tokenizer).eval()
             with torch.no_grad():
                 model(input_ids=IDS)
 
@@ -96,9 +97,9 @@ def test_adapters_can_be_kept_in_fp32(reward_model):
 
 
 def test_4_bit_is_close_to_the_unquantised_model(tiny_base):
-    tokenizer = loading.load_tokenizer(tiny_base)
+    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
     exact, rounded = (
-        loading.load_quantised(tiny_base, "causal", tokenizer=tokenizer, quantise=q)
+        loading.load_quantised(Base(str(tiny_base)), "causal", tokenizer=tokenizer, quantise=q)
         for q in (False, True)
     )
     with torch.no_grad():
@@ -109,7 +110,7 @@ def test_4_bit_is_close_to_the_unquantised_model(tiny_base):
 class TestEncode:
     @pytest.fixture
     def tokenizer(self, tiny_base):
-        return loading.load_tokenizer(tiny_base)
+        return loading.load_tokenizer(Base(str(tiny_base)))
 
     def test_instruction_then_response_in_the_chat_template(self, tokenizer):
         ids = encoding.encode(tokenizer, "Use a list.", "The net waits.", 100)
@@ -131,53 +132,64 @@ class TestEncode:
 def test_base_record_can_be_moved(tmp_path, tiny_base):
     folder = tmp_path / "a" / "model"
     folder.mkdir(parents=True)
-    base_model.write_base(tmp_path / "a" / "base.json", folder, None)
+    base_model.write_base(tmp_path / "a" / "base.json", Base(str(folder)))
     assert json.loads((tmp_path / "a" / "base.json").read_text())["model"] == "model"
     (tmp_path / "a").rename(tmp_path / "b")
     assert base_model.read_base(tmp_path / "b" / "base.json").model == str(tmp_path / "b" / "model")
-    base_model.write_base(tmp_path / "hub.json", "Qwen/Qwen2.5-0.5B-Instruct", "abc")
+    base_model.write_base(tmp_path / "hub.json", Base("Qwen/Qwen2.5-0.5B-Instruct", "abc"))
     assert base_model.read_base(tmp_path / "hub.json") == ("Qwen/Qwen2.5-0.5B-Instruct", "abc")
 
 
 def test_fingerprint_follows_the_weights_and_not_the_place(tmp_path, tiny_base):
-    first, moved = (base_model.Base(str(tmp_path / name), None) for name in "ab")
+    first, moved = (Base(str(tmp_path / name), None) for name in "ab")
     shutil.copytree(tiny_base, first.model)
     before = first.fingerprint
     shutil.move(first.model, moved.model)
     assert moved.fingerprint == before
     (tmp_path / "b" / "more.safetensors").write_bytes(b"other weights")
     assert moved.fingerprint != before
-    hub = [base_model.Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
+    hub = [Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
     assert len({base.fingerprint for base in hub}) == 2
 
 
 class TestErrors:
     def test_a_model_that_is_not_there(self, tmp_path):
         with pytest.raises(WfineError, match="cannot be loaded"):
-            loading.load_tokenizer(tmp_path / "nothing")
+            loading.load_tokenizer(Base(str(tmp_path / "nothing")))
 
     def test_a_tokenizer_without_chat_template(self, tiny_base, tmp_path):
-        tokenizer = loading.load_tokenizer(tiny_base)
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
         tokenizer.chat_template = None
         tokenizer.save_pretrained(tmp_path)
         with pytest.raises(WfineError, match="no chat template"):
-            loading.load_tokenizer(tmp_path)
+            loading.load_tokenizer(Base(str(tmp_path)))
 
     def test_weights_that_are_no_safetensors(self, tiny_base, tmp_path):
         model = AutoModelForCausalLM.from_pretrained(tiny_base)
         model.config.save_pretrained(tmp_path)
         torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
         with pytest.raises(WfineError, match="cannot be loaded"):
-            loading.load_quantised(tmp_path, "causal", tokenizer=loading.load_tokenizer(tiny_base))
+            loading.load_quantised(
+                Base(str(tmp_path)),
+                "causal",
+                tokenizer=loading.load_tokenizer(Base(str(tiny_base))),
+            )
 
     def test_unknown_head(self, tiny_base):
         with pytest.raises(WfineError, match="head: found 'critic'"):
-            loading.load_quantised(tiny_base, "critic", tokenizer=loading.load_tokenizer(tiny_base))
+            loading.load_quantised(
+                Base(str(tiny_base)),
+                "critic",
+                tokenizer=loading.load_tokenizer(Base(str(tiny_base))),
+            )
 
     def test_hidden_size(self, tiny_base):
         with pytest.raises(WfineError, match="multiple of 64"):
             tiny_writer.tiny_config(
-                loading.load_tokenizer(tiny_base), hidden_size=100, n_layers=1, n_positions=8
+                loading.load_tokenizer(Base(str(tiny_base))),
+                hidden_size=100,
+                n_layers=1,
+                n_positions=8,
             )
 
 

@@ -16,6 +16,7 @@ from transformers import (
     Qwen3Config,
 )
 
+from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading, memory
 from wfine_utils.settings import PolicySettings, RewardSettings
@@ -70,7 +71,7 @@ def test_parameters_are_those_of_the_model(config):
 def folder(tiny_base, tmp_path_factory):
     """A Qwen2 model on disk, an output layer of its own, with the tiny tokenizer's vocabulary."""
     made = tmp_path_factory.mktemp("qwen2")
-    tokenizer = loading.load_tokenizer(tiny_base)
+    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
     config = Qwen2Config(**SMALL | {"vocab_size": len(tokenizer)})
     AutoModelForCausalLM.from_config(config).save_pretrained(made)
     tokenizer.save_pretrained(made)
@@ -92,7 +93,7 @@ def bytes_of(model: torch.nn.Module) -> int:
 @pytest.mark.parametrize("quantise", [True, False])
 def test_weights_of_a_real_model(folder, head, quantise):
     model = loading.load_quantised(
-        folder, head, tokenizer=loading.load_tokenizer(folder), quantise=quantise
+        folder, head, tokenizer=loading.load_tokenizer(Base(str(folder))), quantise=quantise
     )
     expected = memory.weight_bytes(model.config, head, quantise=quantise, unquantised=4)
     assert bytes_of(model) == pytest.approx(expected, rel=0.01)
@@ -100,7 +101,9 @@ def test_weights_of_a_real_model(folder, head, quantise):
 
 @pytest.mark.parametrize("head", ["reward", "causal"])
 def test_adapters_are_counted_exactly(folder, head):
-    model = loading.load_quantised(folder, head, tokenizer=loading.load_tokenizer(folder))
+    model = loading.load_quantised(
+        Base(str(folder)), head, tokenizer=loading.load_tokenizer(Base(str(folder)))
+    )
     adapted = get_peft_model(model, adapters.lora_config(head, r=8, alpha=16))
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     assert memory.lora_parameters(model.config, head, 8) == trained
@@ -125,7 +128,7 @@ class TestGoals:
     @pytest.mark.parametrize("preset", RELEASED)
     def test_every_gpu_preset_fits_the_gpu_that_it_asks_for(self, preset):
         reward, policy = of_preset(preset)
-        needed = presets.needs_gpu_gib(preset)
+        needed = presets.preset_choice(preset).needs_gpu_gib
         config = released(preset)
         assert memory.estimate_reward_training(config, reward).total < needed
         assert memory.estimate_grpo(config, policy, prompt_tokens=256).total < needed

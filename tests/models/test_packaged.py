@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from wfine_utils.base_model import Base
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import WfineError
 from wfine_utils.files import sha256_file
@@ -102,7 +103,7 @@ class TestKeptFluency:
     def test_the_kept_values_can_be_computed_anew(self, smollm2, monkeypatch, tmp_path):
         some = load_weval_hand()[::30]
         monkeypatch.setattr("wfine_utils.weval.fluency.load_weval_hand", lambda: some)
-        anew = keep_fluency(str(smollm2), tmp_path / "anew.csv")
+        anew = keep_fluency(Base(str(smollm2)), tmp_path / "anew.csv")
         kept = pd.concat(
             [KeptFluencyScorer()._table.query("chain_id == @c.chain_id") for c in some]
         )

@@ -9,6 +9,7 @@ import yaml
 from conftest import ROOT
 
 from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.checks.drop_validity import only_true_labels
 from wfine_utils.errors import WfineError

@@ -14,7 +14,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils.adherence.measure import adherence, adherence_table, compare_adherence
+from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.policy import generation, grpo
@@ -53,9 +53,7 @@ def defined_in_notebook(name: str):
 @pytest.fixture(scope="module")
 def trained(tiny_base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("policy")
-    grpo.train_policy(
-        QUERIES, LetterCount(), base_model=tiny_base, settings=SETTINGS, seed=0, folder=folder
-    )
+    grpo.train_policy(QUERIES, LetterCount(), Base(str(tiny_base)), SETTINGS, seed=0, folder=folder)
     return folder
 
 
@@ -95,9 +93,9 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
             )
             return loss
 
-    tokenizer = loading.load_tokenizer(tiny_base)
+    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
     trainer = Watched(
-        model=loading.load_quantised(tiny_base, "causal", tokenizer=tokenizer),
+        model=loading.load_quantised(Base(str(tiny_base)), "causal", tokenizer=tokenizer),
         reward_funcs=grpo.RewardFunction(LetterCount(), QUERIES),
         args=grpo.grpo_config(SETTINGS.model_copy(update={"n_steps": 1}), tmp_path, seed=0),
         train_dataset=Dataset.from_dict(
@@ -120,7 +118,7 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
 
 
 def test_generation_depends_on_the_seed_alone(tiny_base, trained):
-    model, tokenizer = generation.load_policy(tiny_base, trained)
+    model, tokenizer = generation.load_policy(Base(str(tiny_base)), trained)
     first, again, other = (
         generation.generate(model, tokenizer, QUERIES, max_new_tokens=8, seed=seed)
         for seed in (0, 0, 1)
@@ -130,8 +128,8 @@ def test_generation_depends_on_the_seed_alone(tiny_base, trained):
 
 def test_divergence_is_zero_for_the_base_and_positive_for_a_policy(tiny_base, trained):
     texts = ["The net waits.", ""] * 4
-    base, tokenizer = generation.load_policy(tiny_base)
-    moved, _ = generation.load_policy(tiny_base, trained)
+    base, tokenizer = generation.load_policy(Base(str(tiny_base)))
+    moved, _ = generation.load_policy(Base(str(tiny_base)), trained)
     still = generation.divergence(base, tokenizer, QUERIES, texts)
     away = generation.divergence(moved, tokenizer, QUERIES, texts, batch_size=3)
     assert (still["kl"] == 0).all() and (away["kl"] > 0).all()
@@ -139,25 +137,12 @@ def test_divergence_is_zero_for_the_base_and_positive_for_a_policy(tiny_base, tr
     assert away["n_tokens"].iloc[1] == 1  # an empty text still has its end
 
 
-def test_adherence_by_type():
-    query = QUERIES[0]
-    good = writer.write(query, (True,) * 4, np.random.default_rng(0))
-    table = adherence([query, query], [good, ""])
-    assert table.loc[0].tolist() == [1.0] * 6
-    assert table.loc[1, "all met"] == 0 and table.loc[1, "mean"] < 0.5
-    means = adherence_table(table, n_boot=100)
-    assert means.set_index("type").loc["all met", "value"] == 0.5
-    difference = compare_adherence(table, table).set_index("metric")
-    assert (difference["difference"] == 0).all() and (difference["p_value"] == 1).all()
-
-
 class TestErrors:
     def test_too_few_queries(self, tiny_base, tmp_path):
         with pytest.raises(WfineError, match="found 1 training queries"):
             grpo.train_policy(
-                QUERIES[:1], LetterCount(), base_model=tiny_base, settings=SETTINGS, seed=0,
-                folder=tmp_path,
-            )  # fmt: skip
+                QUERIES[:1], LetterCount(), Base(str(tiny_base)), SETTINGS, seed=0, folder=tmp_path
+            )
 
     def test_sizes_that_do_not_divide(self, tmp_path):
         odd = SETTINGS.model_copy(update={"micro_batch_size": 3})

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config
 
-from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.models import encoding, loading
@@ -99,9 +99,9 @@ def reward_folder(base, chains, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reward")
     pairs = preference_pairs(chains, granularity="requirement")
     train_reward_model(
-        pairs[:12], pairs[12:16], base_model=base, granularity="requirement",
-        settings=scaled_down(RewardSettings, PRESET["03_reward_model"], SMALL_REWARD), seed=0,
-        folder=folder,
+        pairs[:12], pairs[12:16], Base(str(base)),
+        scaled_down(RewardSettings, PRESET["03_reward_model"], SMALL_REWARD),
+        granularity="requirement", seed=0, folder=folder,
     )  # fmt: skip
     return folder
 
@@ -113,8 +113,7 @@ SETTINGS = scaled_down(PolicySettings, PRESET["04_wrl_policy"], SMALL_POLICY)
 def policy_folder(base, reward_folder, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("policy")
     grpo.train_policy(
-        QUERIES, load_reward_model(reward_folder), base_model=base, settings=SETTINGS, seed=0,
-        folder=folder,
+        QUERIES, load_reward_model(reward_folder), Base(str(base)), SETTINGS, seed=0, folder=folder,
     )  # fmt: skip
     return folder
 
@@ -127,7 +126,9 @@ def test_the_settings_are_the_released_ones_where_they_are_no_sizes():
 
 @pytest.mark.parametrize("head", ["reward", "causal"])
 def test_every_layer_is_in_4_bit_and_keeps_its_bias(base, head):
-    model = loading.load_quantised(base, head, tokenizer=loading.load_tokenizer(base))
+    model = loading.load_quantised(
+        Base(str(base)), head, tokenizer=loading.load_tokenizer(Base(str(base)))
+    )
     layers = {n: m for n, m in model.named_modules() if isinstance(m, bitsandbytes.nn.Linear4bit)}
     assert len(layers) == 3 * 7
     stored = load_file(base / "model.safetensors")
@@ -140,7 +141,7 @@ def test_every_layer_is_in_4_bit_and_keeps_its_bias(base, head):
 
 
 def test_what_a_reward_model_reads_has_the_default_system_message(base):
-    tokenizer = loading.load_tokenizer(base)
+    tokenizer = loading.load_tokenizer(Base(str(base)))
     text = tokenizer.decode(encoding.encode(tokenizer, "Use a list.", "- One.<|im_end|>", 10_000))
     assert text.startswith("<|im_start|>system\nYou are Qwen")
     assert text.endswith("<|im_start|>assistant\n- One.<|im_end|><|im_end|>\n")
@@ -177,7 +178,7 @@ def test_reloaded_scores_are_those_of_training(reward_folder, chains):
 
 
 def test_likelihood_of_the_base(base, chains):
-    scores = LikelihoodScorer(base_model.Base(str(base), None)).score(chains)
+    scores = LikelihoodScorer(Base(str(base))).score(chains)
     assert all((s < 0).all() for s in scores)
 
 
@@ -199,12 +200,14 @@ def test_costs_are_kept_beside_the_adapters(policy_folder, reward_folder):
 
 
 def test_generation_and_divergence_of_the_trained_policy(base, policy_folder):
-    model, tokenizer = generation.load_policy(base, policy_folder)
+    model, tokenizer = generation.load_policy(Base(str(base)), policy_folder)
     texts = generation.generate(
         model, tokenizer, QUERIES, max_new_tokens=8, answer_format="think_answer"
     )
     assert len(texts) == len(QUERIES)
-    assert [generation.answer(text, "think_answer") for text in texts] == [None] * len(texts)
+    assert [generation.extract_answer(text, "think_answer") for text in texts] == [None] * len(
+        texts
+    )
     moved = generation.divergence(model, tokenizer, QUERIES, texts, answer_format="think_answer")
     assert (moved["kl"] >= -1e-6).all() and np.isfinite(moved).all(axis=None)
 
@@ -259,11 +262,11 @@ def test_a_broken_form_is_worse_than_any_raw_score():
     ],
 )
 def test_answer_in_its_form(text, expected):
-    assert generation.answer(text, "think_answer") == expected
-    assert generation.answer(text, "plain") == text
+    assert generation.extract_answer(text, "think_answer") == expected
+    assert generation.extract_answer(text, "plain") == text
 
 
 def test_a_long_text_is_matched_in_no_time():
     """The form is looked for without backtracking over the text again and again."""
     text = "<think>" + "a " * 100_000 + "</think>" + "<answer>" + "b " * 100_000
-    assert generation.answer(text, "think_answer") is None
+    assert generation.extract_answer(text, "think_answer") is None

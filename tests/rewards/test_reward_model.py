@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from scipy.special import expit
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.errors import WfineError
@@ -25,6 +25,7 @@ from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.likelihood import LikelihoodScorer
 from wfine_utils.rewards.reward_model import RewardModelScorer, accuracy_by_type, load_reward_model
 from wfine_utils.rewards.training import (
+    LOSSES,
     batches_of_similar_length,
     encode_pairs,
     reward_config,
@@ -53,8 +54,8 @@ def folders(tiny_base, chains, tmp_path_factory):
         pairs = preference_pairs(chains, granularity=granularity)
         made[granularity] = tmp_path_factory.mktemp(granularity)
         train_reward_model(
-            pairs[:40], pairs[40:48], base_model=tiny_base, granularity=granularity,
-            settings=SETTINGS, seed=0, folder=made[granularity],
+            pairs[:40], pairs[40:48], Base(str(tiny_base)), SETTINGS,
+            granularity=granularity, seed=0, folder=made[granularity],
         )  # fmt: skip
     return made
 
@@ -78,15 +79,15 @@ def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     assert any("validation" in line for line in curve)
 
 
-@pytest.mark.parametrize("loss", ["bradley_terry", "bradley_terry_margin", "cross_entropy"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_is_the_one_that_was_asked_for(loss, chains, tiny_base, tmp_path):
     """One step with next to no learning rate, against the formula on the rewards it left."""
     pairs = preference_pairs(chains, granularity="requirement")[:8]
     pairs = [dataclasses.replace(pair, n_dropped=1 + i % 3) for i, pair in enumerate(pairs)]
     nothing = {"loss": loss, "learning_rate": 1e-12, "center_coefficient": 0.0}
     curve = train_reward_model(
-        pairs, pairs, base_model=tiny_base, granularity="requirement",
-        settings=SETTINGS.model_copy(update=nothing), seed=0, folder=tmp_path,
+        pairs, pairs, Base(str(tiny_base)), SETTINGS.model_copy(update=nothing),
+        granularity="requirement", seed=0, folder=tmp_path,
     )  # fmt: skip
     model = load_reward_model(tmp_path)
     instructions = [pair.instruction for pair in pairs]
@@ -115,8 +116,8 @@ def test_an_adapter_names_no_folder_of_this_machine(folders, tiny_base, granular
 def test_same_seed_same_adapter(tiny_base, chains, folders, tmp_path):
     pairs = preference_pairs(chains, granularity="requirement")
     train_reward_model(
-        pairs[:40], pairs[40:48], base_model=tiny_base, granularity="requirement",
-        settings=SETTINGS, seed=0, folder=tmp_path,
+        pairs[:40], pairs[40:48], Base(str(tiny_base)), SETTINGS,
+        granularity="requirement", seed=0, folder=tmp_path,
     )  # fmt: skip
     a, b = (load_file(f / "adapter_model.safetensors") for f in (folders["requirement"], tmp_path))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -152,7 +153,7 @@ def test_score_is_the_mean_probability_over_requirements(folders, chains):
 
 def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):
     scorers = [RewardModelScorer(folders[g], name=g) for g in folders]
-    scorers.append(LikelihoodScorer(base_model.Base(str(tiny_base), None)))
+    scorers.append(LikelihoodScorer(Base(str(tiny_base))))
     for scorer in scorers:
         scores = scorer.score(chains)
         assert [s.shape for s in scores] == [(len(c.responses),) for c in chains]
@@ -162,10 +163,10 @@ def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):
 
 
 def test_likelihood_is_that_of_the_response_alone(tiny_base, chains):
-    base = base_model.Base(str(tiny_base), None)
+    base = Base(str(tiny_base))
     scorer = LikelihoodScorer(base)
-    tokenizer = loading.load_tokenizer(*base)
-    model = loading.load_quantised(base.model, "causal", tokenizer=tokenizer).eval()
+    tokenizer = loading.load_tokenizer(base)
+    model = loading.load_quantised(base, "causal", tokenizer=tokenizer).eval()
     chain = chains[0]
     chat = [{"role": "user", "content": chain.prompt()}]
     prompt = tokenizer.apply_chat_template(
@@ -181,8 +182,8 @@ def test_likelihood_is_that_of_the_response_alone(tiny_base, chains):
 
 def test_likelihood_without_instruction_and_as_a_sum(tiny_base, chains):
     """Without the instruction only the text counts; the sum is the mean times the tokens."""
-    base = base_model.Base(str(tiny_base), None)
-    tokenizer = loading.load_tokenizer(*base)
+    base = Base(str(tiny_base))
+    tokenizer = loading.load_tokenizer(base)
     chain = chains[0]
     other = dataclasses.replace(chain, base_task="Write a very different thing.")
     alone = LikelihoodScorer(base, instruction=False, quantise=False)
@@ -221,8 +222,26 @@ class TestErrors:
         (adapter / "manifest.json").write_text(json.dumps(manifest))
         load_reward_model(adapter)  # the same weights elsewhere are the same base
         (base / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes() + b" ")
-        with pytest.raises(WfineError, match="base_sha256"):
+        with pytest.raises(WfineError, match="the adapter was trained on the base model"):
             load_reward_model(adapter)
+
+    def test_another_chat_template_is_refused(self, folders, tiny_base, tmp_path):
+        adapter = tmp_path / "adapter"
+        shutil.copytree(folders["prompt"], adapter)
+        shutil.copytree(tiny_base, tmp_path / tiny_base.name)
+        template = (adapter / "chat_template.jinja").read_text() + " "
+        (adapter / "chat_template.jinja").write_text(template)
+        with pytest.raises(WfineError, match="trained with another chat template"):
+            load_reward_model(adapter)
+
+    def test_a_record_of_an_older_version_is_refused(self, folders, tmp_path):
+        shutil.copytree(folders["prompt"], tmp_path / "adapter")
+        path = tmp_path / "adapter" / "manifest.json"
+        manifest = json.loads(path.read_text())
+        del manifest["kind"]
+        path.write_text(json.dumps(manifest))
+        with pytest.raises(WfineError, match=r"kind: found none, as in older .* train it again"):
+            load_reward_model(tmp_path / "adapter")
 
     def test_a_folder_without_a_reward_model(self, tmp_path):
         with pytest.raises(WfineError, match="run notebook 03_reward_model"):
@@ -232,8 +251,8 @@ class TestErrors:
         pairs = preference_pairs(chains, granularity="prompt")[:3]
         with pytest.raises(WfineError, match="found 3 training pairs, expected at least one batch"):
             train_reward_model(
-                pairs, pairs, base_model=tiny_base, granularity="prompt", settings=SETTINGS,
-                seed=0, folder=tmp_path,
+                pairs, pairs, Base(str(tiny_base)), SETTINGS,
+                granularity="prompt", seed=0, folder=tmp_path,
             )  # fmt: skip
 
 
@@ -274,8 +293,8 @@ class TestApiDrift:
         assert args.train_sampling_strategy == "sequential"
 
     def test_the_trainer_takes_token_ids_as_they_are(self, tiny_base, chains):
-        tokenizer = loading.load_tokenizer(tiny_base)
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
         data = encode_pairs(preference_pairs(chains, granularity="prompt")[:4], tokenizer, 64)
-        assert set(data.column_names) == {"chosen_ids", "rejected_ids"}
+        assert set(data.column_names) == {"chosen_ids", "rejected_ids", "margin"}
         source = inspect.getsource(RewardTrainer._prepare_dataset)
         assert '"chosen_ids" in column_names and "rejected_ids" in column_names' in source

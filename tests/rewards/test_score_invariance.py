@@ -29,6 +29,7 @@ from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.judges import templates as judge_prompts
@@ -38,7 +39,7 @@ from wfine_utils.judges.pairwise import PairwiseJudge
 from wfine_utils.models import adapters, encoding, loading, tiny_writer
 from wfine_utils.models.likelihood import LikelihoodScorer
 from wfine_utils.rewards.classifier import ClassifierScorer
-from wfine_utils.rewards.reward_model import RewardModelScorer, write_manifest
+from wfine_utils.rewards.reward_model import RewardModelScorer
 from wfine_utils.settings import RewardSettings
 from wfine_utils.tiny_world import vocabulary, writer
 
@@ -115,18 +116,18 @@ def reward_models(base, tmp_path_factory) -> dict[str, Path]:
     tokenizer, found = AutoTokenizer.from_pretrained(base), {}
     for granularity in ("prompt", "requirement"):
         folder = found[granularity] = tmp_path_factory.mktemp(granularity)
-        model = loading.load_quantised(base, "reward", tokenizer=tokenizer, quantise=False)
+        model = loading.load_quantised(
+            Base(str(base)), "reward", tokenizer=tokenizer, quantise=False
+        )
         model = get_peft_model(model, adapters.lora_config("reward", r=4, alpha=8))
         torch.manual_seed(0)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:  # adapters begin at nothing, and the head small
                     parameter.normal_(std=0.3 if "score" in name else 0.1)
-        adapters.save_adapter(model, base, folder)
-        tokenizer.save_pretrained(folder)
-        write_manifest(
-            folder, base_model=base, revision=None, granularity=granularity, tokenizer=tokenizer,
-            settings=settings.model_dump(), seed=0, n_pairs=0,
+        adapters.save_adapter(
+            model, tokenizer, Base(str(base)), "reward", folder,
+            granularity=granularity, settings=settings.model_dump(),
         )  # fmt: skip
     return found
 
@@ -159,7 +160,7 @@ class Case:
 
 
 def judge_case(make: Callable[..., Any], base: Path, n_new: int = MAX_TOKENS, **kwargs) -> Case:
-    backend = TransformersBackend(base_model.Base(str(base), None), quantise=False)
+    backend = TransformersBackend(base_model.Base(str(base)), quantise=False)
     if n_new:
         return Case(make(backend, max_tokens=n_new, **kwargs), backend, n_new, "left")
     return Case(make(backend, **kwargs), backend)
@@ -175,7 +176,7 @@ def own_case(scorer: Any) -> Case:
 
 
 def likelihood(base: Path, **kwargs) -> Case:
-    return own_case(LikelihoodScorer(base_model.Base(str(base), None), quantise=False, **kwargs))
+    return own_case(LikelihoodScorer(base_model.Base(str(base)), quantise=False, **kwargs))
 
 
 MAKERS: dict[str, Callable[..., Case]] = {

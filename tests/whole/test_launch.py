@@ -23,6 +23,7 @@ from conftest import ROOT
 from safetensors.torch import load_file
 
 from wfine_utils import base_model
+from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains, save_queries
 from wfine_utils.errors import WfineError
@@ -141,7 +142,7 @@ def rm_one(work, tiny_base) -> Path:
 def rm_two(work, tiny_base) -> Path:
     """The reward model of two processes."""
     done = in_two_processes(
-        work, "-m", "wfine_utils.rewards.reward_model", *reward_options(work, tiny_base, "rm-two")
+        work, "-m", "wfine_utils.rewards", *reward_options(work, tiny_base, "rm-two")
     )
     assert done.stdout.count("reward model, validation accuracy") == 1, "one process speaks"
     return work / "rm-two"
@@ -154,11 +155,7 @@ def policies(work, tiny_base, rm_one) -> tuple[Path, Path]:
     script = work / "keep_each.py"
     script.write_text(KEEP_EACH, encoding="utf-8")
     in_two_processes(
-        work,
-        script,
-        "wfine_utils.policy.grpo",
-        work,
-        *policy_options(work, tiny_base, "policy-two"),
+        work, script, "wfine_utils.policy", work, *policy_options(work, tiny_base, "policy-two")
     )
     return work / "policy-one", work / "policy-two"
 
@@ -247,14 +244,14 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
     """A record of notebook 00 as base, and a part of the chains, by topic, for validation."""
     seen = {}
 
-    def train(pairs, validation_pairs, *, folder, **rest):
-        seen.update(rest, pairs=pairs, validation=validation_pairs)
+    def train(pairs, validation_pairs, base, settings, *, folder, **rest):
+        seen.update(rest, pairs=pairs, validation=validation_pairs, base=base, settings=settings)
         (folder / "adapter").touch()
         row = {"step": 5, "split": "validation", "loss": 0.5, "accuracy": 0.75, "margin": 1.0}
         return pd.DataFrame([row])
 
     monkeypatch.setattr(rewards_main, "train_reward_model", train)
-    base_model.write_base(tmp_path / "base.json", tiny_base, None)
+    base_model.write_base(tmp_path / "base.json", Base(str(tiny_base)))
     options = [
         *("--params", f"{work}/03_reward_model.yaml", "--chains", f"{work}/train.jsonl"),
         *("--base", str(tmp_path), "--granularity", "prompt", "--out", str(tmp_path / "made")),
@@ -262,7 +259,7 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
     assert rewards_main.main(options) == 0
     assert "validation accuracy 0.750 after 5 steps" in capsys.readouterr().out
     assert names(tmp_path) == {"base.json", "made/adapter"}
-    assert seen["granularity"] == "prompt" and seen["base_model"] == str(tiny_base.resolve())
+    assert seen["granularity"] == "prompt" and seen["base"] == Base(str(tiny_base.resolve()))
     assert seen["settings"].batch_size == REWARD["batch_size"]
     topics = [{pair.topic for pair in seen[part]} for part in ("pairs", "validation")]
     assert all(topics) and topics[0].isdisjoint(topics[1])

@@ -18,12 +18,13 @@ from conftest import ROOT
 from peft import get_peft_model
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForSequenceClassification
 
+from wfine_utils.base_model import Base
 from wfine_utils.chains.files import load_chains, portions, save_chains
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.chains.weval_hand import WEVAL_HAND_CHAINS, load_weval_hand
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
-from wfine_utils.rewards.reward_model import RewardModelScorer, write_manifest
+from wfine_utils.rewards.reward_model import RewardModelScorer
 from wfine_utils.settings import RewardSettings
 from wfine_utils.weval.scorers import (
     LengthScorer,
@@ -95,15 +96,6 @@ def test_a_chain_is_never_cut(tmp_path):
     sizes = [len(c) for c in portions(load_weval_hand(), 12)]
     assert sizes == [2] * 30
     assert [len(c) for c in portions(load_weval_hand()[:3], 1)] == [1, 1, 1]
-
-
-def test_parquet_and_lines_give_the_same_scores(tmp_path):
-    save_chains(load_weval_hand(), tmp_path / "chains.parquet")
-    run(tmp_path / "a")
-    run(tmp_path / "b", tmp_path / "chains.parquet")
-    pd.testing.assert_frame_equal(
-        score_file.load_scores(tmp_path / "a"), score_file.load_scores(tmp_path / "b")
-    )
 
 
 def test_a_released_layout_is_read_too(tmp_path):
@@ -207,18 +199,11 @@ def test_another_file_and_another_version_are_refused(tmp_path, monkeypatch):
 # --- what is refused --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_bad_file_is_refused_as_by_the_loader_before_anything_is_scored(suffix, tmp_path):
-    path = save_chains(load_weval_hand()[:4], tmp_path / f"bad{suffix}")
-    if suffix == ".jsonl":
-        lines = path.read_text(encoding="utf-8").splitlines()
-        lines[1] = lines[1].replace('"base_task"', '"base"', 1)
-        path.write_text("\n".join([*lines, "{", lines[0]]), encoding="utf-8")
-    else:
-        rows = pd.read_parquet(path)
-        rows.loc[2, "base_task"] = ""
-        rows.loc[3, "chain_id"] = rows["chain_id"][0]
-        rows.to_parquet(path, index=False)
+def test_a_bad_file_is_refused_as_by_the_loader_before_anything_is_scored(tmp_path):
+    path = save_chains(load_weval_hand()[:4], tmp_path / "bad.jsonl")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[1] = lines[1].replace('"base_task"', '"base"', 1)
+    path.write_text("\n".join([*lines, "{", lines[0]]), encoding="utf-8")
     with pytest.raises(WfineError) as expected:
         load_chains(path)
     with pytest.raises(WfineError) as found:
@@ -304,14 +289,13 @@ def reward_model(tiny_base, tmp_path_factory) -> Path:
         loss="bradley_terry",
     )  # fmt: skip
     tokenizer = AutoTokenizer.from_pretrained(tiny_base)
-    model = loading.load_quantised(tiny_base, "reward", tokenizer=tokenizer, quantise=False)
+    base = Base(str(tiny_base))
+    model = loading.load_quantised(base, "reward", tokenizer=tokenizer, quantise=False)
     model = get_peft_model(model, adapters.lora_config("reward", r=4, alpha=8))
     folder = tmp_path_factory.mktemp("reward")
-    adapters.save_adapter(model, tiny_base, folder)
-    tokenizer.save_pretrained(folder)
-    write_manifest(
-        folder, base_model=tiny_base, revision=None, granularity="requirement",
-        tokenizer=tokenizer, settings=settings.model_dump(), seed=0, n_pairs=0,
+    adapters.save_adapter(
+        model, tokenizer, base, "reward", folder,
+        granularity="requirement", settings=settings.model_dump(),
     )  # fmt: skip
     return folder
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
 from wfine_utils.models import loading
-from wfine_utils.models.encoding import token_budget_batches
+from wfine_utils.models.encoding import padded, prompt_ids, token_budget_batches
 from wfine_utils.models.packaged import MODELS, fetch
 
 
@@ -52,13 +52,9 @@ class TransformersBackend:
         token_budget: int = 8192,
         template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        self._tokenizer = loading.load_tokenizer(*base)
+        self._tokenizer = loading.load_tokenizer(base)
         self._model = loading.load_quantised(
-            base.model,
-            "causal",
-            tokenizer=self._tokenizer,
-            quantise=quantise,
-            revision=base.revision,
+            base, "causal", tokenizer=self._tokenizer, quantise=quantise
         ).eval()
         self._token_budget = token_budget
         self._template_kwargs = dict(template_kwargs or {})
@@ -118,11 +114,9 @@ class TransformersBackend:
         for prompt in prompts:
             encoded, problem = [], ""
             try:
-                encoded = self._tokenizer.apply_chat_template(
+                encoded = prompt_ids(
+                    self._tokenizer,
                     [{"role": "user", "content": prompt}],
-                    add_generation_prompt=True,
-                    tokenize=True,
-                    return_dict=False,
                     sanitize_control_tokens=True,  # a text to be judged may hold anything
                     **self._template_kwargs,
                 )
@@ -146,14 +140,12 @@ class TransformersBackend:
                 yield asked[batch]
                 bar.update(len(batch))
 
-    def _pad(self, ids: Sequence[Sequence[int]], side: str):
-        return self._tokenizer.pad(
-            {"input_ids": list(ids)}, return_tensors="pt", padding_side=side
-        ).to(self._model.device)
+    def _pad(self, ids: Sequence[Sequence[int]], side: Literal["left", "right"]):
+        return padded(self._tokenizer, ids, side).to(self._model.device)
 
     @torch.inference_mode()
     def _generate(
-        self, ids: Sequence[Sequence[int]], max_tokens: int, processors: list[LogitsProcessor]
+        self, ids: Sequence[Sequence[int]], max_tokens: int, processors: Sequence[LogitsProcessor]
     ) -> list[str]:
         inputs = self._pad(ids, "left")
         # All that a model's own generation_config may set otherwise is set here. A repetition
@@ -168,7 +160,7 @@ class TransformersBackend:
             top_k=50,
             max_new_tokens=max_tokens,
             pad_token_id=self._tokenizer.pad_token_id,
-            logits_processor=processors,
+            logits_processor=list(processors),
         )
         written = output[:, inputs["input_ids"].shape[1] :]
         return self._tokenizer.batch_decode(written, skip_special_tokens=True)
@@ -186,11 +178,13 @@ class TransformersBackend:
 
     def _option_token(self, option: str) -> int:
         """The id of the one token that ``option`` is, right after the generation prompt."""
-        before = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": "?"}],
-            add_generation_prompt=True,
-            tokenize=False,
-            **self._template_kwargs,
+        before = str(
+            self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": "?"}],
+                add_generation_prompt=True,
+                tokenize=False,
+                **self._template_kwargs,
+            )
         )
         start, ids = (
             self._tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.models.likelihood import keep_fluency
 from wfine_utils.models.memory import gpu_gib
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "fetch":
             line = str(fetch(options.name, options.folder))
         elif options.command == "fluency":
-            keep_fluency(options.model, options.out, options.revision)
+            keep_fluency(Base(options.model, options.revision), options.out)
             line = str(options.out)
         else:
             line = json.dumps(gpu_gib())

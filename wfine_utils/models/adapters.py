@@ -1,23 +1,29 @@
-"""Models from a folder or the Hub, in 4-bit, and their adapters.
+"""LoRA adapters on a frozen base: what is trained, in which precision, and their folders.
 
-Every 4-bit model of the project is loaded by :func:`load_quantised`, which switches off a
-CPU weight-packing path that silently breaks gradients.
+A folder of an adapter holds its weights, the tokenizer, and ``manifest.json``, which names the base
+that it belongs to; see :mod:`wfine_utils.base_model`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
+import pandas as pd
 import torch
 from peft import LoraConfig, PeftModel, TaskType
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
-from wfine_utils.base_model import portable
+from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
 from wfine_utils.errors import WfineError
-from wfine_utils.models.loading import _heads, processes
+from wfine_utils.models import loading
+from wfine_utils.models.loading import Head, reward_heads
+from wfine_utils.models.memory import Meter
+from wfine_utils.settings import PolicySettings, RewardSettings
 
 
 def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[int, int]:
@@ -34,7 +40,7 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
     Raises:
         WfineError: the batch does not divide evenly.
     """
-    n = processes().num_processes
+    n = loading.processes().num_processes
     share, rest = divmod(batch_size, n)
     micro = min(micro_batch_size, share)
     if rest or share % micro:
@@ -47,11 +53,11 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
     return micro, share // micro
 
 
-def lora_config(head: str, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
+def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
     """LoRA on every linear layer. A reward head is trained in full and saved with the adapter.
 
     Args:
-        head: ``"reward"`` or ``"causal"``, as in :func:`load_quantised`.
+        head: ``"reward"`` or ``"causal"``, as in :func:`loading.load_quantised`.
         r: rank.
         alpha: the adapter's output is scaled by ``alpha / r``.
         without: pattern of the names of modules that get no adapter; see :func:`lower_layers`.
@@ -112,7 +118,7 @@ def head_to_fp32(model: torch.nn.Module) -> None:
     Rewards rounded to bf16 lie on a grid of about 1/128 of their size: they tie, and the loss of
     a pair that is nearly decided falls in steps.
     """
-    for head in _heads(model):
+    for head in reward_heads(model):
         head.float().forward = partial(_in_fp32, head.forward)
 
 
@@ -121,14 +127,115 @@ def _in_fp32(forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tens
         return forward(hidden.float())
 
 
-def save_adapter(model: PeftModel, base_model: str | Path, folder: Path) -> None:
-    """Save a trained adapter, naming its base so that both can be moved together.
+KINDS: dict[Head, str] = {"reward": "reward model", "causal": "policy"}
+"""What an adapter makes of a base with this head."""
+
+
+def save_adapter(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    base: Base,
+    head: Head,
+    folder: Path,
+    **facts: Any,
+) -> None:
+    """Save a trained adapter and its tokenizer, naming its base so that both can be moved together.
 
     Args:
         model: adapters, and a head where there is one, on a frozen base.
-        base_model: folder or Hub id of that base.
-        folder: gets ``adapter_model.safetensors`` and ``adapter_config.json``.
+        tokenizer: of the base.
+        base: on which the adapter was trained.
+        head: of the base, as it was loaded.
+        folder: gets ``adapter_model.safetensors``, ``adapter_config.json``, the tokenizer and
+            ``manifest.json``.
+        facts: of the training, for the manifest; ``settings`` are needed to load the adapter.
     """
-    model.peft_config["default"].base_model_name_or_path = portable(base_model, folder)
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    model.peft_config["default"].base_model_name_or_path = portable(base.model, folder)
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
+    tokenizer.save_pretrained(folder)
+    template = _digest(tokenizer.chat_template)
+    write_manifest(folder, base, KINDS[head], chat_template_sha256=template, **facts)
+
+
+def train_and_save(
+    trainer: Trainer,
+    base: Base,
+    head: Head,
+    folder: Path,
+    meter: Meter,
+    curve: Callable[[Sequence[dict[str, float]]], pd.DataFrame],
+    *,
+    settings: RewardSettings | PolicySettings,
+    **facts: Any,
+) -> pd.DataFrame:
+    """Train adapters, and save them with their cost and the curve of the training.
+
+    Args:
+        trainer: of TRL, with adapters on a base.
+        base: that the trainer's model was loaded from.
+        head: of the base, as it was loaded.
+        folder: for what :func:`save_adapter` and :class:`Meter` write, and ``<curve>.csv``, called
+            after the function; of several processes the first writes.
+        meter: started before the model was loaded.
+        curve: makes a table of the trainer's log.
+        settings: of the training, for the manifest.
+        facts: further ones for the manifest.
+
+    Returns:
+        The table.
+    """
+    model = cast(PeftModel, trainer.model)
+    trainable_to_fp32(model)
+    head_to_fp32(model)
+    trainer.train()
+    log = trainer.state.log_history
+    table = curve(log)
+    if trainer.is_world_process_zero():
+        meter.write(folder, max((x["num_tokens"] for x in log if "num_tokens" in x), default=0.0))
+        facts["settings"] = settings.model_dump()
+        tokenizer = cast(PreTrainedTokenizerBase, trainer.processing_class)
+        save_adapter(model, tokenizer, base, head, folder, **facts)
+        table.to_csv(folder / f"{curve.__name__}.csv", index=False)
+    trainer.accelerator.wait_for_everyone()
+    return table
+
+
+def load_adapter(
+    folder: Path, head: Head, base: Base | None = None
+) -> tuple[PeftModel, PreTrainedTokenizerBase, dict[str, Any]]:
+    """A model that was saved by :func:`save_adapter`, as it was in training.
+
+    Args:
+        folder: of the adapter.
+        head: of the base.
+        base: the base model; None: the one that the manifest names.
+
+    Returns:
+        The adapted model, its tokenizer and its manifest.
+
+    Raises:
+        WfineError: no manifest, or the base model or the chat template is not the one that the
+            adapter was trained with, or one of them cannot be loaded.
+    """
+    base, manifest = read_manifest(folder, KINDS[head], base)
+    tokenizer = loading.load_tokenizer(Base(str(folder)))
+    if (template := _digest(tokenizer.chat_template)) != manifest["chat_template_sha256"]:
+        raise WfineError(
+            f"{folder / MANIFEST}: chat_template_sha256: found {template}, expected "
+            f"{manifest['chat_template_sha256']}: the adapter was trained with another chat "
+            "template. Put the tokenizer of the training back, or train it again."
+        )
+    settings = manifest["settings"]
+    model = loading.load_quantised(
+        base,
+        head,
+        tokenizer=tokenizer,
+        quantise=settings["quantise"],
+        precision=settings.get("precision", "fp32"),  # policies have no choice
+    )
+    return PeftModel.from_pretrained(model, str(folder)), tokenizer, manifest
+
+
+def _digest(text: str | None) -> str:
+    return hashlib.sha256((text or "").encode()).hexdigest()  # an encoder has no chat template

@@ -1,12 +1,13 @@
-"""The one text that a reward model sees, as tokens: in training, in scoring and in RL alike."""
+"""Texts as tokens: what a reward model sees, what a model is asked, and batches of both."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
 def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -17,9 +18,41 @@ def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
     return tokenizer.mask_token is not None
 
 
-def messages(instruction: str, response: str) -> list[Mapping[str, str]]:
+Messages = Sequence[Mapping[str, str]]
+"""A conversation: turns, each with ``role`` and ``content``."""
+
+
+def judged_messages(instruction: str, response: str) -> list[dict[str, str]]:
     """The conversation a reward model judges: the instruction asked for, the response given."""
     return [{"role": "user", "content": instruction}, {"role": "assistant", "content": response}]
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Messages, **options: Any) -> list[int]:
+    """Token ids of a conversation that a model is to go on with.
+
+    Args:
+        tokenizer: of a language model, with a chat template.
+        messages: all turns so far.
+        options: for the chat template.
+
+    Returns:
+        All turns, and the mark that asks for an answer.
+    """
+    turns: Any = list(messages)
+    ids: Any = tokenizer.apply_chat_template(
+        turns, add_generation_prompt=True, tokenize=True, return_dict=False, **options
+    )
+    return ids
+
+
+def padded(
+    tokenizer: PreTrainedTokenizerBase,
+    ids: Sequence[Sequence[int]],
+    side: Literal["left", "right"] = "right",
+) -> BatchEncoding:
+    """Texts of different length as tensors [texts, tokens]: ids and ``attention_mask``."""
+    batch: Any = {"input_ids": list(ids)}
+    return tokenizer.pad(batch, return_tensors="pt", padding_side=side)
 
 
 def encode(
@@ -30,7 +63,7 @@ def encode(
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
             instruction and response as a pair with a separator between them, the layout of the
-            response shown by :func:`text_layout.show_layout`.
+            response marked by :func:`show_layout`.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
@@ -44,12 +77,13 @@ def encode(
     requirements of one response share its prefix. In a trial in the tiny world that order
     learnt clearly less from the same pairs, with one seed each.
     """
+    ids: Any
     if is_encoder(tokenizer):
-        shown = show_layout(response)
-        ids = tokenizer(instruction, shown, split_special_tokens=True, verbose=False)
+        response = show_layout(response)
+        ids = tokenizer(instruction, response, split_special_tokens=True, verbose=False)
         return cut_middle(ids["input_ids"], max_tokens)
     ids = tokenizer.apply_chat_template(
-        messages(instruction, response),
+        judged_messages(instruction, response),
         tokenize=True,
         return_dict=False,
         sanitize_control_tokens=True,
@@ -91,8 +125,8 @@ def show_layout(text: str) -> str:
     return _BREAKS.sub(_as_signs, text.strip())
 
 
-def _as_signs(found: re.Match[str]) -> str:
-    blank_line = found.group().count("\n") > 1
+def _as_signs(breaks: re.Match[str]) -> str:
+    blank_line = breaks.group().count("\n") > 1
     return f" {LINE_BREAK} {LINE_BREAK} " if blank_line else f" {LINE_BREAK} "
 
 
@@ -102,7 +136,8 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[np.ndarray
     >>> [b.tolist() for b in token_budget_batches([2, 5, 3, 9], 10)]
     [[3], [1, 2], [0]]
     """
-    batches, current = [], []
+    batches: list[np.ndarray] = []
+    current: list[int] = []
     for i in np.argsort(-np.asarray(lengths), kind="stable"):
         if current and (len(current) + 1) * lengths[current[0]] > budget:
             batches.append(np.array(current))

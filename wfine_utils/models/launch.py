@@ -1,4 +1,4 @@
-"""The two trainings as programs that ``accelerate launch`` can start on several GPUs.
+"""What the two trainings share as programs that ``accelerate launch`` can start on several GPUs.
 
     accelerate launch -m wfine_utils.rewards --params params/mini/03_reward_model.yaml …
     accelerate launch -m wfine_utils.policy --params params/mini/04_wrl_policy.yaml …
@@ -13,24 +13,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pandas as pd
 
 from wfine_utils.base_model import Base, read_base
 from wfine_utils.errors import WfineError
-from wfine_utils.files import PARTIAL, display_path
+from wfine_utils.files import display_path, partial_path, whole_folder
 from wfine_utils.models import loading
 
 
-def _parser(module: str, notebook: str, what: str) -> argparse.ArgumentParser:
+def training_parser(room: str, notebook: str, description: str) -> argparse.ArgumentParser:
+    """The options that both trainings have.
+
+    Args:
+        room: of ``wfine_utils``, whose ``__main__`` this is.
+        notebook: whose parameters are read.
+        description: first sentence of the help.
+    """
     parser = argparse.ArgumentParser(
-        prog=f"accelerate launch -m wfine_utils.{module}",
-        description=f"{what} The processes that accelerate starts share every batch; without "
-        "accelerate (python -m …) there is one.",
+        prog=f"accelerate launch -m wfine_utils.{room}",
+        description=f"{description} The processes that accelerate starts share every batch; "
+        "without accelerate (python -m …) there is one.",
     )
     parser.add_argument(
         "--params", required=True, type=Path, help=f"parameters: params/<preset>/{notebook}.yaml"
@@ -42,46 +46,38 @@ def _parser(module: str, notebook: str, what: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(train: Callable[[argparse.Namespace], str], given: argparse.Namespace) -> int:
-    """Train, and let one process say how it went."""
-    said, status = "", 0
+def run_training(train: Callable[[argparse.Namespace], str], args: argparse.Namespace) -> int:
+    """Train, let one process say how it went, and return the exit status."""
+    line, status = "", 0
     try:
-        if given.out.exists():
+        if args.out.exists():
             raise WfineError(
-                f"--out: {display_path(given.out)} is there already. Expected a folder that this makes: "
-                "name another, or remove it."
+                f"--out: {display_path(args.out)} is there already. Expected a folder that this "
+                "makes: name another, or remove it."
             )
         with contextlib.redirect_stdout(sys.stderr):  # trainers print their logs
-            said = train(given)
+            line = train(args)
     except WfineError as error:
-        said, status = f"{error}\n", 2
+        line, status = str(error), 2
     if os.environ.get("RANK", "0") == "0":
-        (sys.stderr if status else sys.stdout).write(said)
+        print(line, file=sys.stderr if status else sys.stdout)
     return status
 
 
-def _base(given: str) -> Base:
+def base_named(name: str) -> Base:
     """The model that notebook 00 recorded in a folder; else the folder or Hub id itself."""
-    record = Path(given) / "base.json"
-    return read_base(record) if record.exists() else Base(given, None)
+    record = Path(name) / "base.json"
+    return read_base(record) if record.exists() else Base(name)
 
 
-def _into(out: Path, train: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
-    """What ``train`` returns for a folder that becomes ``out`` when it is complete."""
-    partial = out.with_name(f"{PARTIAL}{out.name}")
-    processes = loading.processes()
-    if processes.is_main_process:
-        shutil.rmtree(partial, ignore_errors=True)  # what a killed run has left
-        try:
-            partial.mkdir(parents=True)
-        except OSError as error:
-            raise WfineError(
-                f"--out: {display_path(partial)} cannot be made: {error.strerror or error}. Expected a "
-                "place with write permission and free space."
-            ) from error
-    processes.wait_for_everyone()
-    curve = train(partial)
-    if (processes := loading.processes()).is_main_process:
-        os.replace(partial, out)
-    processes.destroy_process_group()
-    return curve
+@contextlib.contextmanager
+def shared_folder(out: Path) -> Iterator[Path]:
+    """:func:`wfine_utils.files.whole_folder` for processes that train together.
+
+    The first one makes the folder and gives it its name; all of them write into it.
+    """
+    first = loading.processes().is_main_process
+    with whole_folder(out) if first else contextlib.nullcontext(partial_path(out)) as folder:
+        loading.processes().wait_for_everyone()
+        yield folder
+    loading.processes().destroy_process_group()

@@ -1,6 +1,6 @@
-"""Scorers that run a model: the likelihood under a language model, and a reward model.
+"""The likelihood of a response under a language model, as a scorer and as a kept table.
 
-They follow the protocol of :mod:`wfine_utils.weval.scorers`, which needs no torch; this module does.
+It follows the protocol of :mod:`wfine_utils.weval.scorers`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wfine_utils.models import encoding, loading
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import tokens_of_logits
 from wfine_utils.weval.fluency import KEPT, _digest
-from wfine_utils.weval.scorers import Scores, _per_chain, scores_table
+from wfine_utils.weval.scorers import Scores, scores_table, split_by_chain
 
 
 class LikelihoodScorer:
@@ -50,13 +50,9 @@ class LikelihoodScorer:
         name: str = "base likelihood",
     ) -> None:
         self.name = name
-        self._tokenizer = loading.load_tokenizer(*base)
+        self._tokenizer = loading.load_tokenizer(base)
         self._model = loading.load_quantised(
-            base.model,
-            "causal",
-            tokenizer=self._tokenizer,
-            quantise=quantise,
-            revision=base.revision,
+            base, "causal", tokenizer=self._tokenizer, quantise=quantise
         ).eval()
         self._instruction, self._per_token = instruction, per_token
         vocab_size = self._model.config.get_text_config().vocab_size
@@ -79,24 +75,17 @@ class LikelihoodScorer:
             flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
             bar.update(len(batch))
         bar.close()
-        return _per_chain(flat, chains)
+        return split_by_chain(flat, chains)
 
     def _prompt(self, chain: Chain) -> list[int]:
         if not self._instruction:
             begin = self._tokenizer.bos_token_id
             return [self._tokenizer.eos_token_id if begin is None else begin]
-        return self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": chain.prompt()}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
+        return encoding.prompt_ids(self._tokenizer, [{"role": "user", "content": chain.prompt()}])
 
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:
-        inputs = self._tokenizer.pad(
-            {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
-        ).to(self._model.device)
+        inputs = encoding.padded(self._tokenizer, ids).to(self._model.device)
         log_p = self._model(**inputs).logits[:, :-1].float().log_softmax(-1)
         chosen = log_p.gather(-1, inputs["input_ids"][:, 1:, None]).squeeze(-1)
         place = torch.arange(1, inputs["input_ids"].shape[1], device=chosen.device)
@@ -108,25 +97,19 @@ class LikelihoodScorer:
         return torch.where(n_tokens > 0, value, torch.nan).double().cpu().numpy()
 
 
-def keep_fluency(model: str, path: Path = KEPT, revision: str | None = None) -> pd.DataFrame:
+def keep_fluency(base: Base, path: Path = KEPT) -> pd.DataFrame:
     """Score WEval-Hand with a causal language model that sees no instruction; write a table.
 
     Args:
-        model: folder or Hub id; used as it is, not quantised.
+        base: used as it is, not quantised.
         path: where the table goes.
-        revision: Hub revision.
 
     Returns:
         ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.
     """
-    from wfine_utils.models.likelihood import LikelihoodScorer
-
     chains = load_weval_hand()
     scorer = LikelihoodScorer(
-        Base(model, revision),
-        instruction=False,
-        quantise=False,
-        name=f"fluency ({Path(model).name})",
+        base, instruction=False, quantise=False, name=f"fluency ({Path(base.model).name})"
     )
     table = scores_table({scorer.name: scorer.score(chains)}, chains)
     table["text_sha256"] = [_digest(r.text) for chain in chains for r in chain.responses]

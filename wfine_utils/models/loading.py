@@ -1,7 +1,7 @@
-"""Models from a folder or the Hub, in 4-bit, and their adapters.
+"""Models and tokenizers from a folder or the Hub, in 4-bit where that is wanted.
 
-Every 4-bit model of the project is loaded by :func:`load_quantised`, which switches off a
-CPU weight-packing path that silently breaks gradients.
+Every 4-bit model of the project is loaded by :func:`load_quantised` or :func:`load_classifier`,
+which switch off a CPU weight-packing path that silently breaks gradients.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
 
@@ -37,6 +37,8 @@ from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.models.encoding import is_encoder
 from wfine_utils.settings import Precision
+
+Head = Literal["reward", "causal"]
 
 
 def device() -> str:
@@ -75,41 +77,41 @@ def cpu_has_bf16() -> bool:
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def precision_flags(precision: Precision = "fp32") -> dict[str, bool]:
+def precision_flags(precision: Precision = "fp32") -> dict[str, Any]:
     """The arguments that make a TRL or transformers config agree with :func:`compute_dtype`."""
     in_half = compute_dtype(precision) == torch.bfloat16
     return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
 
 
-def load_config(base_model: str | Path, revision: str | None = None) -> PreTrainedConfig:
+def load_config(base: Base) -> PreTrainedConfig:
     """The configuration of a base model, from a folder or the Hub: small, and fetched first.
 
     Raises:
         WfineError: it cannot be loaded; see :func:`load_quantised`.
     """
-    return _from_pretrained(AutoConfig, base_model, revision)
+    return from_pretrained(AutoConfig, base)
 
 
-def load_tokenizer(base_model: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+def load_tokenizer(base: Base) -> PreTrainedTokenizerBase:
     """The tokenizer of a base model, from a folder or the Hub.
 
     Raises:
         WfineError: it cannot be loaded, has no padding token, or belongs to a
             language model and has no chat template.
     """
-    tokenizer = _from_pretrained(AutoTokenizer, base_model, revision)
+    tokenizer = from_pretrained(AutoTokenizer, base)
     if tokenizer.pad_token is None:
         # Not the end token in its place: trainers skip padding at the end of a text when they look
         # for the token whose reward counts, and would skip the end of the text along with it.
         raise WfineError(
-            f"base_model {base_model}: its tokenizer has no padding token. Expected one that no "
+            f"base_model {base.model}: its tokenizer has no padding token. Expected one that no "
             "text ends with: take a folder with the model, name an unused special token of the "
             'vocabulary as "pad_token" in its tokenizer_config.json, and give that folder as '
             "base_model."
         )
     if not tokenizer.chat_template and not is_encoder(tokenizer):
         raise WfineError(
-            f"base_model {base_model}: its tokenizer has no chat template; choose an instruction-"
+            f"base_model {base.model}: its tokenizer has no chat template; choose an instruction-"
             "tuned model, or save a tokenizer with a chat template beside the weights."
         )
     return tokenizer
@@ -127,24 +129,22 @@ def nf4_config(precision: Precision = "fp32") -> BitsAndBytesConfig:
 
 
 def load_quantised(
-    base_model: str | Path,
-    head: str,
+    base: Base,
+    head: Head,
     *,
     tokenizer: PreTrainedTokenizerBase,
     quantise: bool = True,
-    revision: str | None = None,
     precision: Precision = "fp32",
     attn_implementation: str = "sdpa",
 ) -> PreTrainedModel:
     """Load a base model, in 4-bit unless told otherwise. The one door for 4-bit models.
 
     Args:
-        base_model: folder or Hub id.
+        base: folder or Hub id, and revision.
         head: ``"reward"`` for one scalar per sequence, ``"causal"`` for a language model.
         tokenizer: its padding token is written into the model's configuration, which is where
             sequence classifiers look for the last token of a text.
         quantise: False loads the weights unquantised in :func:`compute_dtype`.
-        revision: Hub revision; None for a folder or the newest one.
         precision: of the computation on a CPU, see :func:`compute_dtype`.
         attn_implementation: as in transformers.
 
@@ -161,17 +161,16 @@ def load_quantised(
         raise WfineError(f"head: found {head!r}, expected one of {', '.join(classes)}.")
     if head == "causal" and is_encoder(tokenizer):
         raise WfineError(
-            f"base_model {base_model}: found an encoder (its tokenizer has a mask token), expected "
+            f"base_model {base.model}: found an encoder (its tokenizer has a mask token), expected "
             "a language model, because here it has to write. Encoders can be reward models: see "
             "preset encoder."
         )
     extra: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
     if quantise:
         extra["quantization_config"] = nf4_config(precision)
-    model = _from_pretrained(
+    model = from_pretrained(
         classes[head],
-        base_model,
-        revision,
+        base,
         dtype=compute_dtype(precision),
         device_map={"": device_of_process()},
         use_safetensors=True,
@@ -180,7 +179,7 @@ def load_quantised(
         **extra,
     )
     disable_cpu_packing(model)
-    for module in _heads(model):
+    for module in reward_heads(model):
         module.float()  # before an adapter is loaded, which brings a trained head in fp32
     return model
 
@@ -194,12 +193,21 @@ def disable_cpu_packing(model: torch.nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | None, **kwargs: Any):
-    """``auto_class.from_pretrained`` without remote code, with an error the user can act on."""
-    if revision is not None and Path(base_model).is_dir():
+def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
+    """``auto_class.from_pretrained`` without remote code, with an error the user can act on.
+
+    Args:
+        auto_class: of transformers, such as ``AutoModelForCausalLM``.
+        base: folder or Hub id, and revision.
+        kwargs: for ``from_pretrained``.
+
+    Raises:
+        WfineError: a revision of a folder, or what :func:`why_not_loaded` says.
+    """
+    if base.revision is not None and Path(base.model).is_dir():
         raise WfineError(
-            f"base_model {base_model}: found revision {revision} beside a folder, which has none. "
-            "Expected a revision with a Hub id alone: leave it empty."
+            f"base_model {base.model}: found revision {base.revision} beside a folder, which has "
+            "none. Expected a revision with a Hub id alone: leave it empty."
         )
     # The report of a freshly initialised reward head is expected here and only alarms.
     log = logging.getLogger("transformers.modeling_utils")
@@ -207,22 +215,20 @@ def _from_pretrained(auto_class: Any, base_model: str | Path, revision: str | No
     log.setLevel(logging.ERROR)
     try:
         return auto_class.from_pretrained(
-            str(base_model), revision=revision, trust_remote_code=False, **kwargs
+            base.model, revision=base.revision, trust_remote_code=False, **kwargs
         )
     except (OSError, ValueError) as error:
-        raise WfineError(
-            f"base_model {base_model}: {why_not_loaded(error, base_model, revision)}"
-        ) from error
+        raise WfineError(f"base_model {base.model}: {why_not_loaded(error, base)}") from error
     finally:
         log.setLevel(level)
 
 
-def _heads(model: torch.nn.Module) -> list[torch.nn.Module]:
+def reward_heads(model: torch.nn.Module) -> list[torch.nn.Module]:
     """The modules that turn a hidden state into a reward; none in a language model."""
     return [m for n, m in model.named_modules() if n.split(".")[-1] in ("score", "classifier")]
 
 
-def n_positions(model: torch.nn.Module) -> int:
+def n_positions(model: PreTrainedModel) -> int:
     """The longest text that the model has places for."""
     for module_name, module in model.named_modules():
         padding = getattr(module, "padding_idx", None)
@@ -232,17 +238,16 @@ def n_positions(model: torch.nn.Module) -> int:
     return n if n is not None and n > 0 else sys.maxsize
 
 
-def why_not_loaded(error: BaseException, base_model: str | Path, revision: str | None) -> str:
+def why_not_loaded(error: BaseException, base: Base) -> str:
     """What went wrong and what to do, told by what the Hub's client raised underneath.
 
     Args:
         error: from a ``from_pretrained`` of transformers, which hides its cause in a long text.
-        base_model: folder or Hub id that was asked for.
-        revision: Hub revision that was asked for.
+        base: that was to be loaded.
 
     Source: transformers 5.23, ``utils/hub.py``; huggingface_hub 2, ``errors.py``.
     """
-    causes, at = [], f" at revision {revision}" if revision else ""
+    causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:
         causes.append(cause)
@@ -253,8 +258,8 @@ def why_not_loaded(error: BaseException, base_model: str | Path, revision: str |
 
     if caused_by(RevisionNotFoundError):
         return (
-            f"the Hub has this model, and found no revision {revision}. Expected a branch, a tag "
-            "or a commit of it: look under Files and versions on the model's page, or leave "
+            f"the Hub has this model, and found no revision {base.revision}. Expected a branch, a "
+            "tag or a commit of it: look under Files and versions on the model's page, or leave "
             "revision empty for the newest."
         )
     if caused_by(GatedRepoError):
@@ -268,13 +273,15 @@ def why_not_loaded(error: BaseException, base_model: str | Path, revision: str |
             "exists, taken from the working directory, or a Hub id such as "
             "Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login"
         )
-    if caused_by(LocalEntryNotFoundError) and "/" in str(base_model):
-        pinned = f" --revision {revision}" if revision else ""
+    if caused_by(LocalEntryNotFoundError) and "/" in base.model:
+        name = base.model.rpartition("/")[2]
+        at = f" at revision {base.revision}" if base.revision else ""
+        option = f" --revision {base.revision}" if base.revision else ""
         return (
             f"the Hub cannot be reached, and the model{at} is not in the cache of this machine. "
-            f"On a machine with a network run: hf download {base_model}{pinned} --local-dir "
-            f"models/{Path(base_model).name} . Copy that folder here, and give it as base_model: "
-            f'models/{Path(base_model).name} with revision: "" (or repeat the download here '
+            f"On a machine with a network run: hf download {base.model}{option} --local-dir "
+            f"models/{name} . Copy that folder here, and give it as base_model: "
+            f'models/{name} with revision: "" (or repeat the download here '
             "without --local-dir when the network is back)."
         )
     return (
@@ -284,15 +291,15 @@ def why_not_loaded(error: BaseException, base_model: str | Path, revision: str |
 
 
 def load_classifier(
-    base: Base, *, quantise: bool, precision: Precision = "fp32", shown: str
+    base: Base, *, quantise: bool, precision: Precision = "fp32", where: str
 ) -> Any:
     """The model in evaluation mode, every weight of it from the file.
 
     Args:
         base: folder or Hub id, and revision.
         quantise: in 4-bit.
-        precision: of the computation on a CPU, see :func:`models.compute_dtype`.
-        shown: how messages call the model.
+        precision: of the computation on a CPU, see :func:`compute_dtype`.
+        where: how messages call the model.
 
     Raises:
         WfineError: it cannot be loaded, or weights are missing from its file.
@@ -300,9 +307,9 @@ def load_classifier(
     # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
     as_saved = not quantise and precision == "fp32" and device() == "cuda"
     try:
-        model, report = _from_pretrained(
+        model, report = from_pretrained(
             AutoModelForSequenceClassification,
-            *base,
+            base,
             dtype="auto" if as_saved else compute_dtype(precision),
             device_map={"": device()},
             use_safetensors=True,
@@ -316,7 +323,7 @@ def load_classifier(
         missing = ["those whose shape in the file is not the one of the configuration"]
     if missing:
         raise refusal(
-            shown,
+            where,
             f"no values in the file for the weights {', '.join(missing[:5])}",
             "every weight, because transformers fills in random numbers, and a score from a "
             "random head is no score. Give the folder of the trained classifier, not of the "
@@ -326,6 +333,6 @@ def load_classifier(
     return model.eval()
 
 
-def refusal(shown: str, found: str, expected: str) -> WfineError:
-    """The error, in the form that all of them have."""
-    return WfineError(f"{shown}: found {found}; expected {expected}.")
+def refusal(where: str, problem: str, expected: str) -> WfineError:
+    """The error about a model that cannot be used, in the form that all of them have."""
+    return WfineError(f"{where}: found {problem}; expected {expected}.")

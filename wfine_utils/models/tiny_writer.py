@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from transformers import (
 )
 
 from wfine_utils.errors import WfineError
+from wfine_utils.models.encoding import prompt_ids
 from wfine_utils.models.loading import precision_flags
 from wfine_utils.settings import BaseModelSettings
 from wfine_utils.tiny_world.vocabulary import THINGS
@@ -135,11 +137,11 @@ def corpus(
     samples = []
     for _ in tqdm(range(n_samples), desc="corpus", unit="text"):
         query = sample_query(rng, topics)
-        asked = rng.random(len(query.requirements)) < ask_probability
-        asked[rng.integers(len(asked))] |= not asked.any()
-        kept = asked & (rng.random(len(asked)) < keep_probability)
-        text = write(query, tuple(map(bool, kept)), rng)
-        samples.append((query.prompt(tuple(map(bool, asked))), text))
+        kept = rng.random(len(query.requirements)) < ask_probability
+        kept[rng.integers(len(kept))] |= not kept.any()
+        met = kept & (rng.random(len(kept)) < keep_probability)
+        text = write(query, tuple(map(bool, met)), rng)
+        samples.append((query.prompt(tuple(map(bool, kept))), text))
     return samples
 
 
@@ -149,14 +151,9 @@ def tokenise(samples: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerB
     Returns:
         Columns ``input_ids``, ``labels`` (−100 where there is no loss) and ``length``.
     """
-    rows: dict[str, list] = {"input_ids": [], "labels": [], "length": []}
+    rows: dict[str, list[Any]] = {"input_ids": [], "labels": [], "length": []}
     for instruction, text in samples:
-        prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": instruction}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
+        prompt = prompt_ids(tokenizer, [{"role": "user", "content": instruction}])
         answer = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
         rows["input_ids"].append(prompt + answer)
         rows["labels"].append([-100] * len(prompt) + answer)
@@ -183,8 +180,9 @@ def train_base_model(
         tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
     )
     n_steps = max(1, len(samples) // settings.batch_size)
+    model = tiny_model(config, seed=seed)
     trainer = Trainer(
-        model=tiny_model(config, seed=seed),
+        model=model,
         args=TrainingArguments(
             output_dir=str(folder / "trainer"),
             per_device_train_batch_size=settings.batch_size,
@@ -205,7 +203,7 @@ def train_base_model(
         processing_class=tokenizer,
     )
     trainer.train()
-    trainer.model.to(torch.float32).save_pretrained(folder)
+    model.float().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     rows = [(int(e["step"]), float(e["loss"])) for e in trainer.state.log_history if "loss" in e]
     return pd.DataFrame(rows, columns=["step", "loss"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,11 @@ from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from wfine_utils.adherence.prompt_sets import PromptSet
-from wfine_utils.base_model import Base, refuse_other_base
+from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Query
-from wfine_utils.errors import WfineError
 from wfine_utils.models import loading
-from wfine_utils.models.loading import load_config, load_tokenizer
+from wfine_utils.models.adapters import load_adapter
+from wfine_utils.models.encoding import padded, prompt_ids
 from wfine_utils.models.memory import tokens_of_logits
 from wfine_utils.settings import AnswerFormat
 
@@ -52,7 +52,7 @@ def prompt_messages(query: Query, answer_format: AnswerFormat = "plain") -> list
     return [{"role": "system", "content": THINK_ANSWER}, user]
 
 
-def answer(text: str, answer_format: AnswerFormat) -> str | None:
+def extract_answer(text: str, answer_format: AnswerFormat) -> str | None:
     """What of a policy's text is meant for the reader; None where the form is broken.
 
     Args:
@@ -62,44 +62,37 @@ def answer(text: str, answer_format: AnswerFormat) -> str | None:
             nothing but space outside of them, and the answer is not empty. A text that was cut
             off at its longest length breaks the form.
 
-    >>> answer("<think>Two lines.</think><answer>Rain.</answer>", "think_answer")
+    >>> extract_answer("<think>Two lines.</think><answer>Rain.</answer>", "think_answer")
     'Rain.'
-    >>> answer("<answer>Rain.</answer>", "think_answer") is None
+    >>> extract_answer("<answer>Rain.</answer>", "think_answer") is None
     True
     """
     if answer_format == "plain":
         return text
-    found = _FORM.fullmatch(text)
-    return (found[1].strip() or None) if found else None
+    match = _FORM.fullmatch(text)
+    return (match[1].strip() or None) if match else None
 
 
 def load_policy(
-    base_model: str | Path,
-    adapter: Path | None = None,
-    *,
-    quantise: bool = True,
-    revision: str | None = None,
+    base: Base, adapter: Path | None = None, *, quantise: bool = True
 ) -> tuple[PreTrainedModel | PeftModel, PreTrainedTokenizerBase]:
-    """A policy ready to generate: the 4-bit base, with a trained adapter or as it is.
+    """A policy ready to generate: the base, with a trained adapter or as it is.
 
     Args:
-        base_model: folder or Hub id.
-        adapter: folder written by ``policy.train_policy``; None gives the base policy.
-        quantise: as in training.
-        revision: Hub revision of the base model.
+        base: a language model.
+        adapter: folder written by :func:`~wfine_utils.policy.grpo.train_policy`; None gives the
+            base policy.
+        quantise: whether the base policy is in 4-bit; a trained one is as it was in training.
 
     Raises:
         WfineError: the adapter was trained on another base model, or one of the two cannot be
             loaded.
     """
-    if adapter is not None:  # before the weights are read
-        refuse_other_base(Path(adapter), Base(str(base_model), revision))
-    tokenizer = loading.load_tokenizer(base_model, revision)
-    model = loading.load_quantised(
-        base_model, "causal", tokenizer=tokenizer, quantise=quantise, revision=revision
-    )
     if adapter is not None:
-        model = PeftModel.from_pretrained(model, str(adapter))
+        adapted, tokenizer, _ = load_adapter(adapter, "causal", base)
+        return adapted.eval(), tokenizer
+    tokenizer = loading.load_tokenizer(base)
+    model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
     return model.eval(), tokenizer
 
 
@@ -124,7 +117,7 @@ def generate(
         temperature: of sampling; no nucleus, no top-k.
         batch_size: prompts per call of ``generate``; prompts of similar length go together.
         seed: of sampling; the texts depend on it and on ``batch_size``.
-        answer_format: as in training; see :func:`answer` for the part that is to be judged.
+        answer_format: as in training; see :func:`extract_answer` for the part that is to be judged.
 
     Returns:
         n whole texts, in the order of the queries, without special tokens.
@@ -148,20 +141,13 @@ def sample(
 ) -> list[str]:
     """One sampled completion of each conversation; arguments as for :func:`generate`."""
     torch.manual_seed(seed)
-    prompts = [
-        tokenizer.apply_chat_template(
-            list(conversation), add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        for conversation in conversations
-    ]
+    prompts = [prompt_ids(tokenizer, conversation) for conversation in conversations]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     texts = [""] * len(prompts)
     for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
         batch = order[start : start + batch_size]
-        inputs = tokenizer.pad(
-            {"input_ids": [prompts[i] for i in batch]}, return_tensors="pt", padding_side="left"
-        ).to(model.device)
-        output = model.generate(
+        inputs = padded(tokenizer, [prompts[i] for i in batch], "left").to(model.device)
+        output = cast(PreTrainedModel, model).generate(
             **inputs,
             do_sample=True,
             temperature=temperature,
@@ -207,12 +193,7 @@ def divergence(
     """
     ids, n_prompt = [], []
     for query, text in zip(queries, texts, strict=True):
-        prompt = tokenizer.apply_chat_template(
-            prompt_messages(query, answer_format),
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
+        prompt = prompt_ids(tokenizer, prompt_messages(query, answer_format))
         written = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids.append([*prompt, *written, tokenizer.eos_token_id])
         n_prompt.append(len(prompt))
@@ -221,8 +202,7 @@ def divergence(
     rows = []
     for start in tqdm(range(0, len(ids), batch_size), desc="divergence", unit="batch"):
         batch = ids[start : start + batch_size]
-        inputs = tokenizer.pad({"input_ids": batch}, return_tensors="pt", padding_side="right")
-        inputs = inputs.to(model.device)
+        inputs = padded(tokenizer, batch).to(model.device)
         log_p = model(**inputs).logits.float().log_softmax(-1)
         log_q = log_p
         if isinstance(model, PeftModel):
@@ -237,48 +217,27 @@ def divergence(
     return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])
 
 
-def fitting(
-    prompt_set: PromptSet,
-    base_model: str | Path,
+def text_lengths(
+    base: Base,
+    queries: Sequence[Query],
     *,
-    room: int,
-    revision: str | None = None,
+    max_new_tokens: int,
     answer_format: AnswerFormat = "plain",
-) -> PromptSet:
-    """Leave out the prompts that a model cannot read, and count them.
-
-    A prompt is left out, for every policy alike, if its tokens and those of the longest answer are
-    more than the model has positions for. It is not cut: an answer to half an instruction would
-    be judged by the whole.
+) -> tuple[list[int], float]:
+    """How long the prompts of a policy and their longest answers are, and how long they may be.
 
     Args:
-        prompt_set: any set.
-        base_model: folder or Hub id.
-        room: tokens of the longest answer.
-        revision: Hub revision of the base model.
-        answer_format: of the policies; its system prompt takes room too.
+        base: of the policy.
+        queries: n queries.
+        max_new_tokens: of the longest answer.
+        answer_format: of the policy; its system prompt takes room too.
 
     Returns:
-        The set with the prompts that fit, ``n_left_out`` and ``n_tokens``. All of them where the
-        model's configuration names no limit.
-
-    Raises:
-        WfineError: none fits.
+        Tokens of each prompt and the longest answer together, n of them; and the most that the
+        model has positions for, infinity where its configuration names no limit.
     """
-    tokenizer = load_tokenizer(base_model, revision)
-    config = load_config(base_model, revision).get_text_config()
-    limit = getattr(config, "max_position_embeddings", None) or np.inf
-    how = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
-    asked = (prompt_messages(query, answer_format) for query in prompt_set.queries)
-    lengths = [room + len(tokenizer.apply_chat_template(x, **how)) for x in asked]
-    pairs = zip(prompt_set.queries, lengths, strict=True)
-    fits = tuple(query for query, length in pairs if length <= limit)
-    if not fits:
-        raise WfineError(
-            f"{prompt_set.name}: found none of {len(prompt_set.queries)} prompts that fits into "
-            f"the {limit:,} tokens of the model with {room:,} for the answer; expected one at "
-            "least. Lower max_new_tokens, or take the set out of prompt_sets."
-        )
-    n_left_out = prompt_set.n_left_out + len(prompt_set.queries) - len(fits)
-    n_tokens = max(length for length in lengths if length <= limit)
-    return replace(prompt_set, queries=fits, n_left_out=n_left_out, n_tokens=n_tokens)
+    tokenizer = loading.load_tokenizer(base)
+    config = loading.load_config(base).get_text_config()
+    prompts = (prompt_ids(tokenizer, prompt_messages(q, answer_format)) for q in queries)
+    limit = getattr(config, "max_position_embeddings", None) or math.inf
+    return [len(prompt) + max_new_tokens for prompt in prompts], limit

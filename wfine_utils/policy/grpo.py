@@ -13,6 +13,7 @@ the advantages, wherever their completions were made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,15 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from scipy.special import expit
-from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils.base_model import Base, write_adapter_base
+from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Query
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
-from wfine_utils.models.memory import Estimate, Meter, estimate_grpo, gpu_gib, is_known, require
-from wfine_utils.policy.generation import answer, prompt_messages
+from wfine_utils.models.encoding import prompt_ids
+from wfine_utils.models.memory import estimate_grpo, start_meter
+from wfine_utils.policy.generation import extract_answer, prompt_messages
 from wfine_utils.rewards.reward_model import RewardModel
 from wfine_utils.settings import AnswerFormat, PolicySettings
 
@@ -56,29 +57,29 @@ class RewardFunction:
 
     def __call__(
         self, completions: Sequence[Any], query_index: Sequence[int], **_: Any
-    ) -> list[float]:
-        texts = [
-            answer(completion[0]["content"], self._answer_format) for completion in completions
-        ]
-        whole = [i for i, text in enumerate(texts) if text is not None]
-        queries = [self._queries[query_index[i]] for i in whole]
-        scores = self._reward_model.score(queries, [texts[i] for i in whole])
+    ) -> list[float | None]:
+        rewards = np.zeros(len(completions))
+        texts = {}  # of those that keep the form, by place
+        for place, completion in enumerate(completions):
+            text = extract_answer(completion[0]["content"], self._answer_format)
+            if text is not None:
+                texts[place] = text
+        queries = [self._queries[query_index[place]] for place in texts]
+        scores = self._reward_model.score(queries, list(texts.values()))
         if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
             scores = expit(scores)
-        rewards = np.zeros(len(texts))
-        rewards[whole] = scores
+        rewards[list(texts)] = scores
         return rewards.tolist()
 
 
 def train_policy(
     queries: Sequence[Query],
     reward_model: RewardModel,
-    *,
-    base_model: str | Path,
+    base: Base,
     settings: PolicySettings,
+    *,
     seed: int,
     folder: Path,
-    revision: str | None = None,
 ) -> pd.DataFrame:
     """Train LoRA adapters by GRPO, so that completions of the 4-bit base earn more reward.
 
@@ -86,12 +87,12 @@ def train_policy(
         queries: training queries; ``prompts_per_rollout`` of them are answered
             ``num_generations`` times in each rollout.
         reward_model: gives the reward of a completion.
-        base_model: folder or Hub id; with its adapters off it is the reference model too.
+        base: a language model; with its adapters off it is the reference model too.
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
-        folder: where the adapter, ``training_curve.csv`` and ``cost.json`` (memory and tokens
-            per second) go; exists already. Of several processes the first writes.
-        revision: Hub revision of the base model.
+        folder: where the adapter, the tokenizer, ``manifest.json``, ``training_curve.csv`` and
+            ``cost.json`` (memory and tokens per second) go; exists already. Of several processes
+            the first writes.
 
     Returns:
         The training curve, one row per rollout: ``step, reward, reward_std, kl, entropy,
@@ -99,7 +100,7 @@ def train_policy(
 
     Raises:
         WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU
-            that is too small by the estimate of ``wfine_utils.models.memory``.
+            that is too small by the estimate of :mod:`wfine_utils.models.memory`.
     """
     if len(queries) < settings.prompts_per_rollout:
         raise WfineError(
@@ -107,13 +108,19 @@ def train_policy(
             f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
         )
     args = grpo_config(settings, folder, seed=seed)
-    tokenizer = loading.load_tokenizer(base_model, revision)
+    tokenizer = loading.load_tokenizer(base)
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
-    meter = Meter(_estimate(base_model, revision, settings, tokenizer, prompts))
+    longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
+    meter = start_meter(
+        loading.load_config(base),
+        partial(estimate_grpo, settings=settings, prompt_tokens=longest),
+        f"policy ({base.model})",
+        "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
+    )
     torch.manual_seed(seed)
     trainer = GRPOTrainer(
         model=loading.load_quantised(
-            base_model, "causal", tokenizer=tokenizer, quantise=settings.quantise, revision=revision
+            base, "causal", tokenizer=tokenizer, quantise=settings.quantise
         ),
         reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
         args=args,
@@ -123,38 +130,10 @@ def train_policy(
         processing_class=tokenizer,
         peft_config=adapters.lora_config("causal", r=settings.lora_r, alpha=settings.lora_alpha),
     )
-    adapters.trainable_to_fp32(trainer.model)
-    trainer.train()
-    curve = training_curve(trainer.state.log_history)
-    if trainer.is_world_process_zero():
-        meter.write(folder, trainer.state.num_input_tokens_seen)
-        adapters.save_adapter(trainer.model, base_model, folder)
-        write_adapter_base(folder, Base(str(base_model), revision))
-        curve.to_csv(folder / "training_curve.csv", index=False)
-    trainer.accelerator.wait_for_everyone()
-    return curve
-
-
-def _estimate(
-    base_model: str | Path,
-    revision: str | None,
-    settings: PolicySettings,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[Any],
-) -> Estimate | None:
-    """The memory that training will need, or a refusal; None for a kind of model not known."""
-    config = loading.load_config(base_model, revision)
-    if not is_known(config):
-        return None
-    ids = tokenizer.apply_chat_template(
-        list(prompts), add_generation_prompt=True, tokenize=True, return_dict=False
+    facts = {"seed": seed, "n_queries": len(queries)}
+    return adapters.train_and_save(
+        trainer, base, "causal", folder, meter, training_curve, settings=settings, **facts
     )
-    estimate = estimate_grpo(config, settings, prompt_tokens=max(map(len, ids)))
-    require(
-        gpu_gib(), estimate, f"policy ({base_model})",
-        "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
-    )  # fmt: skip
-    return estimate
 
 
 def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOConfig:
@@ -185,14 +164,14 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
     """
     rollout = settings.prompts_per_rollout * settings.num_generations
     per_update, rest = divmod(rollout, settings.updates_per_rollout)
-    found = (
+    label = (
         f"policy: found {rollout} completions per rollout (prompts_per_rollout × num_generations) "
         f"and updates_per_rollout = {settings.updates_per_rollout}"
     )
     if rest:
-        raise WfineError(f"{found}, expected a multiple of that; change one of the three.")
+        raise WfineError(f"{label}, expected a multiple of that; change one of the three.")
     micro_batch_size, n_forward = adapters.share_of_batch(
-        per_update, settings.micro_batch_size, found
+        per_update, settings.micro_batch_size, label
     )
     return GRPOConfig(
         output_dir=str(folder / "trainer"),

@@ -46,7 +46,7 @@ from wfine_utils.rewards.classifier_checks import (
 from wfine_utils.rewards.reward_model import Granularity
 from wfine_utils.rewards.shared_prefix import PrefixSharing
 from wfine_utils.settings import Precision
-from wfine_utils.weval.scorers import Scores
+from wfine_utils.weval.scorers import Scores, split_by_chain
 
 Inputs = dict[str, list[int]]
 """What the model is given for one text, without padding: ``input_ids``, ``token_type_ids``."""
@@ -58,8 +58,8 @@ class ClassifierScorer:
     """A sequence classifier as a scorer.
 
     Args:
-        base: folder, Hub id, or :class:`bases.Base` with a revision. Only safetensors, and no
-            code from the model's repository, are loaded.
+        base: folder, Hub id, or a :class:`~wfine_utils.base_model.Base` with a revision. Only
+            safetensors, and no code from the model's repository, are loaded.
         name: how tables call it.
         granularity: ``"prompt"``: the score of (whole prompt, response). ``"requirement"``: the
             mean over requirements of σ(score of (requirement, response)), in [0, 1]; for two
@@ -116,26 +116,26 @@ class ClassifierScorer:
         progress: bool = True,
     ) -> None:
         self.name, self._progress = name, progress
-        base = base if isinstance(base, Base) else Base(str(base), None)
-        self._shown = f"classifier {base.model}"
+        base = base if isinstance(base, Base) else Base(str(base))
+        self._where = f"classifier {base.model}"
         if granularity not in ("prompt", "requirement"):
-            raise refusal(self._shown, f"granularity {granularity!r}", "'prompt' or 'requirement'")
+            raise refusal(self._where, f"granularity {granularity!r}", "'prompt' or 'requirement'")
         if max_tokens < MIN_TOKENS:
-            raise refusal(self._shown, f"max_tokens {max_tokens}", f"{MIN_TOKENS} or more")
+            raise refusal(self._where, f"max_tokens {max_tokens}", f"{MIN_TOKENS} or more")
         self._granularity, self._token_budget = granularity, token_budget
         if (Path(base.model) / "adapter_config.json").is_file():
             raise refusal(
-                self._shown,
+                self._where,
                 "an adapter",
                 "a whole model. Use RewardModelScorer for one that notebook 03 made; merge any "
                 "other into its base (PeftModel.merge_and_unload) and save that",
             )
         # The configuration is read first: a model of the wrong kind need not be downloaded.
-        config = loading._from_pretrained(AutoConfig, *base)
-        self._positive = positive_index(config, positive_label, self._shown)
-        self._tokenizer = loading._from_pretrained(AutoTokenizer, *base)
+        config = loading.from_pretrained(AutoConfig, base)
+        self._positive = positive_index(config, positive_label, self._where)
+        self._tokenizer = loading.from_pretrained(AutoTokenizer, base)
         self._model = load_classifier(
-            base, quantise=quantise, precision=precision, shown=self._shown
+            base, quantise=quantise, precision=precision, where=self._where
         )
         # In transformers a head that reads the last token of a decoder is called ``score``.
         self._is_decoder = hasattr(self._model, "score")
@@ -145,7 +145,7 @@ class ClassifierScorer:
         self._in_half = self._model.dtype in (torch.float16, torch.bfloat16)
         adapters.head_to_fp32(self._model)  # rounded logits have ties that the model has not
         self._pair = self._chosen_template(template) == "pair"
-        refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._shown)
+        refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._where)
         pad_token_id = config.get_text_config().pad_token_id
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
@@ -160,7 +160,7 @@ class ClassifierScorer:
                 pad_token_id,
                 is_decoder=self._is_decoder,
                 own_template="{" in template,
-                shown=self._shown,
+                where=self._where,
             )
         # Left padding is tried where places can be given; encoders read the first token.
         left = ["left"] if self._is_decoder and "position_ids" in self._accepted else []
@@ -169,7 +169,7 @@ class ClassifierScorer:
             [self._cut(self._encode(*probe)) for probe in PROBES],
             sides=["right", *left],
             in_half=self._in_half,
-            shown=self._shown,
+            where=self._where,
         )
         self._sharing = self._tried_sharing(pad_token_id) if share_prefixes else None
         self.shares_prefixes = self._sharing is not None
@@ -182,19 +182,18 @@ class ClassifierScorer:
         owners, instructions, texts, n_responses = [], [], [], 0
         for chain in chains:
             one_by_one = [requirement.text for requirement in chain.requirements]
-            asked = [chain.prompt()] if self._granularity == "prompt" else one_by_one
+            questions = [chain.prompt()] if self._granularity == "prompt" else one_by_one
             for response in chain.responses:
-                owners += [n_responses] * len(asked)
-                instructions += asked
-                texts += [response.text] * len(asked)
+                owners += [n_responses] * len(questions)
+                instructions += questions
+                texts += [response.text] * len(questions)
                 n_responses += 1
         values, cut = self._rewards(instructions, texts)
         self.n_cut = len({owner for owner, was_cut in zip(owners, cut, strict=True) if was_cut})
         if self._granularity == "requirement":
             sums = np.bincount(owners, expit(values), minlength=n_responses)
             values = sums / np.bincount(owners, minlength=n_responses)
-        ends = np.cumsum([len(chain.responses) for chain in chains])
-        return [values[e - len(c.responses) : e] for c, e in zip(chains, ends, strict=True)]
+        return split_by_chain(values, chains)
 
     def rewards(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """The logit or the log-odds of each (instruction, response).
@@ -212,8 +211,8 @@ class ClassifierScorer:
         self, instructions: Sequence[str], responses: Sequence[str]
     ) -> tuple[np.ndarray, list[bool]]:
         """Rewards, and whether the text had to be cut; equal inputs are scored once."""
-        asked = list(zip(instructions, responses, strict=True))
-        unique = {pair: i for i, pair in enumerate(dict.fromkeys(asked))}
+        pairs = list(zip(instructions, responses, strict=True))
+        unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
         encoded = [self._encode(*pair) for pair in unique]
         inputs = [self._cut(whole) for whole in encoded]
         values = np.full(len(inputs), np.nan)
@@ -222,17 +221,17 @@ class ClassifierScorer:
         done = {i for i, x in enumerate(ids) if not x}  # not readable, so NaN
         bar.update(len(done))
         if self._sharing is not None:
-            for batch, found in self._sharing.scored(ids, self._token_budget):
-                values[batch] = found
-                done.update(batch)
-                bar.update(len(batch))
+            for shared, scores in self._sharing.scored(ids, self._token_budget):
+                values[shared] = scores
+                done.update(shared)
+                bar.update(len(shared))
         rest = np.array([i for i in range(len(ids)) if i not in done], dtype=np.int64)
         for batch in token_budget_batches([len(ids[i]) for i in rest], self._token_budget):
             values[rest[batch]] = self._forward([inputs[i] for i in rest[batch]])
             bar.update(len(batch))
         bar.close()
         was_cut = [len(x["input_ids"]) > self.max_tokens for x in encoded]
-        places = [unique[pair] for pair in asked]
+        places = [unique[pair] for pair in pairs]
         return values[places], [was_cut[i] for i in places]
 
     def _encode(self, instruction: str, response: str) -> Inputs:
@@ -241,25 +240,24 @@ class ClassifierScorer:
             if not self._pair:
                 ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
                 return {"input_ids": ids}
-            found = self._tokenizer(
+            encoded = self._tokenizer(
                 instruction, response, split_special_tokens=True, verbose=False
             )  # the response cannot hold a separator that counts as one
-            return {key: ids for key, ids in found.items() if key != "attention_mask"}
+            return {key: ids for key, ids in encoded.items() if key != "attention_mask"}
         except TypeError:  # what the tokenizer says to half of a surrogate pair
             return {"input_ids": []}
 
     def _cut(self, inputs: Inputs) -> Inputs:
         places = list(range(len(inputs["input_ids"])))
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
-        kept = encoding.cut_middle(places, self.max_tokens, step)
-        return {key: [ids[i] for i in kept] for key, ids in inputs.items()}
+        left = encoding.cut_middle(places, self.max_tokens, step)
+        return {key: [ids[i] for i in left] for key, ids in inputs.items()}
 
     @torch.inference_mode()
     def _forward(self, inputs: Sequence[Inputs], padding_side: str = "right") -> np.ndarray:
         """Rewards of one batch, shape [texts]."""
-        given = [key for key in inputs[0] if key in self._accepted]
         padded = self._tokenizer.pad(
-            {key: [x[key] for x in inputs] for key in given},
+            {key: [x[key] for x in inputs] for key in inputs[0] if key in self._accepted},
             return_tensors="pt",
             padding_side=padding_side,
         ).to(self._model.device)
@@ -269,10 +267,10 @@ class ClassifierScorer:
 
     def _read(self, logits: torch.Tensor) -> np.ndarray:
         """The logit or the log-odds, shape [texts], of the model's logits [texts, labels]."""
-        found = logits.double().cpu().numpy()
+        values = logits.double().cpu().numpy()
         if self._positive is None:
-            return found[:, 0]
-        return found[:, self._positive] - found[:, 1 - self._positive]
+            return values[:, 0]
+        return values[:, self._positive] - values[:, 1 - self._positive]
 
     def _tried_sharing(self, pad_token_id: int | None) -> PrefixSharing | None:
         """How texts that begin alike are scored together, tried on the built-in texts."""
@@ -297,18 +295,18 @@ class ClassifierScorer:
             template = "chat" if self._is_decoder or self._tokenizer.chat_template else "pair"
         if template not in ("chat", "pair"):
             raise refusal(
-                self._shown, f"template {template!r}", "'auto', 'chat', 'pair' or a Jinja template"
+                self._where, f"template {template!r}", "'auto', 'chat', 'pair' or a Jinja template"
             )
         if template == "chat" and not self._tokenizer.chat_template:
             raise refusal(
-                self._shown,
+                self._where,
                 "a tokenizer without a chat template",
                 "one, because a decoder reads one text and not a pair. Give the template that the "
                 "model was trained with as template=, in Jinja",
             )
         if template == "pair" and self._is_decoder:
             raise refusal(
-                self._shown,
+                self._where,
                 "template 'pair' for a decoder",
                 "'chat', because a decoder reads one text",
             )

@@ -1,7 +1,7 @@
 """What is examined before the scores of a sequence classifier are trusted.
 
 Each function raises a :class:`WfineError` that says what was found, what was expected and what to
-do. ``shown`` is how messages call the model. Used by :mod:`wfine_utils.rewards.classifier`.
+do. ``where`` is how messages call the model. Used by :mod:`wfine_utils.rewards.classifier`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ PROBES = [
 ]  # texts of eight lengths, the shortest and the longest in one batch
 
 
-def positive_index(config: Any, positive_label: str | None, shown: str) -> int | None:
+def positive_index(config: Any, positive_label: str | None, where: str) -> int | None:
     """Which of two labels is the good one; None for a single logit."""
     names = [str(config.id2label[i]) for i in range(config.num_labels)]
     if len(names) not in (1, 2) or (
         len(names) == 2 and config.problem_type == "multi_label_classification"
     ):
         raise refusal(
-            shown,
+            where,
             f"{len(names)} labels {names} (problem type {config.problem_type})",
             "one logit, or two labels of which one or the other is true, because a score is "
             "one number per response. Wrap the model in a scorer of your own that says how "
@@ -53,7 +53,7 @@ def positive_index(config: Any, positive_label: str | None, shown: str) -> int |
     if len(names) == 1:
         if positive_label is not None:
             raise refusal(
-                shown,
+                where,
                 f"positive_label {positive_label!r} and a single logit",
                 "none, because a single logit has no other label. Leave positive_label out",
             )
@@ -62,7 +62,7 @@ def positive_index(config: Any, positive_label: str | None, shown: str) -> int |
         return 1
     if positive_label not in names:
         raise refusal(
-            shown,
+            where,
             f"positive_label {positive_label!r}",
             f"one of the model's labels {names}, because the wrong one would turn every "
             "ranking round. Name the label that means a good response",
@@ -71,13 +71,13 @@ def positive_index(config: Any, positive_label: str | None, shown: str) -> int |
 
 
 def refuse_wrong_padding(
-    config: Any, tokenizer: PreTrainedTokenizerBase, is_decoder: bool, shown: str
+    config: Any, tokenizer: PreTrainedTokenizerBase, is_decoder: bool, where: str
 ) -> None:
     """The padding token of the configuration is there, and the tokenizer pads with it."""
     known, used = config.get_text_config().pad_token_id, tokenizer.pad_token_id
     if known is None and (is_decoder or used is None):
         raise refusal(
-            shown,
+            where,
             "no pad_token_id in its configuration",
             "one, because without it the model cannot tell the last token of a text from "
             "the padding after it. Write the token it was trained with (not one that ends a "
@@ -85,7 +85,7 @@ def refuse_wrong_padding(
         )
     if is_decoder and used not in (None, known):
         raise refusal(
-            shown,
+            where,
             f"pad_token_id {known} in its configuration and {used} in its tokenizer",
             "the same, because the model takes a padding token it does not know for the end "
             "of the text, so that a score changes with the batch. Write the token it was "
@@ -100,30 +100,29 @@ def refuse_wrong_text(
     *,
     is_decoder: bool,
     own_template: bool,
-    shown: str,
+    where: str,
 ) -> None:
     """One BOS token at most; an end of turn; and the last token is no padding."""
     instruction, response = PROBES[1]
     try:
         ids = encode(instruction, response)
-        text = tokenizer.apply_chat_template(
-            encoding.messages(instruction, response), tokenize=False
-        )
+        messages = encoding.judged_messages(instruction, response)
+        text = str(tokenizer.apply_chat_template(messages, tokenize=False))
     except (jinja2.TemplateError, ValueError) as error:
         raise refusal(
-            shown,
+            where,
             f"a template that cannot be rendered ({error})",
             "one that takes a user turn and an assistant turn. Give your own as template=",
         ) from error
     unread = [part for part in (instruction, response) if part not in text]
     if unread:
         raise refusal(
-            shown, f"a template that leaves out {unread}", "one that holds both turns as they are"
+            where, f"a template that leaves out {unread}", "one that holds both turns as they are"
         )
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise refusal(
-            shown,
+            where,
             f"two BOS tokens ({tokenizer.bos_token}) at the start of a text",
             "one, as in training. Take one out of the chat template",
         )
@@ -134,7 +133,7 @@ def refuse_wrong_text(
     special = {*tokenizer.all_special_ids, *(i for i, token in added if token.special)}
     if not own_template and not special & set(end):
         raise refusal(
-            shown,
+            where,
             "a chat template that writes no end-of-turn or EOS token after the response",
             "one, because the score is read at the end of the text. Use the template of the "
             "training; if that had no such token, give it as template=",
@@ -142,7 +141,7 @@ def refuse_wrong_text(
     if ids[-1] == pad_token_id:
         token = tokenizer.convert_ids_to_tokens(ids[-1])
         raise refusal(
-            shown,
+            where,
             f"that {token} both pads texts and ends them",
             "a padding token of its own, because the model skips padding when it looks for "
             "the last token, and reads the score one token too early. Write another "
@@ -157,7 +156,7 @@ def refuse_unstable(
     *,
     sides: Sequence[str],
     in_half: bool,
-    shown: str,
+    where: str,
 ) -> None:
     """Scores of the built-in texts, alone and in batches, in two orders, padded on each side.
 
@@ -166,7 +165,7 @@ def refuse_unstable(
     alone = np.concatenate([forward([x], "right") for x in inputs])
     if not np.isfinite(alone).all() or np.ptp(alone) < 1e-6:
         raise refusal(
-            shown,
+            where,
             f"the scores {alone.min():.6g} to {alone.max():.6g} for {len(alone)} different texts",
             "finite numbers that differ, because these cannot rank anything. Check that the "
             "weights are those of the trained classifier and the template is the right one",
@@ -176,14 +175,14 @@ def refuse_unstable(
     backwards = list(range(len(inputs)))[::-1]
     for batch in (backwards[:1], backwards[:3], backwards[::-1], [5, 0, 7]):
         for side in sides:
-            found = forward([inputs[i] for i in batch], side)
-            excess = np.abs(found - alone[batch]) - allowed[batch]
+            together = forward([inputs[i] for i in batch], side)
+            excess = np.abs(together - alone[batch]) - allowed[batch]
             worst = int(np.argmax(excess))
             if not excess[worst] <= 0:
                 raise refusal(
-                    shown,
+                    where,
                     f"a score of {alone[batch[worst]]:.6f} for a text alone and of "
-                    f"{found[worst]:.6f} for it in a batch of {len(batch)} padded on the "
+                    f"{together[worst]:.6f} for it in a batch of {len(batch)} padded on the "
                     f"{side}",
                     f"a difference of {allowed[batch[worst]]:.1g} at most, because a score "
                     "that depends on its batch ranks by chance. Look for dropout left on, an "

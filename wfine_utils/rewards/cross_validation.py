@@ -25,7 +25,7 @@ def out_of_fold_scores(
     *,
     n_folds: int,
     seed: int,
-    shown: Callable[[list[Chain]], list[Chain]] = list,
+    as_scored: Callable[[list[Chain]], list[Chain]] = list,
 ) -> Scores:
     """Scores of every chain by a reward model trained on the folds it is not in.
 
@@ -38,8 +38,8 @@ def out_of_fold_scores(
             chains, and returns its folder.
         n_folds: at least 2.
         seed: of the folds.
-        shown: ``display_path(held_out)`` are the chains of a fold as they are scored; see
-            :func:`swap_requirements`.
+        as_scored: turns the chains of a fold into those that are scored; see
+            :func:`~wfine_utils.chains.splits.swap_requirements`.
 
     Returns:
         One array per chain, in the order of ``chains``.
@@ -49,11 +49,11 @@ def out_of_fold_scores(
     """
     if len({chain.chain_id for chain in chains}) < len(chains):
         raise WfineError("chains: found two of one chain_id, expected each id once.")
-    found: dict[str, np.ndarray] = {}
+    by_id: dict[str, np.ndarray] = {}
     parts = folds(chains, n_folds, seed)
     for k, held_out in enumerate(tqdm(parts, desc="folds")):
         ids = {chain.chain_id for chain in held_out}
         folder = train(k, [chain for chain in chains if chain.chain_id not in ids])
-        scores = RewardModelScorer(folder, name=f"fold {k}").score(display_path(held_out))
-        found |= {chain.chain_id: s for chain, s in zip(held_out, scores, strict=True)}
-    return [found[chain.chain_id] for chain in chains]
+        scores = RewardModelScorer(folder, name=f"fold {k}").score(as_scored(held_out))
+        by_id |= {chain.chain_id: s for chain, s in zip(held_out, scores, strict=True)}
+    return [by_id[chain.chain_id] for chain in chains]

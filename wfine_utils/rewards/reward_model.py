@@ -11,11 +11,9 @@ adapter, a tokenizer and ``manifest.json``, which records what the adapter belon
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,17 +23,13 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from wfine_utils.base_model import located, portable, weights_digest
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
-from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.weval.resampling import bootstrap_means
-from wfine_utils.weval.scorers import Scores, _per_chain
-
-Granularity = Literal["prompt", "requirement"]
-MANIFEST = "manifest.json"
+from wfine_utils.settings import Granularity
+from wfine_utils.weval.resampling import Bootstrap
+from wfine_utils.weval.scorers import Scores, split_by_chain
 
 
 class RewardModel:
@@ -47,14 +41,14 @@ class RewardModel:
     """
 
     def __init__(
-        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, manifest: dict
+        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, manifest: dict[str, Any]
     ) -> None:
         self._model = model.eval()
         self._tokenizer = tokenizer
         self.manifest = manifest
         self.granularity: Granularity = manifest["granularity"]
         self._max_tokens: int = manifest["settings"]["max_tokens"]
-        precision = manifest["settings"].get("precision", "fp32")  # older models have no choice
+        precision = manifest["settings"]["precision"]
         self._in_half = loading.compute_dtype(precision) == torch.bfloat16
 
     def rewards(
@@ -107,8 +101,8 @@ class RewardModel:
         if self.granularity == "prompt":
             prompts = [query.prompt() for query in queries]
             return self.rewards(prompts, responses, progress=progress)
-        found = self.probabilities(queries, responses, progress=progress)
-        return np.array([each.mean() for each in found], dtype=np.float64)
+        probabilities = self.probabilities(queries, responses, progress=progress)
+        return np.array([each.mean() for each in probabilities], dtype=np.float64)
 
     def probabilities(
         self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
@@ -134,10 +128,8 @@ class RewardModel:
         """Rewards of one batch. Language models are pooled by the true length, never by looking
         for padding; encoders at their first token, by themselves.
         """
-        classifier = self._model.get_base_model()
-        padded = self._tokenizer.pad(
-            {"input_ids": list(ids)}, return_tensors="pt", padding_side="right"
-        ).to(self._model.device)
+        classifier: Any = self._model.get_base_model()
+        padded = encoding.padded(self._tokenizer, ids).to(self._model.device)
         with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
             if encoding.is_encoder(self._tokenizer):
                 return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
@@ -151,40 +143,13 @@ def load_reward_model(folder: str | Path) -> RewardModel:
     """Reload a reward model saved by :func:`train_reward_model`, to score as it did then.
 
     Raises:
-        WfineError: no manifest, or the base model or the chat template is not the one the
-            adapter was trained with (the scores would be those of another function).
+        WfineError: as :func:`wfine_utils.models.adapters.load_adapter`.
     """
-    folder = Path(folder)
-    if not (folder / MANIFEST).is_file():
-        raise WfineError(
-            f"{folder}: found no {MANIFEST}, expected the folder of a trained reward model; run "
-            "notebook 03_reward_model first."
-        )
-    manifest = json.loads((folder / MANIFEST).read_text())
-    base = located(manifest["base_model"], folder)
-    tokenizer = loading.load_tokenizer(folder)
-    for field, found in (
-        ("base_sha256", weights_digest(base)),
-        ("chat_template_sha256", _digest(tokenizer.chat_template)),
-    ):
-        if found != manifest[field]:
-            raise WfineError(
-                f"{folder / MANIFEST}: {field}: found {found}, expected {manifest[field]}: the "
-                "adapter was trained with another base model or template; train it again."
-            )
-    model = loading.load_quantised(
-        base,
-        "reward",
-        tokenizer=tokenizer,
-        quantise=manifest["settings"]["quantise"],
-        precision=manifest["settings"].get("precision", "fp32"),
-        revision=manifest["revision"],
-    )
-    adapted = PeftModel.from_pretrained(model, str(folder))
-    adapters.head_to_fp32(adapted)
+    model, tokenizer, manifest = adapters.load_adapter(Path(folder), "reward")
+    adapters.head_to_fp32(model)
     if not manifest["settings"]["quantise"]:
-        adapted.merge_adapter()  # a third less work; into 4-bit weights it would round the scores
-    return RewardModel(adapted, tokenizer, manifest)
+        model.merge_adapter()  # a third less work; into 4-bit weights it would round the scores
+    return RewardModel(model, tokenizer, manifest)
 
 
 def accuracy_by_type(
@@ -210,59 +175,16 @@ def accuracy_by_type(
     rows = []
     for name in [*(known if len(known) > 1 else []), "all"]:
         part = margin[(types == name) | (name == "all")]
-        correct = (0.5 * (np.sign(part) + 1))[:, None]
-        mean, low, high, n = bootstrap_means(
-            correct, np.ones(len(part), dtype=np.int64), n_boot, 0.95, np.random.default_rng(seed)
-        )
-        rows.append([name, mean[0], low[0], high[0], int(n[0]), part.mean()])
+        interval = Bootstrap(n_boot, seed).means(0.5 * (np.sign(part) + 1), "accuracy", name)
+        rows.append([name, *(column[0] for column in interval), part.mean()])
     return pd.DataFrame(rows, columns=["type", "value", "ci_low", "ci_high", "n", "margin"])
-
-
-def write_manifest(
-    folder: Path,
-    *,
-    base_model: str | Path,
-    revision: str | None,
-    granularity: Granularity,
-    tokenizer: PreTrainedTokenizerBase,
-    settings: dict[str, Any],
-    seed: int,
-    n_pairs: int,
-) -> None:
-    """Record what an adapter belongs to, so that :func:`load_reward_model` can refuse another.
-
-    Args:
-        folder: of the adapter.
-        base_model: folder or Hub id of the base it was trained on.
-        revision: Hub revision of the base.
-        granularity: what its instructions were.
-        tokenizer: its chat template is part of the model.
-        settings: of the training; ``quantise`` and ``max_tokens`` are needed to score.
-        seed: of the training.
-        n_pairs: number of training pairs.
-    """
-    manifest = {
-        "base_model": portable(base_model, folder),
-        "base_sha256": weights_digest(base_model),
-        "revision": revision,
-        "granularity": granularity,
-        "chat_template_sha256": _digest(tokenizer.chat_template),
-        "settings": settings,
-        "seed": seed,
-        "n_pairs": n_pairs,
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-
-
-def _digest(text: str | None) -> str:
-    return hashlib.sha256((text or "").encode()).hexdigest()  # an encoder has no chat template
 
 
 class RewardModelScorer:
     """A trained reward model as a scorer.
 
     Args:
-        folder: written by notebook 03, or by ``reward_training.train_reward_model``.
+        folder: of a reward model; see :func:`load_reward_model`.
         name: how tables call it.
         progress: show a progress bar.
     """
@@ -275,4 +197,5 @@ class RewardModelScorer:
         """One reward per response, higher is better; see ``RewardModel.score``."""
         queries = [chain.query for chain in chains for _ in chain.responses]
         texts = [response.text for chain in chains for response in chain.responses]
-        return _per_chain(self._reward_model.score(queries, texts, progress=self._progress), chains)
+        flat = self._reward_model.score(queries, texts, progress=self._progress)
+        return split_by_chain(flat, chains)

@@ -61,9 +61,7 @@ class Row(NamedTuple):
     texts: tuple[int, ...]
 
 
-def shared_rows(
-    ids: Sequence[Sequence[int]], *, max_row_tokens: int, pair_cost: float
-) -> list[Row]:
+def shared_rows(ids: Sequence[list[int]], *, max_row_tokens: int, pair_cost: float) -> list[Row]:
     """The texts that are worth laying together, in rows that save the most work in all.
 
     The work of n tokens is estimated as n + ``pair_cost`` · the pairs of tokens for which attention
@@ -82,11 +80,12 @@ def shared_rows(
     >>> shared_rows([[*response, 7], [1, 2, 3], [*response, 8, 9]], max_row_tokens=99, pair_cost=0)
     [Row(n_shared=50, n_tokens=53, texts=(0, 2))]
     """
-    order = sorted(range(len(ids)), key=ids.__getitem__)
+    order = sorted(range(len(ids)), key=lambda i: ids[i])
     lengths = [len(ids[i]) for i in order]
     work = [_work(n, 0, pair_cost) for n in lengths]
     common = [0, *(_n_common(ids[a], ids[b]) for a, b in pairwise(order))]
-    saved, choice = [0.0], [None]  # of the first texts in this order; the last row among them
+    saved = [0.0]  # work, by the first texts in this order
+    choice: list[Row | None] = [None]  # the last row among them
     for end in range(1, len(order) + 1):
         best: tuple[float, Row | None] = (saved[end - 1], None)
         start, n_alone, alone = end - 1, lengths[end - 1], work[end - 1]
@@ -103,7 +102,8 @@ def shared_rows(
                 best = saved[start] + gain, Row(n_shared, n_row, tuple(order[start:end]))
         saved.append(best[0])
         choice.append(best[1])
-    rows, end = [], len(order)
+    rows: list[Row] = []
+    end = len(order)
     while end:
         row = choice[end]
         rows += [row] if row else []
@@ -189,14 +189,14 @@ class PrefixSharing:
         row = Row(len(start), n_tokens, tuple(range(len(texts))))
         expected = np.array([alone(text) for text in texts])
         try:
-            found = sharing._forward(texts, [row])
+            together = sharing._forward(texts, [row])
         except (AttributeError, TypeError, ValueError, RuntimeError):  # it is built otherwise
             return None
-        agrees = np.abs(found - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
+        agrees = np.abs(together - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
         return sharing if agrees.all() else None
 
     def scored(
-        self, ids: Sequence[Sequence[int]], token_budget: int
+        self, ids: Sequence[list[int]], token_budget: int
     ) -> Iterator[tuple[list[int], np.ndarray]]:
         """Score the texts that are worth laying together, and no others.
 
@@ -244,10 +244,10 @@ class PrefixSharing:
                 at += len(rest)
                 row_of_text.append(k)
                 last_of_text.append(at - 1)
-        device, kept = self._body.device, DynamicCache()  # of all tokens, in every layer
+        device, cache = self._body.device, DynamicCache()  # keys and values of the beginnings
         # No mask: padding stands on the right, where nothing that counts looks at it.
         self._body(
-            input_ids=torch.from_numpy(starts).to(device), past_key_values=kept, use_cache=True
+            input_ids=torch.from_numpy(starts).to(device), past_key_values=cache, use_cache=True
         )
         whose = torch.from_numpy(owner).to(device)
         of_same_end = (whose[:, :, None] == whose[:, None, :]).tril_()
@@ -256,7 +256,7 @@ class PrefixSharing:
             input_ids=torch.from_numpy(ends).to(device),
             attention_mask=torch.cat([of_start, of_same_end], dim=2)[:, None],  # 1 for all heads
             position_ids=torch.from_numpy(places).to(device),
-            past_key_values=kept,
+            past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
         return self._read(self._head(hidden[row_of_text, last_of_text]))

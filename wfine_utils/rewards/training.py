@@ -1,4 +1,4 @@
-"""Training a reward model: Bradley–Terry on preference pairs, in 4-bit with LoRA.
+"""Training a reward model on preference pairs, in 4-bit with LoRA; the losses.
 
 Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three places: texts
 are tokenised here, by the one render, because the trainer drops over-long pairs silently;
@@ -15,54 +15,43 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from torch.nn.functional import logsigmoid
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
+from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.models.memory import (
-    Estimate,
-    Meter,
-    estimate_reward_training,
-    gpu_gib,
-    is_known,
-    require,
-)
-from wfine_utils.rewards.reward_model import Granularity, write_manifest
-from wfine_utils.settings import RewardSettings
+from wfine_utils.models.memory import estimate_reward_training, start_meter
+from wfine_utils.settings import Granularity, Loss, RewardSettings
 
 
 def encode_pairs(
-    pairs: Sequence[PreferencePair],
-    tokenizer: PreTrainedTokenizerBase,
-    max_tokens: int,
-    *,
-    margin: bool = False,
+    pairs: Sequence[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> Dataset:
     """Token ids of preference pairs, rendered exactly as in scoring.
 
     Returns:
-        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order; with
-        ``margin`` also that column, by how much the rewards are to differ at least.
+        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order, and
+        ``margin``, the number of requirements dropped between the two.
     """
-    columns = {
+    columns: dict[str, list[Any]] = {
         f"{side}_ids": [
             encoding.encode(tokenizer, pair.instruction, getattr(pair, side), max_tokens)
             for pair in pairs
         ]
         for side in ("chosen", "rejected")
     }
-    if margin:
-        columns["margin"] = [float(pair.n_dropped) for pair in pairs]
+    columns["margin"] = [float(pair.n_dropped) for pair in pairs]  # the one name TRL hands on
     return Dataset.from_dict(columns)
 
 
@@ -81,11 +70,11 @@ def batches_of_similar_length(lengths: Sequence[int], batch_size: int, seed: int
         A permutation of ``range(len(lengths))``, int64.
     """
     rng = np.random.default_rng(seed)
-    lengths = np.asarray(lengths)
-    order = rng.permutation(len(lengths))
+    n_tokens = np.asarray(lengths)
+    order = rng.permutation(len(n_tokens))
     pool = 50 * batch_size
     pools = [order[i : i + pool] for i in range(0, len(order), pool)]
-    order = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools])
+    order = np.concatenate([p[np.argsort(n_tokens[p], kind="stable")] for p in pools])
     n_full = len(order) // batch_size
     full = order[: n_full * batch_size].reshape(n_full, batch_size)
     # The items beyond the last full batch stay at the end, as the trainer expects.
@@ -102,8 +91,8 @@ def batches_by_requirement(pairs: Sequence[PreferencePair], seed: int) -> np.nda
     Returns:
         A permutation of ``range(len(pairs))``, int64.
     """
-    asked = [f"{pair.chain_id}\n{pair.instruction}" for pair in pairs]
-    _, group = np.unique(asked, return_inverse=True)
+    subjects = [f"{pair.chain_id}\n{pair.instruction}" for pair in pairs]
+    _, group = np.unique(subjects, return_inverse=True)
     place = np.random.default_rng(seed).permutation(group.max() + 1)
     return np.argsort(place[group], kind="stable")
 
@@ -111,29 +100,25 @@ def batches_by_requirement(pairs: Sequence[PreferencePair], seed: int) -> np.nda
 def train_reward_model(
     pairs: Sequence[PreferencePair],
     validation_pairs: Sequence[PreferencePair],
-    *,
-    base_model: str | Path,
-    granularity: Granularity,
+    base: Base,
     settings: RewardSettings,
+    *,
+    granularity: Granularity,
     seed: int,
     folder: Path,
-    revision: str | None = None,
 ) -> pd.DataFrame:
     """Train LoRA adapters and a scalar head on a 4-bit base, by default with Bradley–Terry.
 
     Args:
-        pairs: training pairs; the loss of each is −log σ(r(chosen) − r(rejected)), or that
-            with a margin subtracted inside σ, or the cross-entropy −log σ(r(chosen)) −
-            log σ(−r(rejected)), by ``settings.loss``.
+        pairs: training pairs.
         validation_pairs: pairs on other topics; scored four times on the way.
-        base_model: folder or Hub id of a language model with a chat template, or of an encoder.
+        base: a language model with a chat template, or an encoder.
+        settings: hyper-parameters; ``settings.loss`` is a key of :data:`LOSSES`.
         granularity: what ``instruction`` is in the pairs; written into the manifest.
-        settings: hyper-parameters.
         seed: of the head's initial weights and of the order of the pairs.
         folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
             ``cost.json`` (memory and tokens per second) go; exists already. Of several
             processes the first writes.
-        revision: Hub revision of the base model.
 
     Returns:
         The learning curve: columns ``step, split, loss, accuracy, margin``; one row per
@@ -142,7 +127,7 @@ def train_reward_model(
     Raises:
         WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
             with padding, texts longer than the model has places for, or a GPU that is too small by
-            the estimate of ``wfine_utils.models.memory``.
+            the estimate of :mod:`wfine_utils.models.memory`.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
@@ -150,49 +135,27 @@ def train_reward_model(
             f"one batch of {settings.batch_size}; make more chains in notebook 02 or lower "
             "batch_size."
         )
-    tokenizer = loading.load_tokenizer(base_model, revision)
-    margin = settings.loss == "bradley_terry_margin"
-    train = encode_pairs(pairs, tokenizer, settings.max_tokens, margin=margin)
-    sides = zip(train["chosen_ids"], train["rejected_ids"], strict=True)
-    lengths = [max(map(len, both)) for both in sides]
-    if train[0]["chosen_ids"][-1] == tokenizer.pad_token_id:
-        raise WfineError(  # the trainer takes the last token that is no padding for the last one
-            f"base_model {base_model}: a text ends with its padding token {tokenizer.pad_token!r}, "
-            "so training would read the reward one token too early. Expected a padding token of "
-            'its own: name an unused special token as "pad_token" in the tokenizer_config.json of '
-            "a folder with the model, and give that folder as base_model."
-        )
-    meter = Meter(_estimate(base_model, revision, settings, max(lengths)))
-    if settings.batch_by == "requirement":
-        train = train.select(batches_by_requirement(pairs, seed))
-    else:
-        train = train.select(batches_of_similar_length(lengths, settings.batch_size, seed))
-    validation = encode_pairs(validation_pairs, tokenizer, settings.max_tokens, margin=margin)
-    n_processes = loading.processes().num_processes
-    if n_processes > 1:
-        each, _ = adapters.share_of_batch(
-            settings.batch_size, settings.micro_batch_size, "reward model"
-        )
-        train = _full_batches(train, settings.batch_size, "training")
-        validation = _full_batches(validation, each * n_processes, "validation")
-    n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
+    tokenizer = loading.load_tokenizer(base)
+    train, validation = _datasets(pairs, validation_pairs, tokenizer, settings, seed)
+    _refuse_final_padding(train, tokenizer, base)
+    meter = start_meter(
+        loading.load_config(base),
+        partial(estimate_reward_training, settings=settings, longest=max(_lengths(train))),
+        f"reward model ({base.model})",
+        "Lower micro_batch_size or max_tokens",
+    )
     torch.manual_seed(seed)
     model = loading.load_quantised(
-        base_model,
+        base,
         "reward",
         tokenizer=tokenizer,
         quantise=settings.quantise,
         precision=settings.precision,
-        revision=revision,
     )
-    if settings.max_tokens > loading.n_positions(model):
-        raise WfineError(
-            f"max_tokens: found {settings.max_tokens}, but base_model {base_model} has places for "
-            f"{loading.n_positions(model)} tokens. Expected at most that: lower max_tokens."
-        )
-    cross_entropy = settings.loss == "cross_entropy"
-    trainer_class = CrossEntropyTrainer if cross_entropy else BradleyTerryTrainer
-    trainer = trainer_class(
+    _refuse_too_few_places(model, settings, base)
+    n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
+    trainer = PairTrainer(
+        pair_loss=LOSSES[settings.loss],
         model=model,
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
@@ -205,46 +168,41 @@ def train_reward_model(
             without=adapters.lower_layers(model, settings.adapted_layers),
         ),
     )
-    adapters.trainable_to_fp32(trainer.model)
-    adapters.head_to_fp32(trainer.model)
-    trainer.train()
-    curve = learning_curve(trainer.state.log_history)
-    if trainer.is_world_process_zero():
-        meter.write(folder, _tokens(trainer.state.log_history))
-        adapters.save_adapter(trainer.model, base_model, folder)
-        tokenizer.save_pretrained(folder)
-        curve.to_csv(folder / "learning_curve.csv", index=False)
-        write_manifest(
-            folder,
-            base_model=base_model,
-            revision=revision,
-            granularity=granularity,
-            tokenizer=tokenizer,
-            settings={name: getattr(settings, name) for name in RewardSettings.model_fields},
-            seed=seed,
-            n_pairs=len(train),
-        )
-    trainer.accelerator.wait_for_everyone()
-    return curve
-
-
-def _estimate(
-    base_model: str | Path, revision: str | None, settings: RewardSettings, longest: int
-) -> Estimate | None:
-    """The memory that training will need, or a refusal; None for a kind of model not known."""
-    config = loading.load_config(base_model, revision)
-    if not is_known(config):
-        return None
-    estimate = estimate_reward_training(config, settings, longest=longest)
-    require(
-        gpu_gib(), estimate, f"reward model ({base_model})", "Lower micro_batch_size or max_tokens"
+    facts = {"granularity": granularity, "seed": seed, "n_pairs": len(train)}
+    return adapters.train_and_save(
+        trainer, base, "reward", folder, meter, learning_curve, settings=settings, **facts
     )
-    return estimate
 
 
-def _tokens(log_history: Sequence[dict[str, float]]) -> float:
-    """Tokens that a reward trainer has trained on, as it logged them last."""
-    return max((x["num_tokens"] for x in log_history if "num_tokens" in x), default=0.0)
+def _datasets(
+    pairs: Sequence[PreferencePair],
+    validation_pairs: Sequence[PreferencePair],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: RewardSettings,
+    seed: int,
+) -> tuple[Dataset, Dataset]:
+    """Both sets of pairs, encoded; those for training in the order of the training."""
+    train = encode_pairs(pairs, tokenizer, settings.max_tokens)
+    if settings.batch_by == "requirement":
+        order = batches_by_requirement(pairs, seed)
+    else:
+        order = batches_of_similar_length(_lengths(train), settings.batch_size, seed)
+    train = train.select(order)
+    validation = encode_pairs(validation_pairs, tokenizer, settings.max_tokens)
+    n_processes = loading.processes().num_processes
+    if n_processes > 1:
+        each, _ = adapters.share_of_batch(
+            settings.batch_size, settings.micro_batch_size, "reward model"
+        )
+        train = _full_batches(train, settings.batch_size, "training")
+        validation = _full_batches(validation, each * n_processes, "validation")
+    return train, validation
+
+
+def _lengths(data: Dataset) -> list[int]:
+    """Tokens of the longer text of each pair."""
+    sides = zip(data["chosen_ids"], data["rejected_ids"], strict=True)
+    return [max(map(len, both)) for both in sides]
 
 
 def _full_batches(items: Dataset, batch_size: int, name: str) -> Dataset:
@@ -256,6 +214,26 @@ def _full_batches(items: Dataset, batch_size: int, name: str) -> Dataset:
             "several processes share every batch; use more pairs or a smaller batch."
         )
     return items.select(range(n))
+
+
+def _refuse_final_padding(data: Dataset, tokenizer: PreTrainedTokenizerBase, base: Base) -> None:
+    """The trainer takes the last token that is no padding for the last one."""
+    if data[0]["chosen_ids"][-1] == tokenizer.pad_token_id:
+        raise WfineError(
+            f"base_model {base.model}: a text ends with its padding token {tokenizer.pad_token!r}, "
+            "so training would read the reward one token too early. Expected a padding token of "
+            'its own: name an unused special token as "pad_token" in the tokenizer_config.json of '
+            "a folder with the model, and give that folder as base_model."
+        )
+
+
+def _refuse_too_few_places(model: PreTrainedModel, settings: RewardSettings, base: Base) -> None:
+    """Texts are cut to ``max_tokens``, and the model has to have places for all of them."""
+    if settings.max_tokens > (n_places := loading.n_positions(model)):
+        raise WfineError(
+            f"max_tokens: found {settings.max_tokens}, but base_model {base.model} has places for "
+            f"{n_places} tokens. Expected at most that: lower max_tokens."
+        )
 
 
 def reward_config(
@@ -306,24 +284,84 @@ def learning_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "split", "loss", "accuracy", "margin"])
 
 
+class PairLoss(NamedTuple):
+    """What is learnt from pairs.
+
+    Attributes:
+        each: the loss of each pair, shape [pairs], in nats, from the rewards of the chosen and of
+            the rejected text and the number of requirements dropped between them, each [pairs].
+        is_relative: only differences of rewards count, so ``center_coefficient`` says where 0 is.
+    """
+
+    each: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    is_relative: bool = True
+
+
+def _bradley_terry(
+    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
+) -> torch.Tensor:
+    """−log of the probability that the chosen text wins."""
+    return -logsigmoid(chosen - rejected)
+
+
+def _bradley_terry_margin(
+    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
+) -> torch.Tensor:
+    """The same, where a pair that is further apart has to be told apart by more."""
+    return -logsigmoid(chosen - rejected - n_dropped)
+
+
+def _cross_entropy(
+    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
+) -> torch.Tensor:
+    """Each text by itself: is it the better one, yes or no?
+
+    One logit and its sigmoid are what a classifier of two labels computes, as only the
+    difference of its two logits matters.
+    """
+    return -(logsigmoid(chosen) + logsigmoid(-rejected)) / 2
+
+
+LOSSES: dict[Loss, PairLoss] = {
+    "bradley_terry": PairLoss(_bradley_terry),
+    "bradley_terry_margin": PairLoss(_bradley_terry_margin),
+    "cross_entropy": PairLoss(_cross_entropy, is_relative=False),
+}
+"""Every loss by its name in :data:`wfine_utils.settings.Loss`; a new one needs a line in both."""
+
 CPU_FORWARD_TOKENS = 4096
 """Padded tokens of a forward pass in training on a CPU; fewer leave it idle, more are padding."""
 
 
-class BradleyTerryTrainer(RewardTrainer):
-    """Computes a text that stands in several pairs of a batch only once, and little padding.
+class PairTrainer(RewardTrainer):
+    """TRL's trainer with a loss of ours, which computes every text of a batch only once.
 
     A chain of five responses gives up to six pairs for one requirement and has only five texts.
     """
 
+    def __init__(self, *, pair_loss: PairLoss, args: RewardConfig, **arguments: Any) -> None:
+        super().__init__(args=args, **arguments)
+        self._pair_loss, self._center_coefficient = pair_loss, args.center_rewards_coefficient
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The loss of the trainer."""
+        """The mean loss of the pairs of a batch; TRL's own loss is left, its metrics are kept."""
+        inputs = dict(inputs)
+        n_dropped = inputs.pop("margin")
         once = partial(_each_text_once, model)
-        return super().compute_loss(once, inputs, return_outputs, num_items_in_batch)
+        _, outputs = super().compute_loss(once, inputs, True, num_items_in_batch)
+        chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+        loss = self._pair_loss.each(chosen, rejected, n_dropped).mean()
+        if self._pair_loss.is_relative:
+            loss = loss + self._center_coefficient * ((chosen + rejected) ** 2).mean()
+        return (loss, outputs) if return_outputs else loss
 
 
 def _each_text_once(
-    model: Callable[..., Any], *, input_ids: torch.Tensor, attention_mask: torch.Tensor, **rest: Any
+    model: Callable[..., Any],
+    *,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    **options: Any,
 ) -> SequenceClassifierOutput:
     """``model(...).logits``, for a batch in which rows may be equal and of very different length.
 
@@ -334,7 +372,6 @@ def _each_text_once(
     _, first, place = np.unique(
         input_ids.cpu().numpy(), axis=0, return_index=True, return_inverse=True
     )
-    rest.pop("margin", None)  # of the pairs, and nothing to the model
     lengths = attention_mask.sum(dim=1)[first].tolist()
     apart = input_ids.device.type == "cpu" and loading.processes().num_processes == 1
     budget = CPU_FORWARD_TOKENS if apart else len(first) * max(lengths)
@@ -343,24 +380,9 @@ def _each_text_once(
         model(
             input_ids=input_ids[rows, :longest],
             attention_mask=attention_mask[rows, :longest],
-            **rest,
+            **options,
         ).logits
         for rows, longest in ((first[chunk], lengths[chunk[0]]) for chunk in chunks)
     ]
-    found = torch.cat(logits)[np.argsort(np.concatenate(chunks))]  # as they stood in ``first``
-    return SequenceClassifierOutput(logits=found[place])
-
-
-class CrossEntropyTrainer(BradleyTerryTrainer):
-    """The same pairs, each text by itself: is it the better one, yes or no?
-
-    One logit and its sigmoid are what a classifier of two labels computes, as only the
-    difference of its two logits matters.
-    """
-
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Mean cross-entropy of "chosen" with label 1 and "rejected" with label 0."""
-        _, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
-        log_p = torch.nn.functional.logsigmoid(torch.stack([chosen, -rejected]))
-        return (-log_p.mean(), outputs) if return_outputs else -log_p.mean()
+    in_order = torch.cat(logits)[np.argsort(np.concatenate(chunks))]  # as they stood in ``first``
+    return SequenceClassifierOutput(logits=in_order[place])
