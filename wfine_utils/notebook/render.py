@@ -20,7 +20,9 @@ ENDS = ("_ci_low", "_ci_high")
 
 def styled(table: pd.DataFrame, digits: int = 3) -> Styler:
     """A table to be shown: numbers rounded, "–" for none, texts with their line breaks."""
-    style = table.style.format(precision=digits, na_rep="–", thousands=",", escape="html")
+    style = table.reset_index(drop=True).style.format(
+        precision=digits, na_rep="–", thousands=",", escape="html"
+    )
     return style.hide().set_properties(None, **{"text-align": "left", "white-space": "pre-wrap"})
 
 
