@@ -11,10 +11,11 @@ from pathlib import Path
 from wfine_study.cells import StudySettings, all_cells, find_cell, load_settings
 from wfine_study.run_cell import run_cell
 from wfine_utils.base_model import read_base
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_study --help``."""
     parser = argparse.ArgumentParser(
@@ -30,15 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--out", required=True, type=Path, help="folder for the results")
     run.add_argument("--threads", type=int, help="CPU threads of torch; default: all cores")
     args = parser.parse_args(arguments)
-    try:
-        settings = load_settings(args.settings)
-        if args.command == "list":
-            sys.stdout.writelines(f"{cell.slug}\n" for cell in all_cells(settings))
-        else:
-            _run(args, settings)
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    settings = load_settings(args.settings)
+    if args.command == "list":
+        sys.stdout.writelines(f"{cell.slug}\n" for cell in all_cells(settings))
+    else:
+        _run(args, settings)
     return 0
 
 

@@ -6,6 +6,7 @@ WEval would have warned of a reward model that likes length? See :mod:`wfine_stu
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,25 +164,30 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
         nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
         return [{"question": 6, "quantity": name} | nothing for name in names]
-    rng = np.random.default_rng(seed)
+    draws = np.random.default_rng(seed).integers(len(x), size=(n_boot, len(x)))
+    draws = draws[[len(set(draw)) > 2 for draw in draws]]
+    ranks = [stats.rankdata(v[draws], axis=1) for v in (x, y)]
+    spearman = np.nanquantile(_pearson(*ranks), (0.025, 0.975)) if len(draws) else (np.nan, np.nan)
+    pearson = stats.pearsonr(x, y).confidence_interval(0.95)
     rows = []
-    for name, of in zip(names, (stats.pearsonr, stats.spearmanr), strict=True):
+    for name, interval, a, b in (  # Spearman's ρ is Pearson's r of the ranks
+        (names[0], pearson, x, y),
+        (names[1], spearman, stats.rankdata(x), stats.rankdata(y)),
+    ):
         test = stats.permutation_test(
-            (y,), lambda v, of=of: of(x, v).statistic, permutation_type="pairings",
+            (b,), partial(_pearson, a), permutation_type="pairings", vectorized=True,
             n_resamples=9999, rng=np.random.default_rng(seed),
         )  # fmt: skip
-        if name.startswith("Pearson"):
-            low, high = of(x, y).confidence_interval(0.95)
-        else:
-            draws = rng.integers(len(x), size=(n_boot, len(x)))
-            values = [of(x[i], y[i]).statistic for i in draws if len(set(i)) > 2]
-            low, high = np.nanquantile(values, (0.025, 0.975)) if values else (np.nan, np.nan)
         rows.append({
-            "question": 6, "quantity": name,
-            "value": float(of(x, y).statistic), "ci_low": float(low), "ci_high": float(high),
+            "question": 6, "quantity": name, "value": float(test.statistic),
+            "ci_low": float(interval[0]), "ci_high": float(interval[1]),
             "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": MODELS,
         })  # fmt: skip
     return rows
+
+
+def _pearson(a: Matrix, b: Matrix, axis: int = -1) -> Matrix:
+    return stats.pearsonr(a, b, axis=axis).statistic
 
 
 def length_hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from wfine_study.cells import (
 from wfine_study.exam import IFEVAL, exam_chains
 from wfine_study.policies import length_hacking, policy_gains, policy_table, weval_against_adherence
 from wfine_utils.chains.taxonomy import RequirementType
+from wfine_utils.checks.words import word_count
 
 SETTINGS = StudySettings(**SMALL | {"seeds": [0, 1, 2], "n_choice_seeds": 1})
 ONE_SEED = SETTINGS.model_copy(update={"seeds": [0], "n_generalisation_seeds": 1})
@@ -76,7 +77,7 @@ def write_cell(folder, cell: RewardCell) -> None:
     chains = exam_chains(SETTINGS.n_test_chains, SETTINGS.seed)
     pd.DataFrame(
         {"used": "as trained", "chain_id": c.chain_id, "response": i,
-         "score": bias * len(r.text.split()) + (1 - bias) * r.gold}
+         "score": bias * word_count(r.text) + (1 - bias) * r.gold}
         for c in chains for i, r in enumerate(c.responses)
     ).to_parquet(place / "scores.parquet")  # fmt: skip
 
@@ -182,6 +183,10 @@ def test_correlation_over_reward_models_is_scipys(folder):
     answers = weval_against_adherence(table, n_boot=100)
     expected = stats.pearsonr(table["kendall_tau_b"], table["adherence_after"]).statistic
     assert answers.loc[0, "value"] == pytest.approx(expected)
+    spearman = stats.spearmanr(table["kendall_tau_b"], table["adherence_after"]).statistic
+    assert answers.loc[1, "value"] == pytest.approx(spearman)
+    assert (answers["ci_low"] <= answers["value"]).all()
+    assert (answers["value"] <= answers["ci_high"]).all()
     assert set(answers["n"]) == {len(table)} and set(answers["unit"]) == {"reward models"}
     table["n_pairs"] = [99, *[12] * (len(table) - 1)]
     both = weval_against_adherence(table, at_most=12, n_boot=100)

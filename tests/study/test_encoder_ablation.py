@@ -4,51 +4,51 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 from safetensors import safe_open
 
+from wfine_study import encoder_ablation
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains
+from wfine_utils.files import PARTIAL
+from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.tiny_world import vocabulary, writer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def ablate_encoder(bench_script):
-    return bench_script("ablate_encoder")
-
-
-def test_trains_resumes_and_compares(ablate_encoder, tiny_encoder, tmp_path, monkeypatch, capsys):
+def test_trains_resumes_and_compares(tiny_encoder, tmp_path, monkeypatch, capsys):
     topics = [topic for part in vocabulary.TOPICS.values() for topic in part]
     queries = writer.sample_queries(12, topics, seed=3)
     chains = build_chains(queries, "random", writer.write, 0)
     save_chains(chains, tmp_path / "chains.jsonl")
-    read = ablate_encoder.read_yaml  # the preset's parameters, and texts as short as the encoder
-    monkeypatch.setattr(ablate_encoder, "read_yaml", lambda path: read(path) | {"max_tokens": 128})
-    given = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
-    first, second = ablate_encoder.RECIPE, ablate_encoder.PLAIN
-    assert ablate_encoder.main([*given, "--threads", "1", "--only", first]) == 0
+    preset = RewardModelParams.from_file(ROOT / "params/encoder/03_reward_model.yaml")
+    short = preset.model_copy(update={"max_tokens": 128})  # as short as the encoder
+    monkeypatch.setattr(RewardModelParams, "from_file", lambda path: short)
+    arguments = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
+    first, second = encoder_ablation.RECIPE, encoder_ablation.PLAIN
+    assert encoder_ablation.main([*arguments, "--threads", "1", "--only", first]) == 0
     trained = []
-    train = ablate_encoder.train_reward_model
+    train = encoder_ablation.train_reward_model
 
     def spy(*args, **kwargs):
-        trained.append(kwargs["folder"].name)
+        trained.append(kwargs["folder"].name.removeprefix(PARTIAL))
         return train(*args, **kwargs)
 
-    monkeypatch.setattr(ablate_encoder, "train_reward_model", spy)
-    names = [first, second, ablate_encoder.WHOLE, "whole prompt"]
-    assert ablate_encoder.main([*given, "--threads", "1", "--only", *names]) == 0
+    monkeypatch.setattr(encoder_ablation, "train_reward_model", spy)
+    names = [first, second, encoder_ablation.WHOLE, "whole prompt"]
+    assert encoder_ablation.main([*arguments, "--threads", "1", "--only", *names]) == 0
     assert trained == ["layout_not_shown", "adapters_in_all_layers", "whole_prompt"]
     assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {1}
     assert adapted_layers(tmp_path / "out" / "adapters_in_all_layers") == {0, 1}
-    found = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
-    assert set(found.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
-    assert found.loc[first, "difference"].isna().all()
-    others = found.drop(index=first)
+    table = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
+    assert set(table.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
+    assert table.loc[first, "difference"].isna().all()
+    others = table.drop(index=first)
     assert others[["difference", "p_holm", "cpu_minutes"]].notna().all(axis=None)
     expected = (
         others["value"]
-        - found.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()
+        - table.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()
     )
     pd.testing.assert_series_equal(others["difference"], expected, check_names=False)
     assert "whole prompt" in capsys.readouterr().out
