@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
+from chain_files import message, write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +22,6 @@ from wfine_utils.chains.taxonomy import (
     TaskCategory,
 )
 from wfine_utils.errors import WfineError
-
-RELEASED = ROOT.parent / "shared" / "data" / "released_chains_dev.parquet"
 
 
 def chain(chain_id: str = "a", text: str = "One. Two.", topic: str = "tea") -> Chain:
@@ -44,20 +39,8 @@ def chain(chain_id: str = "a", text: str = "One. Two.", topic: str = "tea") -> C
     )  # fmt: skip
 
 
-def write_lines(path: Path, *records: object) -> Path:
-    lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
 def record(**changes: object) -> dict:
     return json.loads(json.dumps(asdict(chain()))) | changes
-
-
-def message(path: Path | str, **kwargs: str) -> str:
-    with pytest.raises(WfineError) as error:
-        load_chains(path, **kwargs)
-    return str(error.value)
 
 
 # --- round trips ------------------------------------------------------------------------------
@@ -183,34 +166,10 @@ def test_truncated_json(tmp_path):
     )
 
 
-def test_truncated_parquet(tmp_path):
-    path = released(tmp_path, released_rows())
-    path.write_bytes(path.read_bytes()[:-40])
-    assert "cannot be read as parquet" in message(path)
-    assert "cut short" in message(path)
-    # the footer whole, the pages damaged
-    path = released(tmp_path, released_rows(tasks=[f"Task {i}" for i in range(500)]))
-    raw = bytearray(path.read_bytes())
-    raw[100:3000] = bytes(2900)
-    path.write_bytes(raw)
-    assert "released.parquet" in message(path)
-
-
 def test_not_utf8(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", record(), record(chain_id="ü"))
     path.write_bytes(path.read_bytes().replace("ü".encode(), b"\xfc"))
     assert "a.jsonl:2: encoding: found byte 0xfc at position 15 of the line" in message(path)
-
-
-def test_parquet_text_that_is_not_utf8(tmp_path):
-    # Arrow trusts the buffers it is given, as other writers of parquet may
-    text = pa.Array.from_buffers(
-        pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xfc")]
-    )
-    path = released(tmp_path, released_rows()[:1])
-    table = pq.read_table(path)
-    pq.write_table(table.set_column(table.column_names.index("response"), "response", text), path)
-    assert "Invalid UTF8" in message(path)
 
 
 def test_two_megabytes_in_one_response(tmp_path):
@@ -297,11 +256,6 @@ def test_chains_as_rows_of_parquet_are_no_layout_of_ours(tmp_path):
     assert "(format 'released_parquet')" in text and "save_chains to JSON lines" in text
 
 
-def test_released_parquet_without_rows(tmp_path):
-    pq.write_table(pa.Table.from_pylist(released_rows()).slice(0, 0), tmp_path / "a.parquet")
-    assert "has no rows" in message(tmp_path / "a.parquet")
-
-
 # --- formats ------------------------------------------------------------------------------------
 
 
@@ -322,145 +276,6 @@ def test_columns_of_no_known_format(tmp_path, suffix):
     text = message(path)
     assert "found the columns answer, question; looked for " in text
     assert "released_" in text
-
-
-REQUIREMENTS = [f"Rule {i}." for i in range(5)]
-TASKS = ["Write a song", "Plan a week.", "Argue.\n\nTwice:"]
-
-
-def released_rows(levels=(1, 2, 3), tasks=TASKS, **changes) -> list[dict]:
-    return [
-        {
-            "prompt": " ".join([task, *REQUIREMENTS[:k]]),
-            "instruction_id_list": ["soft"] * k,
-            "constraint": REQUIREMENTS[:k],
-            "response": f"{task} {k}",
-            "kwargs": [{"num_bullets": None}] * k,
-        }
-        for k in levels
-        for task in tasks
-    ]
-
-
-def released(tmp_path: Path, rows: list[dict]) -> Path:
-    path = tmp_path / "released.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
-
-
-@pytest.mark.parametrize("levels", [(1, 2, 3), (5, 1, 3), (1, 2, 3, 4, 5)])
-def test_released_parquet(tmp_path, levels):
-    loaded = load_chains(released(tmp_path, released_rows(levels)))
-    assert [c.chain_id for c in loaded] == ["released-0000", "released-0001", "released-0002"]
-    for c, task in zip(loaded, TASKS, strict=True):
-        assert (c.base_task, c.category, c.topic) == (task, None, "")
-        assert c.gold == levels
-        assert [r.text for r in c.requirements] == REQUIREMENTS[: max(levels)]
-        assert {(r.type, r.subtype, r.check) for r in c.requirements} == {(None, None, None)}
-        assert [r.text for r in c.responses] == [f"{task} {k}" for k in levels]
-        assert c.responses[levels.index(3)].kept == (True, True, True, False, False)[: max(levels)]
-        assert {r.source for r in c.responses} == {"released"}
-
-
-def test_released_parquet_that_does_not_hold(tmp_path):
-    def broken(place: int, **changes: object) -> str:
-        rows = released_rows()
-        rows[place] |= changes
-        return message(released(tmp_path, rows))
-
-    at = "released.parquet:row 4: "
-    assert at + "response: found None, expected a valid string" in broken(4, response=None)
-    assert at + "instruction_id_list: found 1 entries, expected one for each of the 2" in broken(
-        4, instruction_id_list=["soft"]
-    )
-    assert at + "constraint: found ['Rule 0.', 'Other.'], expected the first 2 entries" in broken(
-        4, constraint=["Rule 0.", "Other."]
-    )
-    assert at + "prompt: found no 'Rule 1.' in it" in broken(4, prompt="Plan a week. Rule 0.")
-    assert at + "prompt: found 'Plan a day.' besides the requirements, expected" in broken(
-        4, prompt="Plan a day. Rule 0. Rule 1."
-    )
-    rows = released_rows()
-    assert "row 6: constraint: found a level of 2 rows (3 requirements), expected 3" in message(
-        released(tmp_path, rows[:-1])
-    )
-    assert "requirements again after the level that begins at row 0" in message(
-        released(tmp_path, sorted(rows, key=lambda row: row["prompt"]))
-    )
-    assert "each chain has one response, expected at least two levels" in message(
-        released(tmp_path, rows[:3])
-    )
-    assert "found nothing besides the requirements" in message(
-        released(tmp_path, released_rows(tasks=[""]))
-    )
-    assert "extra: found this column" in message(
-        released(tmp_path, [row | {"extra": 1} for row in rows])
-    )
-    assert "response: found no such column" in message(
-        released(tmp_path, [{k: v for k, v in row.items() if k != "response"} for row in rows])
-    )
-    rows = [row | {"response": float("nan")} for row in rows]
-    assert "row 0: response: found nan, expected a valid string" in message(
-        released(tmp_path, rows)
-    )
-
-
-def eval_lines(whole_list: bool = True) -> list[dict]:
-    return [
-        {
-            "prompt": " ".join([task, *(REQUIREMENTS if whole_list else REQUIREMENTS[:k])]),
-            "chosen": f"{task} {k}",
-            "constraint": REQUIREMENTS if whole_list else REQUIREMENTS[:k],
-            "instruction_id_list": ["soft"] * k,
-            "score": 0.5,
-        }
-        for task in TASKS
-        for k in (3, 1, 5, 4, 2)
-    ]
-
-
-@pytest.mark.parametrize("whole_list", [True, False])
-def test_released_eval(tmp_path, whole_list):
-    path = write_lines(tmp_path / "eval.jsonl", *eval_lines(whole_list))
-    loaded = load_chains(path)
-    assert loaded == load_chains(path, format="released_eval")
-    assert [c.base_task for c in loaded] == TASKS
-    assert all(c.gold == (3, 1, 5, 4, 2) for c in loaded)
-    assert loaded[1].responses[1] == Response("Plan a week. 1", (True,) + (False,) * 4, "released")
-    assert [r.text for r in loaded[2].requirements] == REQUIREMENTS
-
-
-def test_released_eval_that_does_not_hold(tmp_path):
-    def broken(place: int, **changes: object) -> str:
-        lines = eval_lines()
-        lines[place] |= changes
-        return message(write_lines(tmp_path / "eval.jsonl", *lines))
-
-    assert "eval.jsonl:7: chosen: found None, expected a valid string" in broken(6, chosen=None)
-    assert "eval.jsonl:7: instruction_id_list: found 6 entries, expected at most the 5" in broken(
-        6, instruction_id_list=["soft"] * 6
-    )
-    assert "eval.jsonl:7: constraint: found" in broken(6, constraint=REQUIREMENTS[:3])
-    assert "eval.jsonl:7: prompt: found 'Write a song' besides the requirements, exp" in broken(
-        6, prompt=eval_lines()[0]["prompt"]
-    )
-    path = write_lines(tmp_path / "eval.jsonl", *eval_lines()[:-2])
-    assert "eval.jsonl:11: whole record: found 3 lines left for the last chain" in message(path)
-
-
-def test_the_authors_own_file():
-    if not RELEASED.exists():
-        pytest.skip(f"development data absent: {RELEASED.name}")
-    rows = pd.read_parquet(RELEASED)
-    loaded = load_chains(RELEASED)
-    assert len(loaded) == 356
-    assert {c.gold for c in loaded} == {(1, 2, 3, 4, 5)}
-    assert loaded[7].chain_id == "released-0007"
-    for i, c in enumerate(loaded):
-        for k in range(5):
-            kept = tuple(j <= k for j in range(5))
-            assert c.prompt(kept) == rows.prompt[356 * k + i]
-            assert c.responses[k] == Response(rows.response[356 * k + i], kept, "released")
 
 
 # --- queries ------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ Requirement types, categories and topics are not labelled there, and no machine 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -34,24 +34,22 @@ EVAL_GROUP = 5
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class _Row:
-    """One response; ``text`` is called ``response`` in one layout and ``chosen`` in the other."""
+    """One response; its text is called ``response`` in one layout and ``chosen`` in the other."""
 
     prompt: NonEmptyText
     instruction_id_list: list[Any]
     constraint: Annotated[list[NonEmptyText], Field(min_length=1)]
+    text: str
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class _ParquetRow(_Row):
-    response: str
+    text: str = Field(alias="response")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class _EvalRow(_Row):
-    chosen: str
-
-
-R = TypeVar("R", bound=_Row)
+    text: str = Field(alias="chosen")
 
 
 class _Placed(NamedTuple):
@@ -62,6 +60,18 @@ class _Placed(NamedTuple):
     text: str
 
 
+def _rows(
+    kind: type[_Row], records: Iterable[tuple[int, str]], problems: Problems
+) -> list[_Placed]:
+    adapter = TypeAdapter(kind)
+    checked = [(place, validated(adapter, text, place, problems)) for place, text in records]
+    return [
+        _Placed(place, row.prompt, row.constraint, len(row.instruction_id_list), row.text)
+        for place, row in checked
+        if row is not None
+    ]
+
+
 def load_released_parquet(path: Path) -> list[Chain]:
     """Chains of the parquet layout; see the module's first paragraph.
 
@@ -70,30 +80,18 @@ def load_released_parquet(path: Path) -> list[Chain]:
     """
     problems = Problems(path, "row ", "released_parquet")
     records = read_rows(path, PARQUET_COLUMNS, frozenset({"kwargs"}), problems)
-    rows = []
-    for place, row in _valid(_ParquetRow, records, problems):
-        n_kept = len(row.instruction_id_list)
-        if n_kept != len(row.constraint):
+    rows = _rows(_ParquetRow, records, problems)
+    for row in rows:
+        if row.n_kept != len(row.requirements):
             problems.add(
-                place, "instruction_id_list",
-                f"found {n_kept} entries, expected one for each of the {len(row.constraint)} "
-                "entries of constraint",
+                row.place, "instruction_id_list",
+                f"found {row.n_kept} entries, expected one for each of the "
+                f"{len(row.requirements)} entries of constraint",
             )  # fmt: skip
-        rows.append(_Placed(place, row.prompt, row.constraint, n_kept, row.response))
     problems.raise_if_any()
     levels = _levels(rows, problems)
     problems.raise_if_any()
     return _assembled([list(group) for group in zip(*levels, strict=True)], problems)
-
-
-def _valid(
-    kind: type[R], records: Iterable[tuple[int, str]], problems: Problems
-) -> Iterator[tuple[int, R]]:
-    adapter = TypeAdapter(kind)
-    for place, text in records:
-        row = validated(adapter, text, place, problems)
-        if row is not None:
-            yield place, row
 
 
 def _levels(rows: list[_Placed], problems: Problems) -> list[list[_Placed]]:
@@ -131,10 +129,7 @@ def load_released_eval(path: Path) -> list[Chain]:
     not used.
     """
     problems = Problems(path, "", "released_eval")
-    rows = [
-        _Placed(place, row.prompt, row.constraint, len(row.instruction_id_list), row.chosen)
-        for place, row in _valid(_EvalRow, read_lines(path, problems), problems)
-    ]
+    rows = _rows(_EvalRow, read_lines(path, problems), problems)
     problems.raise_if_any()
     groups = [rows[i : i + EVAL_GROUP] for i in range(0, len(rows), EVAL_GROUP)]
     if len(groups[-1]) != EVAL_GROUP:

@@ -1,4 +1,7 @@
-"""Chains split into train, validation and test, with no topic in two parts."""
+"""Which chains are learnt from and which are tested on, and a control for the test.
+
+Splits and folds keep the chains of a topic together, so that nothing about it leaks.
+"""
 
 from __future__ import annotations
 
@@ -86,9 +89,8 @@ def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]
 def swap_requirements(chains: Sequence[Chain]) -> list[Chain]:
     """Each chain's responses with the requirements of the next chain, in the order of the chains.
 
-    A control: a reward model that reads the requirement should rank these responses worse. One that
-    does not sees in the response alone how much was asked for, or the requirements are alike in all
-    chains.
+    A control: a reward model that reads the requirement should rank these responses worse. If it
+    does not, it sees in the response alone how much was to be met, or all chains are alike.
 
     Args:
         chains: at least two, all with the same number of requirements.

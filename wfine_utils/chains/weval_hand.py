@@ -1,12 +1,11 @@
 """WEval-Hand: sixty chains of natural prose, written one by one for this project.
 
-The texts, their datasheet and their licence (CC-BY-4.0) are in ``wfine_utils/data/``.
+The texts, their datasheet and their licence (CC-BY-4.0) are in ``wfine_utils/weval_hand/``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -31,5 +30,5 @@ def load_weval_hand(split: Literal["dev", "test"] | None = None) -> list[Chain]:
     chains = load_chains(WEVAL_HAND_CHAINS)
     if split is None:
         return chains
-    parts: Mapping[str, list[str]] = json.loads(WEVAL_HAND_SPLIT.read_text(encoding="utf-8"))
-    return [chain for chain in chains if chain.chain_id in set(parts[split])]
+    wanted = set(json.loads(WEVAL_HAND_SPLIT.read_text(encoding="utf-8"))[split])
+    return [chain for chain in chains if chain.chain_id in wanted]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from wfine_utils.chains.files import load_chains
 from wfine_utils.checks import minimal_chains
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import explained
 from wfine_utils.files import display_path
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a file of chains by the rules of WEval-Hand: ``python -m wfine_utils.checks FILE``.
 
@@ -27,11 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", help="chains, as load_chains reads them")
     path = Path(parser.parse_args(arguments).file)
-    try:
-        chains = load_chains(path)
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    chains = load_chains(path)
     problems = minimal_chains.problems(chains)
     n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)
     n_responses = sum(len(chain.responses) for chain in chains)

@@ -13,7 +13,7 @@ scratch on a laptop, can write it, and still has to attend to the instruction to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def _length_requirement(rng: np.random.Generator) -> Requirement:
 def _requirement(
     rng: np.random.Generator, type_: RequirementType, feature: Feature, x: str
 ) -> Requirement:
-    about_x = {
+    about_x: dict[str, dict[str, Any]] = {
         "bold_term": {"kind": "bold_term", "term": x},
         "thing": {"kind": "mentions", "terms": [x]},
     }
