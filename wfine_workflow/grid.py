@@ -114,9 +114,8 @@ def collect(grid: Grid, folder: Path) -> pd.DataFrame:
         path = folder.joinpath(cell_folder(preset, seed, scorer), *WEVAL)
         if path.exists():
             table = pd.read_csv(path)
-            for place, value in enumerate((preset, seed, scorer)):
-                table.insert(place, ("preset", "seed", "grid_scorer")[place], value)
-            parts.append(table)
+            cell = {"preset": preset, "seed": seed, "grid_scorer": scorer}
+            parts.append(pd.DataFrame(cell, index=table.index).join(table))
     if not parts:
         raise WfineError(
             f"{display_path(folder)}: found no finished cell among {len(grid.cells())}, expected "

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import nbformat
 
-from wfine_utils.adherence.prompt_sets import BUILT_IN
-from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, display_path, project_root, resolve
-from wfine_workflow.presets import CHAINS_FIELDS
+from wfine_utils.errors import WfineError, explained
+from wfine_utils.files import display_path, project_root, resolve, whole_folder
+from wfine_workflow.presets import own_files
 
 _MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
 """Beginnings of files that are of no use without the weights, which are not kept."""
@@ -59,7 +58,8 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
             f"`make reproduce PRESET={preset}` to its end first."
         )
     models = {path.parent for path in source.rglob("config.json")}
-    private = {p.parent.name for p in source.glob("*/stamp.json") if _read_own_files(p)}
+    stamps = {p.parent.name: json.loads(p.read_text("utf-8")) for p in source.glob("*/stamp.json")}
+    private = {name for name, stamp in stamps.items() if own_files(stamp["parameters"])}
     files = [
         p
         for p in sorted(source.rglob("*"))
@@ -76,8 +76,8 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
     for path in files:
         if path.suffix == ".ipynb" and path.stat().st_size >= limit:
             raise WfineError(
-                f"{display_path(path)} has {path.stat().st_size:,} bytes; expected fewer than {limit:,}. "
-                "Save smaller figures or print less."
+                f"{display_path(path)} has {path.stat().st_size:,} bytes; expected fewer than "
+                f"{limit:,}. Save smaller figures or print less."
             )
         if path.suffix in {".ipynb", ".json"}:
             text = _shared_text(path)
@@ -86,25 +86,16 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
                     f"{display_path(path)} names a folder of this machine ({project_root()} or "
                     f"{Path.home()}). Show paths from the project root before keeping this run."
                 )
-    shutil.rmtree(target, ignore_errors=True)
-    copies = []
-    for path in files:
-        if path.stat().st_size < limit:
-            copy = target / path.relative_to(source)
+    small = [path for path in files if path.stat().st_size < limit]
+    with whole_folder(target) as folder:
+        for path in small:
+            copy = folder / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".ipynb":
-                text = _shared_text(path)
-                atomic_write(copy, lambda p, text=text: p.write_text(text, encoding="utf-8"))
+                copy.write_text(_shared_text(path), encoding="utf-8")
             else:
-                atomic_write(copy, lambda p, path=path: shutil.copyfile(path, p))
-            copies.append(copy)
-    return copies
-
-
-def _read_own_files(stamp: Path) -> bool:
-    """Whether the run of a notebook was given chains or prompts of the user's own."""
-    given = json.loads(stamp.read_text(encoding="utf-8"))["parameters"]
-    prompts = set(given.get("prompt_sets", [])) - set(BUILT_IN)
-    return bool(prompts) or any(given.get(field) for field in CHAINS_FIELDS)
+                shutil.copyfile(path, copy)
+    return [target / path.relative_to(source) for path in small]
 
 
 def _shared_text(path: Path) -> str:
@@ -123,6 +114,7 @@ def _shared_text(path: Path) -> str:
     return nbformat.writes(book)
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.keep_reference --help``."""
     parser = argparse.ArgumentParser(
@@ -130,13 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("preset")
     parser.add_argument("--output-root", default="outputs")
-    given = parser.parse_args(arguments)
-    try:
-        copies = keep_reference(given.preset, resolve(given.output_root))
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{given.preset}\n")
+    args = parser.parse_args(arguments)
+    copies = keep_reference(args.preset, resolve(args.output_root))
+    sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{args.preset}\n")
     return 0
 
 

@@ -2,11 +2,11 @@
 
 Every function takes the folder of a preset (``outputs/mini``), reads CSV and JSON that the
 other notebooks have written there, and returns a DataFrame of plain numbers. A value with an
-interval has three columns, ``x``, ``x_ci_low`` and ``x_ci_high``; ``rendering.pretty`` makes
+interval has three columns, ``x``, ``x_ci_low`` and ``x_ci_high``; ``notebook.render.pretty`` makes
 one text of them. No model is loaded and nothing is estimated anew.
 
-A result that is not there raises ``readers.MissingRun``; one that is there but is not as it
-should be raises another ``WfineError``.
+A result that is not there raises :class:`~wfine_workflow.results.MissingRun`; one that is there but
+is not as it should be raises another ``WfineError``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from wfine_study.answers import QUESTIONS
-from wfine_utils.chains.taxonomy import RequirementType
-from wfine_utils.errors import WfineError
-from wfine_utils.files import display_path
 from wfine_utils.weval.metrics import METRICS
+from wfine_workflow.results import MissingRun, malformed, read_results
 
 DROPPING, WEVAL, POLICY = "02_requirement_dropping", "05_weval_correlation", "04_wrl_policy"
 STUDY = "06_validity_and_ablations"
@@ -45,11 +43,8 @@ class Table(NamedTuple):
 def _wide(df: pd.DataFrame, rows: list[str], column: str, path: str) -> pd.DataFrame:
     """From tidy to one row per ``rows``; the order of rows and columns is that of the file."""
     if (twice := df.duplicated([*rows, column])).any():
-        found = ", ".join(map(str, df.loc[twice, [*rows, column]].iloc[0]))
-        raise WfineError(
-            f"{path}: found two rows for {found}, expected one. The file was not written by "
-            "this version of its notebook: run that notebook again."
-        )
+        names = ", ".join(map(str, df.loc[twice, [*rows, column]].iloc[0]))
+        raise malformed(path, f"found two rows for {names}", "one")
     wide = df[rows].drop_duplicates()
     for name in df[column].unique():
         new = dict(zip(_TIDY, [f"{name}{end}" for end in INTERVAL], strict=True))
@@ -69,10 +64,8 @@ _RATES = {"type": str, "quantity": str, "n": float, "value": float, "ci_low": fl
 def _both_rates(rates: pd.DataFrame, by: list[str], path: str) -> pd.DataFrame:
     """Rates of real drops and of kept requirements that hold, side by side."""
     if unknown := sorted(set(rates["quantity"]) - set(_QUANTITIES)):
-        raise WfineError(
-            f"{path}: quantity: found {unknown[0]!r}, expected one of {', '.join(_QUANTITIES)}. "
-            f"Run notebook {DROPPING} again."
-        )
+        one_of = f"one of {', '.join(_QUANTITIES)}"
+        raise malformed(path, f"quantity: found {unknown[0]!r}", one_of)
     rates = rates.assign(quantity=rates["quantity"].map(_QUANTITIES))
     rates = rates.sort_values("quantity", kind="stable")  # real drops to the left
     keys = [*by, "type"]
@@ -123,8 +116,7 @@ def table_t2(folder: Path) -> pd.DataFrame:
     df = df[df["subset_kind"] == "all"]
     path = f"{WEVAL}/weval.csv"
     if absent := sorted(set(METRICS) - set(df["metric"])):
-        raise WfineError(f"{path}: found no rows for {', '.join(absent)}, expected every metric "
-                         "over all chains; run the notebook again.")  # fmt: skip
+        raise malformed(path, f"found no rows for {', '.join(absent)}", "every metric")
     wide = _wide(df, ["scorer"], "metric", path)
     # how often a scorer ties or fails is counted, not estimated
     counted = [f"{m}{s}" for m in ("tie_rate", "nan_rate") for s in INTERVAL[1:]]
@@ -158,48 +150,49 @@ def table_t2_categories(folder: Path) -> pd.DataFrame:
     return _t2_subsets(folder, "category", "kendall_tau_b")
 
 
-def _comparisons(folder: Path, notebook: str, sides: tuple[str, str], n: str) -> pd.DataFrame:
+def _comparisons(folder: Path, notebook: str, keys: list[str], n: str) -> pd.DataFrame:
     numbers = ["difference", "ci_low", "ci_high", "p_value", n]
-    strings = dict.fromkeys([*sides, "metric"], str)
-    df = read_results(folder, notebook, "comparisons.csv", strings | dict.fromkeys(numbers, float))
+    columns = dict.fromkeys(keys, str) | dict.fromkeys(numbers, float)
+    df = read_results(folder, notebook, "comparisons.csv", columns)
     df = df.rename(columns={"ci_low": "difference_ci_low", "ci_high": "difference_ci_high"})
-    first = [*sides, "metric", *[f"difference{s}" for s in INTERVAL], "p_value", n]
+    first = [*keys, *[f"difference{s}" for s in INTERVAL], "p_value", n]
     return df[[*first, *[c for c in df if c not in first]]]
 
 
 def table_t2_comparisons(folder: Path) -> pd.DataFrame:
     """T2, paired differences, reference minus scorer, on the same chains."""
-    return _comparisons(folder, WEVAL, ("reference", "scorer"), "n_chains")
+    return _comparisons(folder, WEVAL, ["reference", "scorer", "metric"], "n_chains")
 
 
 # --- T3: policies -------------------------------------------------------------------------------
 
 
 def read_adherence(folder: Path) -> pd.DataFrame:
-    """The tidy table of notebook 04: ``policy, type, metric, value, ci_low, ci_high, n``.
+    """What each policy does on each set of prompts, from notebook 04's ``adherence.csv``.
 
-    Where the column ``metric`` is absent, everything is adherence.
+    Returns:
+        Tidy: ``prompt_set, policy, measure, value, ci_low, ci_high, n`` and others.
     """
-    columns = {"policy": str, "type": str, "value": float, "ci_low": float, "ci_high": float,
-               "n": float}  # fmt: skip
-    df = read_results(folder, POLICY, "adherence.csv", columns)
-    return df if "metric" in df else df.assign(metric="adherence")
+    numbers = dict.fromkeys(["value", "ci_low", "ci_high", "n"], float)
+    columns = dict.fromkeys(["prompt_set", "policy", "measure"], str) | numbers
+    return read_results(folder, POLICY, "adherence.csv", columns)
 
 
 def table_t3(folder: Path) -> pd.DataFrame:
     """T3: what each policy does on the same prompts, one column per policy."""
-    return _wide(read_adherence(folder), ["metric", "type"], "policy", f"{POLICY}/adherence.csv")
+    keys = ["prompt_set", "measure"]
+    return _wide(read_adherence(folder), keys, "policy", f"{POLICY}/adherence.csv")
 
 
 def table_t3_comparisons(folder: Path) -> pd.DataFrame:
     """T3, paired differences between policies on the same prompts."""
-    return _comparisons(folder, POLICY, ("policy_a", "policy_b"), "n")
+    return _comparisons(folder, POLICY, ["prompt_set", "policy_a", "policy_b", "measure"], "n")
 
 
 # --- T4 and T5: the study -----------------------------------------------------------------------
 
 
-def read_answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
+def read_answers(folder: Path, questions: tuple[int, ...]) -> pd.DataFrame:
     """The answers of notebook 06 to some of its questions, by number, with the question's title.
 
     Returns:
@@ -208,11 +201,11 @@ def read_answers(folder: Path, asked: tuple[int, ...]) -> pd.DataFrame:
     numbers = ["question", "value", "ci_low", "ci_high", "p_holm", "cohens_d", "n"]
     columns = dict.fromkeys(["quantity", "unit"], str) | dict.fromkeys(numbers, float)
     df = read_results(folder, STUDY, "answers.csv", columns)
-    df = df[df["question"].isin(asked)]
+    df = df[df["question"].isin(questions)]
     if df.empty:
         raise MissingRun(
-            f"{STUDY}/answers.csv has no answer to questions {', '.join(map(str, asked))}: name "
-            "them in the parameter study of that notebook and run it again."
+            f"{STUDY}/answers.csv has no answer to questions {', '.join(map(str, questions))}: "
+            "name them in the parameter study of that notebook and run it again."
         )
     df = df.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
     first = ["question", "quantity", *[f"value{end}" for end in INTERVAL]]
@@ -248,7 +241,7 @@ def table_t6(folder: Path) -> pd.DataFrame:
     rows = []
     for path in sorted((folder / "benchmarks").glob("*.tsv")):
         if not path.stem.startswith("07"):  # its own is not finished yet
-            rows.append({"notebook": path.stem, "stage": "all"} | _benchmark(path))
+            rows.append({"notebook": path.stem, "stage": "all"} | benchmark(path))
     for path in sorted(folder.glob("*/[!.]*/stage.json")):  # not of one cut short
         rows.append(
             {"notebook": path.parts[-3], "stage": path.parts[-2], "minutes": _seconds(path) / 60}
@@ -275,10 +268,11 @@ def table_t6(folder: Path) -> pd.DataFrame:
     return table
 
 
-def _benchmark(path: Path) -> dict[str, float]:
+def benchmark(path: Path) -> dict[str, float]:
+    """Minutes and peak memory in GiB (NaN if not measured) of Snakemake's benchmark file."""
     try:
-        found = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        seconds, mib = float(found["s"].iloc[-1]), float(found["max_rss"].iloc[-1])
+        cost = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+        seconds, mib = float(cost["s"].iloc[-1]), float(cost["max_rss"].iloc[-1])
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise malformed(path, f"unreadable ({error})", "columns s and max_rss") from error
     return {"minutes": seconds / 60, "peak_memory_gib": mib / _MIB_PER_GIB}
@@ -313,129 +307,3 @@ TABLES: tuple[Table, ...] = (
     Table("T6_cost", "Time and peak memory.", table_t6),
 )  # fmt: skip
 """Every table of notebook 07, in order."""
-
-NULL_BASELINES = ("constant", "random", "coin flip", "length", "minus length", "word overlap")
-"""Scorers that know nothing of writing; the headline shows only the best of them."""
-
-
-def headline(folder: Path) -> pd.DataFrame:
-    """The few numbers to remember of a preset; what is not computed yet is left out.
-
-    Args:
-        folder: folder of the preset, ``outputs/<preset>``.
-
-    Returns:
-        ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer but the null
-        baselines and of the best null baseline; the policies' adherence over all types; of the
-        study what dirt costs, what the filter gives and whether WEval predicts RL; minutes and
-        peak memory of the whole run (no interval there, and no n). A scorer without a value is
-        left out.
-    """
-    rows: list[dict[str, object]] = []
-    for part in (_headline_weval, _headline_policies, _headline_study, _headline_cost):
-        try:
-            rows += part(folder)
-        except MissingRun:
-            continue
-    table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "n"])
-    # a scorer that could score nothing, as the oracle on chains without checks
-    return table.dropna(subset=["value"], ignore_index=True)
-
-
-def _headline_weval(folder: Path) -> list[dict[str, object]]:
-    table = table_t2(folder)
-    null = table["scorer"].isin(NULL_BASELINES)
-    shown_rows = pd.concat([table[~null], table[null].head(1)])
-    return [
-        {
-            "quantity": f"tau-b of {row.scorer}"
-            + (" (best null baseline)" if row.scorer in NULL_BASELINES else ""),
-            "value": row.kendall_tau_b,
-            "ci_low": row.kendall_tau_b_ci_low,
-            "ci_high": row.kendall_tau_b_ci_high,
-            "n": row.n_chains,
-        }
-        for row in shown_rows.itertuples()
-    ]
-
-
-def _headline_policies(folder: Path) -> list[dict[str, object]]:
-    df = read_adherence(folder)
-    over_all = ~df["type"].isin(list(RequirementType))
-    df = df[over_all & df["metric"].str.contains("adherence")]
-    return [
-        {"quantity": f"{row.metric} ({row.type}), {row.policy}", "value": row.value,
-         "ci_low": row.ci_low, "ci_high": row.ci_high, "n": row.n}
-        for row in df.itertuples()
-    ]  # fmt: skip
-
-
-def _headline_study(folder: Path) -> list[dict[str, object]]:
-    df = read_answers(folder, (2, 3, 6))
-    first = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
-    names = {"value_ci_low": "ci_low", "value_ci_high": "ci_high"}
-    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
-    return first.rename(columns=names)[columns].to_dict("records")
-
-
-def _headline_cost(folder: Path) -> list[dict[str, object]]:
-    table = table_t6(folder)
-    whole = table[table["notebook"] == "all"]
-    return [
-        {"quantity": name, "value": value}
-        for row in whole.itertuples()
-        for name, value in (
-            ("minutes, all notebooks", row.minutes),
-            ("peak memory, GiB", row.peak_memory_gib),
-        )
-    ]
-
-
-class MissingRun(WfineError):
-    """A table cannot be computed yet, because a notebook has not been run."""
-
-
-def read_results(folder: Path, notebook: str, name: str, columns: dict[str, type]) -> pd.DataFrame:
-    """Read a CSV of another notebook and check it.
-
-    Args:
-        folder: folder of the preset.
-        notebook: who writes it.
-        name: file name.
-        columns: columns that must be there, and ``float`` for those that must be numbers.
-
-    Raises:
-        MissingRun: there is no such file; one line says which notebook to run.
-        WfineError: the file is no CSV, has no rows, lacks a column or holds text for a number.
-    """
-    path = folder / notebook / name
-    if not path.exists():
-        raise MissingRun(
-            f"{notebook}/{name} is missing: run notebook {notebook} with preset "
-            f"{folder.name!r}, or everything with: make reproduce PRESET={folder.name}"
-        )
-    try:
-        # only an empty cell is a missing value: "none" and "null" are names here
-        df = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:  # pandas' own parser errors are ValueErrors
-        raise malformed(path, f"it is no CSV ({str(error).strip()})", "a CSV file") from error
-    if absent := [c for c in columns if c not in df]:
-        raise malformed(path, f"found the columns {', '.join(df)}", f"also {', '.join(absent)}")
-    if df.empty:
-        raise malformed(path, "found no rows", "at least one")
-    for column, kind in columns.items():
-        if kind is float and not pd.api.types.is_numeric_dtype(df[column]):
-            bad = df[pd.to_numeric(df[column], errors="coerce").isna() & df[column].notna()]
-            row = int(bad.index[0]) if len(bad) else 0
-            raise malformed(
-                path, f"line {row + 2}: {column}: found {df[column][row]!r}", "a number"
-            )
-    return df
-
-
-def malformed(path: Path, found: str, expected: str) -> WfineError:
-    """The error for a results file that is there but is not as its notebook writes it."""
-    return WfineError(
-        f"{display_path(path)}: {found}, expected {expected}. The file was not written by this version "
-        "of its notebook: run that notebook again."
-    )

@@ -1,14 +1,15 @@
-"""The batch run as one calm command: ``python -m wfine_workflow.run run mini``.
+"""The batch run: ``python -m wfine_workflow.run run mini``.
 
-Snakemake decides what is to be done and papermill executes it; this module checks what can be
-checked before, keeps their talk out of sight unless it is needed, and says in one paragraph
-what went wrong. Both work without it, see the head of the Snakefile.
+Checks the parameters of a preset, calls Snakemake, which lets papermill execute the notebooks,
+shows one line per notebook and explains the first failure in one paragraph. Snakemake can also be
+called by hand, see the head of ``workflow/Snakefile``.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import fcntl
 import json
 import os
 import re
@@ -17,28 +18,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-import pandas as pd
-import psutil
-
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, project_root, resolve
-from wfine_utils.notebook.render import pretty
-from wfine_workflow.presets import load_preset, needs_gpu_gib, preset_notebooks
+from wfine_workflow.headline import headline_text
+from wfine_workflow.presets import load_preset, preset_choice, preset_notebooks
 
-HEADLINE = "07_paper_tables/tables/headline.csv"
+LOCK = ".run"
+"""File in the output folder of a preset, locked while it is being run."""
 
 EXPLAINED = 3
 """Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
-
-_OURS = re.compile(
-    r"snakemake.* preset=(\S+)|papermill.* -f params/([^/ ]+)/"
-    r"|wfine_utils\.study run .*--settings params/([^/ ]+)/"
-)
-"""Command lines of processes that write the results of a preset."""
 
 _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -66,39 +59,57 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
         WfineError: the preset does not hold, it needs a GPU that is not there, the output folder
             cannot be written, or the same preset is being run by another process.
     """
-    root = output_root or next(iter(load_preset(preset).values())).output_root
+    parameters = load_preset(preset)
+    folder = resolve(output_root or next(iter(parameters.values())).output_root) / preset
     _refuse_without_gpu(preset)
-    folder = resolve(root) / preset
     _refuse_unwritable(folder)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
-    others = list(_other_runs())
-    if same := [p for p, name in others if name == preset]:
+    with open(folder / LOCK, "a+") as lock:
+        if _take(lock, preset) and any((project_root() / ".snakemake" / "locks").glob("*")):
+            subprocess.run([*command, "--unlock"], capture_output=True, check=False)
+        status = _snakemake(command, lock, folder, out)
+        if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
+            lock.truncate(0)
+    return status
+
+
+def _take(lock: TextIO, preset: str) -> bool:
+    """Lock the open file, which from now on names this process.
+
+    All that the run starts gets the file as standard input, and so holds the lock until the last
+    of these processes has ended, even if this one or Snakemake is killed.
+
+    Returns:
+        Whether the run before was killed.
+    """
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
         raise WfineError(
-            f"Preset {preset!r} is already being run here by process {same[0]}. Expected one run "
-            "of a preset at a time: wait until it has finished, or end that process first."
-        )
-    if not others and any((project_root() / ".snakemake" / "locks").glob("*")):
-        subprocess.run([*command, "--unlock"], capture_output=True, check=False)
-    return _snakemake(command, folder, out)
+            f"Preset {preset!r} is already being run here by process {lock.read() or '?'}, or by "
+            "what that has started. Expected one run of a preset at a time: wait until it has "
+            "finished, or end these processes first."
+        ) from None
+    lock.seek(0)
+    was_killed = bool(lock.read())
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return was_killed
 
 
 def _refuse_without_gpu(preset: str) -> None:
-    needed = needs_gpu_gib(preset)
+    needed = preset_choice(preset).needs_gpu_gib
     if needed is None:
         return
-    asked = subprocess.run(
-        [sys.executable, "-m", "wfine_utils.models", "gpu"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = json.loads(asked.stdout) if asked.returncode == 0 else None
-    if found is not None and found >= needed:
+    command = [sys.executable, "-m", "wfine_utils.models", "gpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    free = json.loads(done.stdout) if done.returncode == 0 else None
+    if free is not None and free >= needed:
         return
-    seen = "no GPU that PyTorch can use"
-    if found is not None:
-        seen = f"{found:.1f} GiB of free GPU memory"
+    seen = f"{free:.1f} GiB of free GPU memory" if free else "no GPU that PyTorch can use"
     raise WfineError(
         f"Preset {preset!r}: found {seen}, expected {needed:g} GiB. Run it on a machine with such "
         "a GPU and a PyTorch built for it (make distclean, then make env without TORCH_INDEX), end "
@@ -114,41 +125,22 @@ def _refuse_unwritable(folder: Path) -> None:
             pass
     except OSError as error:
         raise WfineError(
-            f"{display_path(folder)}: the output folder cannot be written: {error.strerror or error}. "
-            "Expected a folder with write permission and free space; mend that, or choose "
-            "another with: make reproduce OUTPUT_ROOT=folder"
+            f"{display_path(folder)}: the output folder cannot be written: "
+            f"{error.strerror or error}. Expected a folder with write permission and free space; "
+            "mend that, or choose another with: make reproduce OUTPUT_ROOT=folder"
         ) from error
 
 
-def _other_runs() -> Iterator[tuple[int, str]]:
-    """Process id and preset of every batch run of this project that is still alive.
-
-    A killed Snakemake leaves its lock behind, and may leave a papermill or a cell of the study
-    that goes on; the lock may be taken away only when none of them is alive.
-    """
-    mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        words = process.info["cmdline"] or []
-        line = " ".join(words)
-        found = _OURS.search(line)
-        if process.info["pid"] in mine or not found or "python" not in words[0]:
-            continue
-        try:
-            if Path(process.cwd()) == project_root() and process.status() != "zombie":
-                yield process.info["pid"], found[1] or found[2] or found[3]
-        except (psutil.Error, OSError):
-            continue  # it has just ended, or belongs to somebody else
-
-
-def _snakemake(command: Sequence[str], folder: Path, out: TextIO) -> int:
+def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) -> int:
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
     triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | _ENVIRONMENT | {"PATH": path}
     environment.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline
     process = subprocess.Popen(
-        [*command, *triggers, *quiet], env=environment, stderr=subprocess.PIPE, text=True
-    )
+        [*command, *triggers, *quiet],
+        env=environment, stdin=lock, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert process.stderr is not None
     try:
         talk = process.stderr.read()
@@ -160,29 +152,11 @@ def _snakemake(command: Sequence[str], folder: Path, out: TextIO) -> int:
     if process.returncode == 0:
         if "Nothing to be done" in talk:
             out.write("Nothing to do: every notebook's results are up to date.\n")
-        out.write(
-            f"\n{headline(folder)}\nReport: {display_path(folder / 'report' / 'index.html')}\n"
-        )
+        report = display_path(folder / "report" / "index.html")
+        out.write(f"\n{headline_text(folder)}\nReport: {report}\n")
     elif f"non-zero exit status {EXPLAINED}" not in talk:
         out.write(f"{talk}\n")
     return process.returncode
-
-
-def headline(folder: Path) -> str:
-    """The few numbers to look at first, as a text table.
-
-    Args:
-        folder: ``<output_root>/<preset>``.
-
-    Returns:
-        ``tables/headline.csv`` of notebook 07; without it, a line that says so.
-    """
-    path = folder / HEADLINE
-    if not path.exists():
-        return "No headline: notebook 07 has not been run to its end for this preset."
-    interval = {"ci_low": "value_ci_low", "ci_high": "value_ci_high"}  # shown beside the value
-    table = pretty(pd.read_csv(path).rename(columns=interval))
-    return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
 
 
 def watch(
@@ -295,6 +269,7 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     return EXPLAINED
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.run --help``."""
     parser = argparse.ArgumentParser(prog="python -m wfine_workflow.run", description=__doc__)
@@ -303,23 +278,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("preset")
     one.add_argument("--output-root", help="write here instead of where the parameters say")
     one.add_argument("--cores", default="all")
-    two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
+    two = commands.add_parser(
+        "watch", help="(used by workflow/Snakefile) show papermill's progress"
+    )
     two.add_argument("preset")
     two.add_argument("notebook")
     two.add_argument("executed", type=Path)
-    three = commands.add_parser("cell", help="(used by the Snakefile) say how a cell ended")
+    three = commands.add_parser("cell", help="(used by workflow/Snakefile) say how a cell ended")
     three.add_argument("log", type=Path)
     three.add_argument("result", type=Path)
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "run":
-            return run(given.preset, output_root=given.output_root, cores=given.cores)
-        if given.command == "cell":
-            return cell(given.log, given.result)
-        return watch(given.preset, given.notebook, given.executed)
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    args = parser.parse_args(arguments)
+    if args.command == "run":
+        return run(args.preset, output_root=args.output_root, cores=args.cores)
+    if args.command == "cell":
+        return cell(args.log, args.result)
+    return watch(args.preset, args.notebook, args.executed)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from wfine_utils.errors import WfineError
 from wfine_utils.notebook.render import pretty, to_latex, to_markdown
 from wfine_utils.weval.metrics import METRICS
 from wfine_workflow import paper_tables
-from wfine_workflow.paper_tables import MissingRun, headline, read_results
+from wfine_workflow.headline import headline, headline_text
+from wfine_workflow.results import MissingRun, read_results
 
 WEVAL_ROWS = [  # scorer, Kendall tau-b over all chains
     ("constant", 0.0),
@@ -82,13 +83,14 @@ def write_weval(folder: Path) -> None:
 def write_policies(folder: Path) -> None:
     values = {"base": (0.55, 0.1), "wrl_requirement": (0.81, 0.4)}
     write_csv(folder, paper_tables.POLICY, "adherence.csv", [
-        rate(v, 200, policy=p, type=t, metric="adherence")
-        for p, pair in values.items() for t, v in (("length", 0.7), *zip(("mean", "all four"), pair,
-                                                                       strict=True))
+        rate(v, 200, prompt_set=prompts, policy=p, measure=measure)
+        for prompts in ("tiny", "weval_hand") for p, pair in values.items()
+        for measure, v in (("length", 0.7), *zip(("mean", "all met"), pair, strict=True))
     ])  # fmt: skip
     write_csv(folder, paper_tables.POLICY, "comparisons.csv", [
-        {"policy_a": "wrl_requirement", "policy_b": "base", "metric": "adherence",
-         "difference": 0.26, "ci_low": 0.2, "ci_high": 0.3, "p_value": 0.002, "n": 200}
+        {"prompt_set": "tiny", "policy_a": "wrl_requirement", "policy_b": "base",
+         "measure": "mean", "difference": 0.26, "ci_low": 0.2, "ci_high": 0.3, "p_value": 0.002,
+         "n": 200}
     ])  # fmt: skip
 
 
@@ -160,9 +162,11 @@ def test_comparisons_keep_the_columns_they_do_not_know(folder):
 
 
 def test_t3_has_one_column_per_policy(folder):
-    table = paper_tables.table_t3(folder).set_index("type")
-    assert list(table.index) == ["length", "mean", "all four"]
-    assert table.loc["all four", "base"] == 0.1
+    table = paper_tables.table_t3(folder)
+    assert list(table["prompt_set"]) == ["tiny"] * 3 + ["weval_hand"] * 3
+    table = table[table["prompt_set"] == "tiny"].set_index("measure")
+    assert list(table.index) == ["length", "mean", "all met"]
+    assert table.loc["all met", "base"] == 0.1
     assert table.loc["mean", "wrl_requirement"] == 0.81
     assert table.loc["mean", "wrl_requirement_ci_high"] == pytest.approx(0.91)
 
@@ -202,9 +206,9 @@ def test_t4_and_t5_share_out_the_seven_questions(folder):
     assert pretty(t4)["value"][0] == "0.300 [0.000, 1.000]"
 
 
-def test_the_headline_has_what_dirt_costs_and_the_first_answer_of_two_questions(folder):
-    found = headline(folder)["quantity"].tolist()
-    assert [q for q in found if q.startswith("effect")] == ["effect 2", "effect 3", "effect 6"]
+def test_the_headline_has_what_noise_costs_and_the_first_answer_of_two_questions(folder):
+    quantities = headline(folder)["quantity"].tolist()
+    assert [q for q in quantities if q.startswith("effect")] == ["effect 2", "effect 3", "effect 6"]
 
 
 def test_t4_of_a_study_that_asked_other_questions(folder):
@@ -228,7 +232,7 @@ def test_headline(folder):
     assert table.loc["tau-b of reward model", "value"] == 0.9
     assert table.loc["tau-b of length (best null baseline)", "n"] == 10
     assert not any("constant" in quantity for quantity in table.index)
-    assert table.loc["adherence (all four), wrl_requirement", "value"] == 0.4
+    assert table.loc["adherence (all met), wrl_requirement", "value"] == 0.4
     assert table.loc["minutes, all notebooks", "value"] == 10.5
     assert table.loc["peak memory, GiB", "value"] == 2.0
     assert len(table) == 3 + 4 + 3 + 2
@@ -236,6 +240,7 @@ def test_headline(folder):
 
 def test_headline_of_nothing_is_empty(tmp_path):
     assert headline(tmp_path).empty
+    assert "07 has not been run" in headline_text(tmp_path)
 
 
 @pytest.mark.parametrize("table", paper_tables.TABLES, ids=lambda table: table.name)
@@ -319,7 +324,10 @@ def test_latex_is_escaped():
 
 
 def test_tables_need_no_torch():
-    code = "import sys, wfine_workflow.paper_tables, wfine_utils.notebook.figures; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, wfine_workflow.headline, wfine_utils.notebook.figures; "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

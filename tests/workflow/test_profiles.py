@@ -53,8 +53,8 @@ def snakemake(project: Path, profile: str, *options: str, **environment: str) ->
     """What Snakemake says; its exit status is checked unless the environment has FAILS."""
     fails = environment.pop("FAILS", "")
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", f"workflow/profiles/{profile}", "--nocolor",
-         *options],
+        [sys.executable, "-m", "snakemake", "--profile", f"workflow/profiles/{profile}",
+         "--nocolor", *options],
         cwd=project, env=os.environ | environment, capture_output=True, text=True,
     )  # fmt: skip
     said = done.stdout + done.stderr
