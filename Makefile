@@ -14,7 +14,7 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BATCH := $(BIN)/python -m wfine_workflow.run
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint lab bench reference lock strip clean distclean
+.PHONY: help env reproduce lab test test-fast lint style docs bench reference lock strip clean distclean
 
 # A recipe that fails must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
@@ -22,11 +22,11 @@ BATCH := $(BIN)/python -m wfine_workflow.run
 help:  ## show this text
 	@echo "wfine: fine-grained reward modelling for writing, in numbered notebooks"
 	@echo
-	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## */\1|/' | \
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## */\1|/' | \
 	  while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "Options (make reproduce PRESET=smoke CORES=2):"
-	@echo "  PRESET       parameter set, a folder in params/    here: $$(ls params | tr '\n' ' ')"
+	@echo "  PRESET       parameter set, a folder in params/    here: $(patsubst params/%/,%,$(sort $(wildcard params/*/)))"
 	@echo "  CORES        CPU cores to use                      default: all"
 	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
 	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
@@ -55,8 +55,17 @@ reproduce: $(READY)  ## run a preset, print its headline numbers and the path of
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest
 
-lint: $(READY)  ## check style, mend what can be mended
+test-fast: $(READY)  ## run the tests that take no more than a few seconds each
+	@$(BIN)/python -m pytest -m 'not slow'
+
+lint: $(READY)  ## check style, formatting, the order of imports, and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/mypy
+
+style: $(READY)  ## mend what ruff can mend
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: $(READY)  ## write the numbers of README.md and docs/ from outputs/reference
+	@$(BIN)/python -m wfine_workflow.docs
 
 lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
 	@mkdir -p lab
@@ -78,8 +87,8 @@ lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \
 	  --ignore-installed --report $(VENV)/resolved.json -e '.[train,judges,workflow,test]'
 	@{ echo "# Every package that the pins in pyproject.toml bring with them, resolved by \`make lock\`."; \
-	  $(BIN)/python -c 'import json; found = json.load(open("$(VENV)/resolved.json"))["install"]; \
-	  pins = ["{name}=={version}".format(**p["metadata"]).split("+")[0] for p in found]; \
+	  $(BIN)/python -c 'import json; items = json.load(open("$(VENV)/resolved.json"))["install"]; \
+	  pins = ["{name}=={version}".format(**p["metadata"]).split("+")[0] for p in items]; \
 	  print(*sorted((p for p in pins if not p.startswith("wfine=")), key=str.lower), sep="\n")'; \
 	} > constraints.tmp && mv constraints.tmp constraints.txt
 
@@ -91,5 +100,5 @@ clean:  ## delete all results except outputs/reference
 	@rm -rf .snakemake
 
 distclean: clean  ## also delete .venv and caches
-	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

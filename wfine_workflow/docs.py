@@ -8,8 +8,8 @@ lies between them can be written anew at any time, by ``make docs``::
 ``headline RUN: NAME`` is a row of the run's headline table; ``number FILE; column=value`` a row
 of a CSV or JSON file; ``table FILE; column=value; Head: column; Head: value low high`` some rows
 and the columns to show; ``minutes RUN/NOTEBOOK`` how long it took (``all`` is the sum); ``answers
-RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME`` and
-``digits=N`` say what is shown, and how.
+RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME``
+and ``digits=N`` say what is shown, and how.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from wfine_study.answers import QUESTIONS
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import atomic_write, display_path, project_root
 from wfine_utils.notebook.sentences import estimate
 
@@ -74,8 +74,8 @@ def written_anew(text: str, reference: Path) -> str:
 
 def _content(kind: str, spec: str, reference: Path) -> str:
     if kind == "answers":
-        parts = _rows(reference / spec / _ANSWERS).groupby("question")
-        tables = [f"\n\n## {n}. {QUESTIONS[int(str(n))]}{_table(part)}" for n, part in parts]
+        answers = _rows(reference / spec / _ANSWERS).groupby("question")
+        tables = [f"\n\n## {n}. {QUESTIONS[int(str(n))]}{_table(x)}" for n, x in answers]
         return "".join(tables) + "\n\n"
     if kind == "headline":
         run, name = spec.split(": ", 1)
@@ -132,20 +132,17 @@ def _minus(number: str) -> str:
     return number.replace("-", "−")
 
 
+@explained
 def main(args: Sequence[str] | None = None) -> int:
     """Write every page anew, and name those that changed."""
     parser = argparse.ArgumentParser(description="Write the numbers of README.md and docs/ anew.")
     parser.parse_args(args)
-    try:
-        for page in pages():
-            text = page.read_text(encoding="utf-8")
-            new = written_anew(text, project_root() / "outputs" / "reference")
-            if new != text:
-                atomic_write(page, partial(Path.write_text, data=new, encoding="utf-8"))
-                sys.stdout.write(f"{display_path(page)}: numbers written anew\n")
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        new = written_anew(text, project_root() / "outputs" / "reference")
+        if new != text:
+            atomic_write(page, partial(Path.write_text, data=new, encoding="utf-8"))
+            sys.stdout.write(f"{display_path(page)}: numbers written anew\n")
     return 0
 
 

@@ -133,9 +133,9 @@ def test_ruff(command):
 
 def test_make_help_names_every_command():
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("reproduce", "test", "lab", "bench", "clean", "lock", "reference"):
+    for target in re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE):
         assert f"make {target}" in done.stdout
-    for preset in (p.name for p in (ROOT / "params").iterdir()):
+    for preset in (p.name for p in (ROOT / "params").iterdir() if p.is_dir()):
         assert preset in done.stdout
 
 
@@ -160,3 +160,10 @@ def test_make_clean_keeps_the_reference_run(project):
     assert [p.name for p in (project / "outputs").iterdir()] == ["reference"]
     assert (project / "outputs" / "reference" / "mini" / "x.csv").exists()
     assert (project / "params").exists()
+
+
+def test_pre_commit_uses_the_pinned_versions():
+    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    versions = {repo["repo"].split("/")[-1]: repo["rev"].removeprefix("v") for repo in repos}
+    pinned = pins(DIRECT)
+    assert versions == {"ruff-pre-commit": pinned["ruff"], "nbstripout": pinned["nbstripout"]}
