@@ -1,4 +1,4 @@
-"""Requirement dropping: drop plans, chains of responses, preference pairs.
+"""Requirement dropping: drop plans, and chains of responses written to them.
 
 A query carries requirements. Dropping some of them from the instruction and writing to what
 is left gives a response that should be worse on exactly what was dropped. Chains of such
@@ -161,30 +161,25 @@ def build_chains(
     )  # fmt: skip
     return [
         build_chain(
-            f"{prefix}-{index:05d}",
-            query,
-            kept_sets,
-            writer,
-            rng_for(seed, "chain", prefix, index),
-            source,
+            f"{prefix}-{k:05d}", query, kept_sets, writer, rng_for(seed, "chain", prefix, k), source
         )
-        for index, (query, kept_sets) in enumerate(bar)
+        for k, (query, kept_sets) in enumerate(bar)
     ]
 
 
 def _nested_plans(queries: Sequence[Query], plan: OrderPlan, seed: int) -> list[list[KeptSet]]:
     """Nested drops whose orders are drawn among the queries that carry the same types."""
-    # Of every query: types and indices of its requirements, by type and then as in the prompt.
-    sorted_ = [
-        sorted((str(r.type or ""), i) for i, r in enumerate(query.requirements))
+    # Types and places of a query's requirements, by type, and of one type as in the prompt.
+    typed = [
+        sorted((str(r.type or ""), place) for place, r in enumerate(query.requirements))
         for query in queries
     ]
-    carried = [tuple(type_ for type_, _ in one) for one in sorted_]
+    carried = [tuple(type_ for type_, _ in pairs) for pairs in typed]
     orders = {
         types: iter(drop_orders(len(types), n, plan=plan, seed=seed))
         for types, n in Counter(carried).items()
     }
     return [
-        nested_drops([one[step][1] for step in next(orders[types])])
-        for types, one in zip(carried, sorted_, strict=True)
+        nested_drops([pairs[step][1] for step in next(orders[types])])
+        for types, pairs in zip(carried, typed, strict=True)
     ]

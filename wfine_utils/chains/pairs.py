@@ -67,12 +67,12 @@ def preference_pairs(
     ]
 
 
-def n_identical(chains: Iterable[Chain], *, max_drop_distance: int = 1) -> int:
-    """Number of response pairs that :func:`preference_pairs` leaves out as identical."""
+def n_identical(chains: Iterable[Chain]) -> int:
+    """Number of response pairs one drop apart with the same text, which make no pair."""
     return sum(
         chosen.text == rejected.text
         for chain in chains
-        for chosen, rejected, _ in _candidates(chain, max_drop_distance)
+        for chosen, rejected, _ in _candidates(chain, max_drop_distance=1)
     )
 
 
@@ -126,7 +126,11 @@ def _candidates(
 
 
 def _pairs_of(
-    chain: Chain, chosen: Response, rejected: Response, dropped: tuple[int, ...], granularity: str
+    chain: Chain,
+    chosen: Response,
+    rejected: Response,
+    dropped: tuple[int, ...],
+    granularity: Granularity,
 ) -> list[PreferencePair]:
     requirements = [chain.requirements[i] for i in dropped]
     if granularity == "requirement":

@@ -45,17 +45,6 @@ class Problems:
         """Note one problem at a line or row."""
         self.lines.append(f"{display_path(self.path)}:{self.unit}{place}: {field}: {message}")
 
-    def add_all(self, place: int, error: ValidationError) -> None:
-        """Note every problem that pydantic found at a line or row."""
-        for e in error.errors(include_url=False):
-            field = ".".join(map(str, e["loc"]))
-            if e["type"] != "value_error":
-                self.add(place, field or "whole record", _found_and_expected(e))
-            else:  # from the validators of taxonomy: the text is ours, and may name the field
-                text = str(e["ctx"]["error"])
-                own_field, _, rest = text.partition(" ")
-                self.add(place, field or own_field, text if field else rest)
-
     def raise_if_any(self) -> None:
         """Raise what was noted, at most 20 of it, as one :class:`WfineError`."""
         if not self.lines:
@@ -91,7 +80,14 @@ def validated(adapter: TypeAdapter[Any], text: str, place: int, problems: Proble
     try:
         return adapter.validate_json(text, strict=True)
     except ValidationError as error:
-        problems.add_all(place, error)
+        for e in error.errors(include_url=False):
+            field = ".".join(map(str, e["loc"]))
+            if e["type"] != "value_error":
+                problems.add(place, field or "whole record", _found_and_expected(e))
+            else:  # from the validators of taxonomy: the text is ours, and may name the field
+                message = str(e["ctx"]["error"])
+                own_field, _, rest = message.partition(" ")
+                problems.add(place, field or own_field, message if field else rest)
         return None
 
 

@@ -23,6 +23,8 @@ from wfine_utils.checks.words import word_count
 REAL_DROP = "drop is real"
 KEPT_HOLDS = "kept requirement holds"
 VALID = "valid"
+_MET, _BROKEN, _BOTH = "a dropped one is met", "a kept one is broken", "both"
+_TOO_FEW = "fewer than two responses left"
 
 
 def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
@@ -58,22 +60,18 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def drop_rates(
-    outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan"), confidence: float = 0.95
-) -> pd.DataFrame:
+def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) -> pd.DataFrame:
     """How often a drop is real, and how often a kept requirement holds.
 
     Args:
         outcomes: from :func:`drop_outcomes`; rows without a verdict are left out.
         by: columns of ``outcomes`` to report separately; those that are absent are passed over.
-        confidence: of the Wilson intervals (statsmodels ``proportion_confint``), which take
-            the verdicts as independent of each other.
 
     Returns:
         Tidy: the ``by`` columns, ``type`` (each requirement type, and "all"), ``quantity``
         ("drop is real" = share of dropped requirements that the response does not meet;
-        "kept requirement holds" = share of kept ones that it meets), ``n`` verdicts,
-        ``value``, ``ci_low``, ``ci_high``.
+        "kept requirement holds" = share of kept ones that it meets), ``n`` verdicts, ``value``,
+        ``ci_low``, ``ci_high``: 95 % Wilson intervals, as if verdicts were independent.
     """
     by = [column for column in by if column in outcomes]
     judged = outcomes[outcomes["holds"].notna()]
@@ -86,23 +84,16 @@ def drop_rates(
     groups = both.groupby([*by, "type", "quantity"], sort=True)["value"]
     rates = groups.agg(n="size", k="sum").reset_index()
     k, n = rates.pop("k").astype(int), rates["n"]
-    low, high = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
+    low, high = proportion_confint(k, n, method="wilson")
     value = k / n  # a share of 0 or 1 is an end of its interval; rounding must not say otherwise
     return rates.assign(value=value, ci_low=np.minimum(low, value), ci_high=np.maximum(high, value))
 
 
-def only_true_labels(
-    chains: Iterable[Chain], *, whole_chains: bool = False
-) -> tuple[list[Chain], pd.DataFrame]:
+def only_true_labels(chains: Iterable[Chain]) -> tuple[list[Chain], pd.DataFrame]:
     """Only responses that do what their kept set says: drops real, kept requirements met.
 
-    Requirements without a machine check are taken on trust.
-
-    Args:
-        chains: e.g. from :func:`build_chains`.
-        whole_chains: False removes single responses, and a chain when fewer than two are
-            left (right for pairs); True removes a chain as soon as one of its responses
-            fails (right for rankings that must keep all their levels).
+    Requirements without a machine check are taken on trust. A chain goes when fewer than two of
+    its responses are left.
 
     Returns:
         The chains that are left, and a table ``unit`` ("response" or "chain"), ``outcome``
@@ -116,21 +107,14 @@ def only_true_labels(
         outcomes = [_outcome(chain, response) for response in chain.responses]
         n_responses.update(outcomes)
         good = tuple(r for r, o in zip(chain.responses, outcomes, strict=True) if o == VALID)
-        if whole_chains and len(good) < len(chain.responses):
-            n_chains["a response failed"] += 1
-        elif len(good) < 2:
-            n_chains["fewer than two responses left"] += 1
-        else:
-            n_chains[VALID] += 1
+        n_chains[VALID if len(good) > 1 else _TOO_FEW] += 1
+        if len(good) > 1:
             left.append(replace(chain, responses=good))
-    rows = [("response", outcome, n_responses[outcome]) for outcome in _RESPONSE_OUTCOMES]
-    rows += [("chain", outcome, n_chains[outcome]) for outcome in _CHAIN_OUTCOMES]
+    rows = [
+        ("response", outcome, n_responses[outcome]) for outcome in (VALID, _MET, _BROKEN, _BOTH)
+    ]
+    rows += [("chain", outcome, n_chains[outcome]) for outcome in (VALID, _TOO_FEW)]
     return left, pd.DataFrame(rows, columns=["unit", "outcome", "n"])
-
-
-_MET, _BROKEN, _BOTH = "a dropped one is met", "a kept one is broken", "both"
-_RESPONSE_OUTCOMES = (VALID, _MET, _BROKEN, _BOTH)
-_CHAIN_OUTCOMES = (VALID, "a response failed", "fewer than two responses left")
 
 
 def _outcome(chain: Chain, response: Response) -> str:

@@ -58,14 +58,12 @@ def _length_requirement(rng: np.random.Generator) -> Requirement:
     if kind == "sentences":
         n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
         phrase = _pick(rng, ("Write exactly {} sentences.", "Use {} sentences, no more, no less."))
-        exactly = {"kind": "sentence_count", "n": n}
-        return Requirement(
-            RequirementType.LENGTH, "exact sentence count", phrase.format(n), exactly
-        )
+        text, count = phrase.format(n), {"kind": "sentence_count", "n": n}
+        return Requirement(RequirementType.LENGTH, "exact sentence count", text, count)
     bound, limit = {"at most": ("high", 28), "at least": ("low", 32)}[kind]
     text = _pick(rng, ("Write {} {} words.", "Use {} {} words.")).format(kind, limit)
-    words = {"kind": "word_count", bound: limit}
-    return Requirement(RequirementType.LENGTH, "word limit or range", text, words)
+    within = {"kind": "word_count", bound: limit}
+    return Requirement(RequirementType.LENGTH, "word limit or range", text, within)
 
 
 def _requirement(
@@ -278,7 +276,7 @@ def damage(text: str, rng: np.random.Generator) -> str:
 
 
 def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:
-    """A writer that does not always do as told, as a language model would not.
+    """A writer that does not always do as told, like a language model.
 
     Args:
         writer: the writer that is made sloppy.
@@ -289,9 +287,9 @@ def sloppy_writer(writer: Writer, p_broken: float, p_chance: float) -> Writer:
         A writer. The flips of the requirements are independent of each other.
     """
 
-    def write(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
+    def write_sloppily(query: Query, kept: Sequence[bool], rng: np.random.Generator) -> str:
         flags = np.asarray(kept, dtype=bool)
         slips = rng.random(len(flags)) < np.where(flags, p_broken, p_chance)
         return writer(query, tuple((flags ^ slips).tolist()), rng)
 
-    return write
+    return write_sloppily
