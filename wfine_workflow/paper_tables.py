@@ -69,9 +69,8 @@ def _both_rates(rates: pd.DataFrame, by: list[str], path: str) -> pd.DataFrame:
     rates = rates.assign(quantity=rates["quantity"].map(_QUANTITIES))
     rates = rates.sort_values("quantity", kind="stable")  # real drops to the left
     keys = [*by, "type"]
-    counts = rates.groupby(keys, as_index=False, sort=False)["n"].sum()
-    wide = _wide(rates, keys, "quantity", path)
-    return wide.merge(counts.rename(columns={"n": "n_verdicts"}), on=keys, how="left")
+    counts = rates.groupby(keys, as_index=False, sort=False).agg(n_verdicts=("n", "sum"))
+    return _wide(rates, keys, "quantity", path).merge(counts, on=keys, how="left")
 
 
 def table_t1(folder: Path) -> pd.DataFrame:

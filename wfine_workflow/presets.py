@@ -78,9 +78,11 @@ CHAINS_FIELDS = ("chains_path", "released_path")
 class Choice(Settings):
     """What a preset runs, and on what."""
 
-    notebooks: list[str] = Field(list(NOTEBOOKS), min_length=1, description="in their order")
+    notebooks: list[str] = Field(
+        default=list(NOTEBOOKS), min_length=1, description="in their order"
+    )
     needs_gpu_gib: float | None = Field(
-        None, gt=0, lt=1e4, strict=True,
+        default=None, gt=0, lt=1e4, strict=True,
         description="least free memory of a GPU, such as 22, what one sold as 24 GB has left; "
         "none: it runs on a CPU",
     )  # fmt: skip

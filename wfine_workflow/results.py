@@ -42,7 +42,9 @@ def read_results(
     except (ValueError, OSError) as error:  # pandas' own parser errors are ValueErrors
         raise malformed(path, f"it is no CSV ({str(error).strip()})", "a CSV file") from error
     if absent := [c for c in columns if c not in df]:
-        raise malformed(path, f"found the columns {', '.join(df)}", f"also {', '.join(absent)}")
+        raise malformed(
+            path, f"found the columns {', '.join(map(str, df))}", f"also {', '.join(absent)}"
+        )
     if df.empty:
         raise malformed(path, "found no rows", "at least one")
     for column, kind in columns.items():

@@ -16,7 +16,6 @@ import re
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,16 +61,27 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
     parameters = load_preset(preset)
     folder = resolve(output_root or next(iter(parameters.values())).output_root) / preset
     _refuse_without_gpu(preset)
-    _refuse_unwritable(folder)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
-    with open(folder / LOCK, "a+") as lock:
+    with _lock_file(folder) as lock:
         if _take(lock, preset) and any((project_root() / ".snakemake" / "locks").glob("*")):
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)
         status = _snakemake(command, lock, folder, out)
         if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
             lock.truncate(0)
     return status
+
+
+def _lock_file(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder / LOCK, "a+")
+    except OSError as error:
+        raise WfineError(
+            f"{display_path(folder)}: the output folder cannot be written: "
+            f"{error.strerror or error}. Expected a folder with write permission and free space; "
+            "mend that, or choose another with: make reproduce OUTPUT_ROOT=folder"
+        ) from error
 
 
 def _take(lock: TextIO, preset: str) -> bool:
@@ -116,19 +126,6 @@ def _refuse_without_gpu(preset: str) -> None:
         "other programs on the GPU, or choose a smaller preset; the whole method runs on a CPU "
         "with: make reproduce PRESET=mini"
     )
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise WfineError(
-            f"{display_path(folder)}: the output folder cannot be written: "
-            f"{error.strerror or error}. Expected a folder with write permission and free space; "
-            "mend that, or choose another with: make reproduce OUTPUT_ROOT=folder"
-        ) from error
 
 
 def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) -> int:

@@ -2,10 +2,10 @@
 
     python -m wfine_workflow.score_file SCORER_FOLDER CHAINS_FILE OUT_FOLDER
 
-The file is read twice, chain by chain: once to check all of it by the rules of
-:func:`wfine_utils.chains.files.load_chains`, and once to score it. A shard holds whole chains, as many as
-stay within the shard size, and is written under a temporary name and renamed. Batches never reach
-across shards, so a shard is the same whether or not the run was killed before it.
+The file is read twice, chain by chain: once to check all of it by the rules of ``load_chains``, and
+once to score it. A shard holds whole chains, as many as stay within the shard size, and is written
+under a temporary name and renamed. Batches never reach across shards, so a shard is the same
+whether or not the run was killed before it.
 
 ``manifest.json`` says what the shards belong to. A run that finds another scorer, file, shard size
 or version there refuses to go on, because its scores would stand beside those of another function.
@@ -20,6 +20,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,11 +31,11 @@ from tqdm.auto import tqdm
 
 from wfine_utils.chains.files import FORMATS, ChainFile, portions
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.errors import WfineError
-from wfine_utils.files import PARTIAL, atomic_write, display_path, json_text, plain, sha256_file
+from wfine_utils.errors import WfineError, explained
+from wfine_utils.files import PARTIAL, atomic_write, display_path, plain, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.run import versions
-from wfine_utils.settings import Precision
+from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.scorers import Scorer, checked_scores, scores_table
 
 MANIFEST = "manifest.json"
@@ -58,10 +59,10 @@ def score_file(
     Args:
         scorer: any scorer.
         fingerprint: of all that its scores depend on, apart from the chains.
-        chains_file: our JSONL or parquet, or a released layout.
+        chains_file: our JSONL, or a released layout.
         out_folder: gets ``scores-00000.parquet`` … with the columns of
             :func:`wfine_utils.weval.scorers.scores_table`, and ``manifest.json``.
-        format: one of ``data.FORMATS``.
+        format: one of :data:`wfine_utils.chains.files.FORMATS`.
         shard_size: most responses to a shard.
         portion: responses that the scorer is given at once, a part of a shard. More are sorted
             by length together; the progress bar moves after each portion.
@@ -111,10 +112,10 @@ def _score_shards(
         else:
             scores = []
             for part in portions(chains, portion):
-                scores += checked_scores(scorer.name, scorer.score(part), part)
+                scores += checked_scores(f"scorer {scorer.name!r}", scorer.score(part), part)
                 bar.update(sum(len(chain.responses) for chain in part))
             table = scores_table({scorer.name: scores}, chains)
-            atomic_write(path, lambda p, t=table: t.to_parquet(p, index=False))
+            atomic_write(path, partial(table.to_parquet, index=False))
         n_nan += int(table["score"].isna().sum())
         n_shards += 1
     bar.close()
@@ -127,8 +128,8 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
     paths = sorted(Path(out_folder).glob("scores-*.parquet"))
     if not paths:
         raise WfineError(
-            f"{display_path(Path(out_folder))}: found no scores-*.parquet, expected the folder of a bulk "
-            "run; make one with python -m wfine_workflow.score_file."
+            f"{display_path(Path(out_folder))}: found no scores-*.parquet, expected a folder that "
+            "python -m wfine_workflow.score_file has written."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
 
@@ -142,13 +143,13 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise WfineError(
-            f"{display_path(folder)}: found another process that is writing scores here, expected none. "
-            "Wait until it is done, or give another folder."
+            f"{display_path(folder)}: found another process that is writing scores here, expected "
+            "none. Wait until it is done, or give another folder."
         ) from error
     except OSError as error:
         raise WfineError(
-            f"{display_path(folder)}: cannot be written: {error.strerror or error}. Expected a folder "
-            "with write permission and free space; give another."
+            f"{display_path(folder)}: cannot be written: {error.strerror or error}. Expected a "
+            "folder with write permission and free space; give another."
         ) from error
     try:
         yield
@@ -156,34 +157,30 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _claim(folder: Path, wanted: dict[str, Any]) -> None:
+def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:
     """Write the manifest, or make sure that the one which is there says the same."""
-    path, wanted = folder / MANIFEST, plain(wanted)
+    path, expected = folder / MANIFEST, plain(belongs_to)
     if path.is_file():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            found = {}
-        differ = [
-            key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]
-        ]
-        if differ:
+            present = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):  # nothing of it can be read
+            present = {}
+        if differ := [key for key in expected if present.get(key) != expected[key]]:
             key = differ[0]
-            given = found.get(key) if isinstance(found, dict) else None
             raise WfineError(
-                f"{display_path(path)}: {key}: found {given!r}, expected {wanted[key]!r}: the scores in "
-                "this folder belong to another scorer, file, shard size or version (differing: "
-                f"{', '.join(differ)}). Give another folder, or delete this one to start anew."
+                f"{display_path(path)}: {key}: found {present.get(key)!r}, expected "
+                f"{expected[key]!r}: the scores in this folder belong to another scorer, file, "
+                f"shard size or version (differing: {', '.join(differ)}). Give another folder, or "
+                "delete this one to start anew."
             )
     elif any(folder.glob("scores-*.parquet")):
         raise WfineError(
-            f"{display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an empty folder "
-            "or one of an earlier run, because nobody knows what these scores belong to. Give "
-            "another folder, or delete this one."
+            f"{display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an empty "
+            "folder or one of an earlier run, because nobody knows what these scores belong to. "
+            "Give another folder, or delete this one."
         )
     else:
-        text = json_text(wanted, MANIFEST)
-        atomic_write(path, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
+        write_json(path, expected)
     for left_over in folder.glob(f"{PARTIAL}*"):
         left_over.unlink(missing_ok=True)
 
@@ -201,7 +198,9 @@ def _kept(path: Path, chains: Sequence[Chain]) -> pd.DataFrame | None:
     return table if list(zip(ids, places, strict=True)) == expected and "score" in table else None
 
 
-def load_scorer(folder: str | Path, *, name: str | None = None, **options: Any) -> tuple[Any, str]:
+def load_scorer(
+    folder: str | Path, *, name: str | None = None, **options: Any
+) -> tuple[Scorer, str]:
     """The scorer in a folder, without a progress bar of its own, and its fingerprint.
 
     Args:
@@ -218,8 +217,8 @@ def load_scorer(folder: str | Path, *, name: str | None = None, **options: Any) 
     if not (folder / "adapter_config.json").is_file():
         from wfine_utils.rewards.classifier import ClassifierScorer  # torch takes seconds
 
-        scorer = ClassifierScorer(folder, name=name, progress=False, **options)
-        return scorer, _fingerprint(scorer.fingerprint, options.get("token_budget"))
+        classifier = ClassifierScorer(folder, name=name, progress=False, **options)
+        return classifier, _fingerprint(classifier.fingerprint, options.get("token_budget"))
     if options:
         raise WfineError(
             f"{display_path(folder)}: found a reward model of notebook 03 and "
@@ -228,9 +227,9 @@ def load_scorer(folder: str | Path, *, name: str | None = None, **options: Any) 
         )
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
-    scorer = RewardModelScorer(folder, name=name, progress=False)
+    model = RewardModelScorer(folder, name=name, progress=False)
     files = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
-    return scorer, _fingerprint(*((p.name, sha256_file(p)) for p in files))
+    return model, _fingerprint(*((p.name, sha256_file(p)) for p in files))
 
 
 def _fingerprint(*facts: Any) -> str:
@@ -240,14 +239,12 @@ def _fingerprint(*facts: Any) -> str:
     return hashlib.sha256(json.dumps([device, *facts]).encode()).hexdigest()
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m wfine_workflow.score_file SCORER_FOLDER CHAINS_FILE OUT_FOLDER``.
-
-    Returns:
-        0, or 2 with one paragraph that says what is wrong.
-    """
+    """The command line; see ``python -m wfine_workflow.score_file --help``."""
     parser = argparse.ArgumentParser(
         prog="python -m wfine_workflow.score_file",
+        argument_default=argparse.SUPPRESS,
         description="Score every response of a file of chains, in shards. A run that was killed "
         "goes on where it was when the same command is given again.",
         epilog="Options in the second group are for classifiers; the folder of a reward model "
@@ -264,36 +261,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--portion", type=int, default=PORTION, metavar="N",
         help="responses that are scored at once (default: %(default)s)")  # fmt: skip
     add = parser.add_argument_group("classifiers").add_argument
-    add("--granularity", choices=("prompt", "requirement"))
+    add("--granularity", choices=get_args(Granularity))
     add("--template", metavar="NAME_OR_FILE", help="auto, chat, pair, or a file with a Jinja "
         "template: messages[0].content is the instruction, messages[1].content the response"
     )  # fmt: skip
     add("--positive-label", metavar="LABEL", help="the label that means a good response")
     add("--max-tokens", type=int, metavar="N", help="longest text; the middle of others is cut")
     add("--token-budget", type=int, metavar="N", help="tokens per forward pass")
-    add("--quantise", action="store_const", const=True, help="load it in 4-bit")
+    add("--quantise", action="store_true", help="load it in 4-bit")
     add("--precision", choices=get_args(Precision),
         help="of the body on a CPU: auto is bf16 where the CPU has it (default: fp32)")  # fmt: skip
-    given = vars(parser.parse_args(arguments))
-    names = ("granularity", "template", "positive_label", "max_tokens", "token_budget", "quantise",
-             "precision")  # fmt: skip
-    options = {key: given[key] for key in names if given[key] is not None}
-    try:
-        template = options.get("template")
-        if template is not None and Path(template).is_file():
-            options["template"] = Path(template).read_text(encoding="utf-8")
-        scorer, fingerprint = load_scorer(given["scorer"], name=given["name"], **options)
-        found = score_file(
-            scorer, fingerprint, given["chains"], given["out"], format=given["format"],
-            shard_size=given["shard_size"], portion=given["portion"],
-        )  # fmt: skip
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    options = vars(parser.parse_args(arguments))  # the scorer's, when these are taken out:
+    folder, chains, out = (options.pop(name) for name in ("scorer", "chains", "out"))
+    job = {name: options.pop(name) for name in ("format", "shard_size", "portion")}
+    if Path(options.get("template", "")).is_file():
+        options["template"] = Path(options["template"]).read_text(encoding="utf-8")
+    scorer, fingerprint = load_scorer(folder, **options)
+    counts = score_file(scorer, fingerprint, chains, out, **job)
     sys.stdout.write(
-        f"{display_path(Path(given['out']))}: {found['n_responses']:,} responses of {found['n_chains']:,} "
-        f"chains in {found['n_shards']:,} shards, {found['n_kept']:,} of them kept from earlier "
-        f"runs; {found['n_nan']:,} responses could not be scored\n"
+        f"{display_path(Path(out))}: {counts['n_responses']:,} responses of "
+        f"{counts['n_chains']:,} chains in {counts['n_shards']:,} shards, {counts['n_kept']:,} of "
+        f"them kept from earlier runs; {counts['n_nan']:,} responses could not be scored\n"
     )
     return 0
 

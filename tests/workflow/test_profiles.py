@@ -102,6 +102,7 @@ def test_dry_run_asks_slurm_for_one_gpu_where_one_is_needed(dry_slurm):
             assert int(resources["runtime"]) >= 60
 
 
+@pytest.mark.slow
 def test_dry_run_on_one_machine_is_the_same_grid(clone, dry_slurm):
     local = planned(snakemake(clone, "local", "--dry-run", "--config", "grid=mine.yaml"))
     same, expected = (sorted((r, w, o) for r, w, _, o in jobs) for jobs in (local, dry_slurm))
@@ -109,6 +110,7 @@ def test_dry_run_on_one_machine_is_the_same_grid(clone, dry_slurm):
     assert all(("gpu" in resources) == (rule in ON_GPU) for rule, _, resources, _ in local)
 
 
+@pytest.mark.slow
 def test_the_profile_also_serves_all_notebooks_of_one_preset(clone):
     options = ("--snakefile", "workflow/Snakefile", "--dry-run", "--config", "preset=smoke")
     jobs = planned(snakemake(clone, "slurm", *options))
@@ -147,6 +149,7 @@ def submitted(clone: Path, tmp_path: Path) -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_sbatch_is_given_gpu_memory_and_minutes(clone, tmp_path):
     asked = submitted(clone, tmp_path)
     by_rule = {re.search(r"rule_(notebook_\d\d)", " ".join(words))[1]: words for words in asked}

@@ -133,7 +133,7 @@ def test_a_second_run_keeps_the_shards_and_computes_only_what_is_missing(tmp_pat
 
 KILLED = """
 import sys, time
-from wfine_utils import bulk
+from wfine_workflow import score_file
 from wfine_utils.weval.scorers import LengthScorer
 
 class Slow(LengthScorer):
@@ -141,10 +141,11 @@ class Slow(LengthScorer):
         time.sleep(0.1)
         return super().score(chains)
 
-bulk.score_file(Slow(), "one", *sys.argv[1:], shard_size=40, portion=15)
+score_file.score_file(Slow(), "one", *sys.argv[1:], shard_size=40, portion=15)
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_bytes(tmp_path):
     run(tmp_path / "whole")
     out = tmp_path / "killed"
@@ -213,6 +214,7 @@ def test_a_bad_file_is_refused_as_by_the_loader_before_anything_is_scored(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_write_to_one_folder(tmp_path):
     waits = KILLED.replace("time.sleep(0.1)", "sys.stdin.read()")  # until the test lets it go on
     script = [sys.executable, "-c", waits, str(WEVAL_HAND_CHAINS), str(tmp_path)]
@@ -244,6 +246,7 @@ def test_sizes_below_one_and_an_empty_folder_are_refused(tmp_path):
 # --- memory -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path):
     peaks = {}
     for n in (400, 4000):  # 2,000 and 20,000 responses, of 1.4 and 14 MB
@@ -335,7 +338,7 @@ def test_a_classifier_with_a_template_of_its_own(
         score_file, "load_scorer", lambda *_, **given: seen.append(given) or (scorer, "")
     )
     assert score_file.main([*command[:2], str(tmp_path / "half"), "--precision", "auto"]) == 0
-    assert seen == [{"name": None, "precision": "auto"}]
+    assert seen == [{"precision": "auto"}]
 
 
 def test_a_reward_model_of_notebook_03(reward_model, tmp_path, capsys, one_thread):
