@@ -16,11 +16,9 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pandas as pd
 import torch
@@ -34,7 +32,6 @@ from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import explained
 from wfine_utils.files import atomic_write, resolve, sha256_file, write_json
-from wfine_utils.models import encoding
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.notebook.run import stage, versions
@@ -50,7 +47,7 @@ PLAIN = "layout not shown"
 WHOLE = "adapters in all layers"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
-    PLAIN: {},
+    PLAIN: {"show_layout": False},
     WHOLE: {"adapted_layers": 1.0},
     "256 tokens": {"max_tokens": 256},
     "512 tokens": {"max_tokens": 512},
@@ -108,20 +105,19 @@ def train_and_rank(
         )
     )
     start = time.process_time()
-    with mock.patch.object(encoding, "show_layout", str) if recipe == PLAIN else nullcontext():
-        train_reward_model(
-            pairs,
-            held_out,
-            base,
-            RewardSettings.of(params),
-            granularity=granularity,
-            seed=params.seed,
-            folder=folder,
-        )
-        minutes = (time.process_time() - start) / 60  # of CPU: recipes may train side by side
-        for name, chains in ranked.items():
-            scores = {recipe: RewardModelScorer(folder, name=recipe).score(chains)}
-            scores_table(scores, chains).to_parquet(folder / f"scores-{name}.parquet", index=False)
+    train_reward_model(
+        pairs,
+        held_out,
+        base,
+        RewardSettings.of(params),
+        granularity=granularity,
+        seed=params.seed,
+        folder=folder,
+    )
+    minutes = (time.process_time() - start) / 60  # of CPU: recipes may train side by side
+    for name, chains in ranked.items():
+        scores = {recipe: RewardModelScorer(folder, name=recipe).score(chains)}
+        scores_table(scores, chains).to_parquet(folder / f"scores-{name}.parquet", index=False)
     write_json(folder / "minutes.json", {"cpu_minutes": minutes})
 
 

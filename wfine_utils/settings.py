@@ -91,6 +91,9 @@ class RewardSettings(Settings):
     )
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
+    show_layout: bool = Field(
+        True, description="an encoder, which reads words alone, sees signs for the line breaks"
+    )
     center_coefficient: float = Field(
         ge=0,
         description="pulls the mean reward of a pair to 0, so that scores compare across prompts",

@@ -13,11 +13,11 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import bitsandbytes
 import pytest
 import torch
+from conftest import ROOT
 from peft import LoraConfig
 from transformers import BitsAndBytesConfig, PreTrainedTokenizerFast, TrainingArguments
 from trl import GRPOConfig, RewardConfig, RewardTrainer
@@ -31,13 +31,13 @@ from wfine_utils.rewards import training
 from wfine_utils.settings import RewardSettings
 from wfine_workflow import presets
 
-PACKAGE = Path(loading.__file__).parent
+PACKAGE = ROOT / "wfine_utils"
 LIBRARIES = ("trl", "peft", "bitsandbytes", "transformers")
 
 
 def calls() -> Iterator[tuple[str, object, list[str]]]:
     """(where, what is called, keywords) of every call of something imported from a library."""
-    for path in sorted(PACKAGE.glob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {
             alias.asname or alias.name: getattr(importlib.import_module(node.module), alias.name)
@@ -55,7 +55,8 @@ def calls() -> Iterator[tuple[str, object, list[str]]]:
             for part in rest:
                 called = getattr(called, part)  # an AttributeError here is drift too
             keywords = [k.arg for k in node.keywords if k.arg]
-            yield f"{path.name}:{node.lineno} {ast.unparse(node.func)}", called, keywords
+            where = f"{path.relative_to(PACKAGE)}:{node.lineno} {ast.unparse(node.func)}"
+            yield where, called, keywords
 
 
 CALLS = list(calls())
@@ -117,7 +118,7 @@ def configs(monkeypatch, tmp_path):
             lambda: grpo.grpo_config(POLICY, tmp_path, seed=3), GRPOConfig, monkeypatch, grpo
         ),
         built(
-            lambda: adapters.lora_config("causal", r=4, alpha=8), LoraConfig, monkeypatch, loading
+            lambda: adapters.lora_config("causal", r=4, alpha=8), LoraConfig, monkeypatch, adapters
         ),
         built(loading.nf4_config, BitsAndBytesConfig, monkeypatch, loading),
     ]  # fmt: skip

@@ -93,7 +93,10 @@ def bytes_of(model: torch.nn.Module) -> int:
 @pytest.mark.parametrize("quantise", [True, False])
 def test_weights_of_a_real_model(folder, head, quantise):
     model = loading.load_quantised(
-        folder, head, tokenizer=loading.load_tokenizer(Base(str(folder))), quantise=quantise
+        Base(str(folder)),
+        head,
+        tokenizer=loading.load_tokenizer(Base(str(folder))),
+        quantise=quantise,
     )
     expected = memory.weight_bytes(model.config, head, quantise=quantise, unquantised=4)
     assert bytes_of(model) == pytest.approx(expected, rel=0.01)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 from conftest import ROOT
 
-from wfine_utils import base_model
+from wfine_utils import base_model, policy
 from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
+from wfine_utils.chains.files import load_chains, save_chains
 from wfine_utils.checks.drop_validity import only_true_labels
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import DroppingParams
@@ -23,26 +23,12 @@ QUERIES = writer.sample_queries(3, vocabulary.TOPICS["train"], seed=0)
 
 
 @pytest.fixture
-def sets():
-    return {("train", "single"): build_chains(QUERIES, "single", writer.write, 0)}
+def chains():
+    return build_chains(QUERIES, "single", writer.write, 0)
 
 
-@pytest.fixture
-def run(tmp_path):
-    path = ROOT / "params" / "smoke" / "02_requirement_dropping.yaml"
-    values = yaml.safe_load(path.read_text()) | {"output_root": str(tmp_path)}
-    return start_run(DroppingParams(**values))
-
-
-@pytest.fixture
-def base_json(tiny_base, tmp_path):
-    base_model.write_base(tmp_path / "base.json", Base(str(tiny_base)))
-    return tmp_path / "base.json"
-
-
-def test_each_response_is_asked_for_with_what_it_kept(run, sets, base_json, tiny_base, monkeypatch):
+def test_each_response_is_asked_for_with_what_it_kept(chains, tiny_base, monkeypatch):
     """A model stood in for by the exact writer's texts, of which one in five is spoilt."""
-    (chains,) = sets.values()
     right = {c.prompt(r.kept): r.text for c in chains for r in c.responses}
     asked = []
 
@@ -52,28 +38,51 @@ def test_each_response_is_asked_for_with_what_it_kept(run, sets, base_json, tiny
 
     monkeypatch.setattr(generation, "sample", sample)
     monkeypatch.setattr(generation, "load_policy", lambda *_, **__: (None, None))
-    left, report = chain_writer.written_by_model(run, sets, base_json, max_new_tokens=8, seed=0)
+    base = Base(str(tiny_base))
+    written = chain_writer.written_by_model(chains, base, max_new_tokens=8, seed=0)
     assert asked == [c.prompt(r.kept) for c in chains for r in c.responses]
-    good = left["train", "single"]
+    assert [c.chain_id for c in written] == [c.chain_id for c in chains]
+    assert {r.source for c in written for r in c.responses} == {tiny_base.name}
+    good, report = chain_writer.true_chains(written, "train, single")
     assert [c.chain_id for c in good] == [c.chain_id for c in chains]
     assert all(len(c.responses) == 4 for c in good)  # the empty one is not what it should be
-    assert {r.source for c in good for r in c.responses} == {tiny_base.name}
     assert only_true_labels(good)[0] == good
     counts = report.query("unit == 'response'").set_index("outcome")["n"]
     assert counts.sum() == 15 and counts["valid"] == 12
 
-    again, _ = chain_writer.written_by_model(run, sets, base_json, max_new_tokens=8, seed=0)
-    assert again == left and len(asked) == 15, "what was written is loaded"
-    assert run.stages == {"written_train_single": "loaded"}
 
-
-def test_a_model_that_cannot_do_it_is_refused_in_a_paragraph(run, sets, base_json):
+def test_a_model_that_cannot_do_it_is_refused_in_a_paragraph(chains, tiny_base):
     """The random tiny model, for once in earnest."""
+    base = Base(str(tiny_base))
+    written = chain_writer.written_by_model(chains, base, max_new_tokens=6, seed=0)
     with pytest.raises(WfineError, match=r"of 3 chains \(train, single\)") as error:
-        chain_writer.written_by_model(run, sets, base_json, max_new_tokens=6, seed=0)
+        chain_writer.true_chains(written, "train, single")
     assert "\n" not in str(error.value) and 'writer: "tiny"' in str(error.value)
-    written = run.path("written_train_single") / "chains.jsonl"
-    assert len([json.loads(line) for line in written.read_text().splitlines()]) == 3
+
+
+def test_notebook_02_writes_each_set_once(chains, tiny_base, tmp_path, monkeypatch):
+    """The cell of the notebook: what was written is kept, and loaded by the next run."""
+    cells = json.loads((ROOT / "notebooks" / "02_requirement_dropping.ipynb").read_text())["cells"]
+    (source,) = ("".join(c["source"]) for c in cells if "def by_model(" in "".join(c["source"]))
+    cfg = DroppingParams.from_file(ROOT / "params" / "smoke" / "02_requirement_dropping.yaml")
+    run = start_run(cfg.model_copy(update={"output_root": str(tmp_path)}))
+    record = run.folder.parent / "00_base_model" / "base.json"
+    base_model.write_base(record, Base(str(tiny_base)))
+    calls = []
+
+    def written(chains, base, **options):
+        calls.append((base, options))
+        return chains
+
+    monkeypatch.setattr(policy, "written_by_model", written)
+    space = {"cfg": cfg, "run": run, "save_chains": save_chains, "load_chains": load_chains}
+    exec(compile(source, "02_requirement_dropping.ipynb", "exec"), space)  # noqa: S102  our own
+    for _ in range(2):
+        good, report = space["by_model"](("train", "single"), chains, 5)
+        assert good == chains and report["n"].sum() > 0
+    expected = {"max_new_tokens": cfg.writer_max_tokens, "seed": 5}
+    assert calls == [(Base(str(tiny_base.resolve())), expected)]
+    assert run.stages == {"written_train_single": "loaded"}
 
 
 def test_notebook_02_waits_for_the_model_where_the_model_writes(project, monkeypatch):
@@ -81,7 +90,7 @@ def test_notebook_02_waits_for_the_model_where_the_model_writes(project, monkeyp
     assert presets.preset_notebooks("qwen7b")["02_requirement_dropping"] == ("00_base_model",)
     assert presets.preset_notebooks("mini") == presets.NOTEBOOKS
     path = project / "params" / "smoke" / "02_requirement_dropping.yaml"
-    path.write_text(path.read_text().replace("writer: tiny", "writer: model"))
+    path.write_text(path.read_text() + "writer: model\n")
     assert presets.preset_notebooks("smoke")["02_requirement_dropping"] == ("00_base_model",)
     (project / "params" / "smoke" / "preset.yaml").write_text(
         "notebooks: [02_requirement_dropping]"

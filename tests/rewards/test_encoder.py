@@ -75,6 +75,14 @@ class TestText:
         rule = encoding.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
         assert len(rule) < 20
 
+    def test_may_hide_its_layout(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        one, two = (
+            encoding.encode(tokenizer, "be brief", text, 99, show_layout=False)
+            for text in ("a river", "a\n\nriver")
+        )
+        assert one == two
+
     def test_loses_its_middle(self, tiny_encoder):
         tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
         whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)

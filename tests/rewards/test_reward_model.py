@@ -294,7 +294,7 @@ class TestApiDrift:
 
     def test_the_trainer_takes_token_ids_as_they_are(self, tiny_base, chains):
         tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
-        data = encode_pairs(preference_pairs(chains, granularity="prompt")[:4], tokenizer, 64)
+        data = encode_pairs(preference_pairs(chains, granularity="prompt")[:4], tokenizer, SETTINGS)
         assert set(data.column_names) == {"chosen_ids", "rejected_ids", "margin"}
         source = inspect.getsource(RewardTrainer._prepare_dataset)
         assert '"chosen_ids" in column_names and "rejected_ids" in column_names' in source

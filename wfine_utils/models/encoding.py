@@ -56,18 +56,23 @@ def padded(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, instruction: str, response: str, max_tokens: int
+    tokenizer: PreTrainedTokenizerBase,
+    instruction: str,
+    response: str,
+    max_tokens: int,
+    *,
+    show_layout: bool = True,
 ) -> list[int]:
     """The one render: the token ids a reward model sees, in training, scoring and RL alike.
 
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
-            instruction and response as a pair with a separator between them, the layout of the
-            response marked by :func:`show_layout`.
+            instruction and response as a pair with a separator between them.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
             tail of the response, and the instruction in front, stay.
+        show_layout: mark the layout of the response by :func:`with_layout` for an encoder.
 
     Returns:
         Token ids, at most ``max_tokens``. The score is read at the last one, by an encoder at
@@ -79,15 +84,15 @@ def encode(
     """
     ids: Any
     if is_encoder(tokenizer):
-        response = show_layout(response)
-        ids = tokenizer(instruction, response, split_special_tokens=True, verbose=False)
-        return cut_middle(ids["input_ids"], max_tokens)
-    ids = tokenizer.apply_chat_template(
-        judged_messages(instruction, response),
-        tokenize=True,
-        return_dict=False,
-        sanitize_control_tokens=True,
-    )
+        text = with_layout(response) if show_layout else response
+        ids = tokenizer(instruction, text, split_special_tokens=True, verbose=False)["input_ids"]
+    else:
+        ids = tokenizer.apply_chat_template(
+            judged_messages(instruction, response),
+            tokenize=True,
+            return_dict=False,
+            sanitize_control_tokens=True,
+        )
     return cut_middle(ids, max_tokens)
 
 
@@ -115,10 +120,10 @@ _RULE = re.compile(r"([^\w\s])\1{3,}")
 _BREAKS = re.compile(r"\s*\n\s*")
 
 
-def show_layout(text: str) -> str:
+def with_layout(text: str) -> str:
     """The text with a sign for each line break, two for a blank line, and rules cut short.
 
-    >>> show_layout("Boats\\n\\n\\n| a |\\n|--------|")
+    >>> with_layout("Boats\\n\\n\\n| a |\\n|--------|")
     'Boats ¶ ¶ | a | ¶ |---|'
     """
     text = _RULE.sub(r"\1\1\1", text)

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import write_json
+from wfine_utils.models.loading import Head
 from wfine_utils.settings import PolicySettings, RewardSettings
 
 GIB = 2**30
@@ -30,22 +31,16 @@ DECODERS = ("llama", "mistral", "qwen2", "qwen3")
 
 BF16, FP32 = 2, 4  # bytes per number
 
-CONTEXT_GIB = 1.0
-"""CUDA context, cuBLAS workspaces, kernels. An assumption: they differ by card and driver."""
-
-FRAGMENTS = 1.15
-"""What comes and goes (not weights) takes more than its size from the allocator. An assumption."""
-
-SCORING_TOKENS = 4096
-"""Padded tokens per forward pass of a reward model that scores (``RewardModel.rewards``)."""
-
-LOGITS_NUMBERS = 2**28
-"""Whole next-token distributions are computed for so many numbers at a time: 1 GiB in fp32."""
-
-
+CONTEXT_GIB = 1.0  # CUDA context, cuBLAS, kernels; an assumption: they differ by card and driver
+FRAGMENTS = 1.15  # what comes and goes (not weights) takes more than its size; an assumption
+SCORING_TOKENS = 4096  # padded tokens per forward pass of a reward model that scores
+LOGITS_NUMBERS = 2**28  # of next-token distributions held at a time: 1 GiB in fp32
 # TRL 1.16: the fused LM head holds logits in fp32 for 4,096 tokens × 32,768 words at a time
 # (kernels/chunked_logprob.py TOKEN_CHUNK_SIZE, trainer/utils.py _CHUNKED_LOGPROB_CHUNK_SIZE)
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
+
+COST = "cost.json"
+"""File beside an adapter: estimate, peak memory, tokens per second."""
 
 
 class Matrices(NamedTuple):
@@ -125,9 +120,9 @@ class Estimate:
 
 
 def weight_bytes(
-    config: PreTrainedConfig, head: str, *, quantise: bool, unquantised: int = BF16
+    config: PreTrainedConfig, head: Head, *, quantise: bool, unquantised: int = BF16
 ) -> float:
-    """Bytes of a base model as ``models.load_quantised`` loads it.
+    """Bytes of a base model as :func:`loading.load_quantised` loads it.
 
     Args:
         config: of the model.
@@ -149,17 +144,14 @@ def weight_bytes(
     return body + rest * unquantised
 
 
-def lora_parameters(config: PreTrainedConfig, head: str, r: int) -> int:
-    """Trained numbers: two thin matrices per linear layer, and a scalar head in full.
-
-    Source: ``models.lora_config``; peft 0.21 leaves output layers out of ``all-linear``.
-    """
+def lora_parameters(config: PreTrainedConfig, head: Head, r: int) -> int:
+    """Trained numbers: two thin matrices per linear layer, and a scalar head in full."""
     n = sum(r * (i + o) for i, o in matrices(config).linear)
     return n + (config.hidden_size if head == "reward" else 0)
 
 
-def _adapter_bytes(config: PreTrainedConfig, head: str, r: int) -> int:
-    # weights, gradients and the two moments of AdamW, all in fp32 (models.trainable_to_fp32)
+def _adapter_bytes(config: PreTrainedConfig, head: Head, r: int) -> int:
+    # weights, gradients and the two moments of AdamW, all in fp32 (adapters.trainable_to_fp32)
     return 4 * FP32 * lora_parameters(config, head, r)
 
 
@@ -306,10 +298,6 @@ def tokens_of_logits(vocab_size: int, budget: int = sys.maxsize) -> int:
     return max(1, min(budget, LOGITS_NUMBERS // vocab_size))
 
 
-COST = "cost.json"
-"""File beside an adapter: estimate, peak memory, tokens per second."""
-
-
 def gpu_gib() -> float | None:
     """GiB of the GPU that are free or this process's own; None: no GPU."""
     if not torch.cuda.is_available():
@@ -362,18 +350,15 @@ class Meter:
             folder: of the adapter.
             tokens: that the training has seen, padding not counted.
         """
-        seconds = time.monotonic() - self._start
-        peak, of = self._peak()
-        record: dict[str, Any] = {
-            "estimate_gib": None,
+        seconds, (peak, of), estimate = time.monotonic() - self._start, self._peak(), self._estimate
+        record = {
+            "estimate_gib": estimate and asdict(estimate) | {"total": estimate.total},
             "peak_gib": peak,
             "peak_of": of,
             "seconds": seconds,
             "tokens": tokens,
             "tokens_per_second": tokens / seconds,
         }
-        if self._estimate:
-            record["estimate_gib"] = asdict(self._estimate) | {"total": self._estimate.total}
         write_json(folder / COST, record)
 
     def _peak(self) -> tuple[float, str]:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,6 +140,7 @@ def sample(
     seed: int = 0,
 ) -> list[str]:
     """One sampled completion of each conversation; arguments as for :func:`generate`."""
+    generator: Any = model
     torch.manual_seed(seed)
     prompts = [prompt_ids(tokenizer, conversation) for conversation in conversations]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
@@ -147,7 +148,7 @@ def sample(
     for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
         batch = order[start : start + batch_size]
         inputs = padded(tokenizer, [prompts[i] for i in batch], "left").to(model.device)
-        output = cast(PreTrainedModel, model).generate(
+        output = generator.generate(
             **inputs,
             do_sample=True,
             temperature=temperature,

@@ -69,7 +69,8 @@ class RewardFunction:
         if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
             scores = expit(scores)
         rewards[list(texts)] = scores
-        return rewards.tolist()
+        values: list[float | None] = rewards.tolist()
+        return values
 
 
 def train_policy(

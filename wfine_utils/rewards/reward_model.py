@@ -4,8 +4,7 @@ A reward model gives one number to (instruction, response). Its *granularity* sa
 instruction is: the whole ``"prompt"``, or one ``"requirement"`` at a time, in which case the
 score of a response is the mean over requirements of σ(reward).
 
-``wfine_utils.rewards.training`` makes them, and ``accelerate launch -m wfine_utils.rewards``
-does so on several GPUs. On disk a reward model is a folder with a LoRA
+:mod:`wfine_utils.rewards.training` makes them. On disk a reward model is a folder with a LoRA
 adapter, a tokenizer and ``manifest.json``, which records what the adapter belongs to.
 """
 
@@ -27,7 +26,7 @@ from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.settings import Granularity
+from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, split_by_chain
 
@@ -47,9 +46,8 @@ class RewardModel:
         self._tokenizer = tokenizer
         self.manifest = manifest
         self.granularity: Granularity = manifest["granularity"]
-        self._max_tokens: int = manifest["settings"]["max_tokens"]
-        precision = manifest["settings"]["precision"]
-        self._in_half = loading.compute_dtype(precision) == torch.bfloat16
+        self._settings = RewardSettings(**manifest["settings"])
+        self._in_half = loading.compute_dtype(self._settings.precision) == torch.bfloat16
 
     def rewards(
         self,
@@ -75,7 +73,7 @@ class RewardModel:
         """
         inputs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(inputs))}
-        ids = [encoding.encode(self._tokenizer, *pair, self._max_tokens) for pair in unique]
+        ids = [encode_judged(self._tokenizer, *pair, self._settings) for pair in unique]
         scores = np.empty(len(ids))
         bar = tqdm(total=len(ids), desc="reward model", unit="text", disable=not progress)
         for batch in token_budget_batches([len(x) for x in ids], token_budget):
@@ -137,6 +135,15 @@ class RewardModel:
         last = padded["attention_mask"].sum(dim=1) - 1
         pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
         return classifier.score(pooled).float().squeeze(-1).cpu().numpy()
+
+
+def encode_judged(
+    tokenizer: PreTrainedTokenizerBase, instruction: str, response: str, settings: RewardSettings
+) -> list[int]:
+    """:func:`~wfine_utils.models.encoding.encode` with the settings of a reward model."""
+    return encoding.encode(
+        tokenizer, instruction, response, settings.max_tokens, show_layout=settings.show_layout
+    )
 
 
 def load_reward_model(folder: str | Path) -> RewardModel:

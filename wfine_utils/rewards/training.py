@@ -29,14 +29,15 @@ from trl import RewardConfig, RewardTrainer
 from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, encoding, loading
+from wfine_utils.models import adapters, loading
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import estimate_reward_training, start_meter
+from wfine_utils.rewards.reward_model import encode_judged
 from wfine_utils.settings import Granularity, Loss, RewardSettings
 
 
 def encode_pairs(
-    pairs: Sequence[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    pairs: Sequence[PreferencePair], tokenizer: PreTrainedTokenizerBase, settings: RewardSettings
 ) -> Dataset:
     """Token ids of preference pairs, rendered exactly as in scoring.
 
@@ -46,7 +47,7 @@ def encode_pairs(
     """
     columns: dict[str, list[Any]] = {
         f"{side}_ids": [
-            encoding.encode(tokenizer, pair.instruction, getattr(pair, side), max_tokens)
+            encode_judged(tokenizer, pair.instruction, getattr(pair, side), settings)
             for pair in pairs
         ]
         for side in ("chosen", "rejected")
@@ -182,13 +183,13 @@ def _datasets(
     seed: int,
 ) -> tuple[Dataset, Dataset]:
     """Both sets of pairs, encoded; those for training in the order of the training."""
-    train = encode_pairs(pairs, tokenizer, settings.max_tokens)
+    train = encode_pairs(pairs, tokenizer, settings)
     if settings.batch_by == "requirement":
         order = batches_by_requirement(pairs, seed)
     else:
         order = batches_of_similar_length(_lengths(train), settings.batch_size, seed)
     train = train.select(order)
-    validation = encode_pairs(validation_pairs, tokenizer, settings.max_tokens)
+    validation = encode_pairs(validation_pairs, tokenizer, settings)
     n_processes = loading.processes().num_processes
     if n_processes > 1:
         each, _ = adapters.share_of_batch(
