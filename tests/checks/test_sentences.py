@@ -41,8 +41,8 @@ def text_of(case: dict[str, object]) -> str:
 
 def is_right(case: dict[str, object]) -> bool:
     """Exactly the sentences of the case, whatever white space lies inside them."""
-    found = [" ".join(sentence.split()) for sentence in split_sentences(text_of(case))]
-    return found == case["sentences"]
+    split = [" ".join(sentence.split()) for sentence in split_sentences(text_of(case))]
+    return split == case["sentences"]
 
 
 def without_white_space(text: str) -> str:

@@ -110,10 +110,8 @@ def sample_queries(n: int, topics: Sequence[str], *, seed: int) -> list[Query]:
 def _feature_of(requirement: Requirement) -> str:
     """Name of the feature behind a requirement of this world."""
     check = requirement.check or {}
-    for name, spec in CHECKS.items():
-        if check == spec:
-            return name
-    return "thing" if check["kind"] == "mentions" else check["kind"]
+    names = (name for name, spec in CHECKS.items() if spec == check)
+    return next(names, "thing" if check["kind"] == "mentions" else check["kind"])
 
 
 def _sentence(
