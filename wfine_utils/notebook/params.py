@@ -169,7 +169,7 @@ class DroppingParams(NotebookParams):
         ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)"
     )
     p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
-    released_path: str = Field(description="chains file to audit for contrast; empty: none")
+    released_path: str = Field(description="chains file to check for contrast; empty: none")
     writer: Literal["tiny", "model"] = Field(
         description="who writes the chains: the tiny world, or notebook 00's model, validated"
     )
