@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,26 +24,28 @@ from wfine_utils.policy.generation import divergence, extract_answer, generate, 
 from wfine_utils.policy.grpo import train_policy
 from wfine_utils.rewards.reward_model import RewardModel, load_reward_model
 from wfine_utils.rewards.training import train_reward_model
-from wfine_utils.weval.evaluation import evaluate, per_chain
-from wfine_utils.weval.scorers import Scores, scores_table
+from wfine_utils.weval.evaluation import evaluate_all, per_chain
+from wfine_utils.weval.scorers import Scores, scores_table, split_by_chain
+
+_COLUMNS = ["metric", "subset_kind", "subset", "used", "value", "n"]
 
 
 class CellResult(NamedTuple):
     """What a cell has to say beside its tables.
 
     Attributes:
-        metrics: tidy rows ``metric, subset_kind, subset, used, value, n``.
+        metrics: columns ``metric, subset_kind, subset, used, value, n``.
         sizes: of what it was trained and examined on.
         seconds: of its parts.
     """
 
-    metrics: list[dict[str, Any]]
+    metrics: pd.DataFrame
     sizes: dict[str, int]
     seconds: dict[str, float]
 
 
 class _Clock:
-    """Seconds of one part of the work after the other."""
+    """How many seconds each part of the work takes."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -52,19 +54,6 @@ class _Clock:
     def lap(self, name: str) -> None:
         now = time.perf_counter()
         self.seconds[name], self._start = round(now - self._start, 2), now
-
-
-def _row(
-    metric: str, subset_kind: str, subset: str, used: str, values: pd.Series
-) -> dict[str, Any]:
-    return {
-        "metric": metric,
-        "subset_kind": subset_kind,
-        "subset": subset,
-        "used": used,
-        "value": float(values.mean()),
-        "n": int(values.count()),
-    }
 
 
 # --- reward models ----------------------------------------------------------------------
@@ -103,14 +92,20 @@ def run_reward_cell(
     shutil.copy(adapter / "learning_curve.csv", folder)
     clock.lap("training")
     model = load_reward_model(adapter)
-    verdicts, flat = _verdicts(cell, model, exam.chains)
-    scores, chain_metrics, metrics = _on_chains(flat, exam.chains)
-    margins = _on_pairs(model, exam.pairs)
+    verdicts, scores = _verdicts_and_scores(cell, model, exam.chains)
+    per_chain_metrics = [per_chain(exam.chains, s).assign(used=used) for used, s in scores.items()]
+    margins = _margins(model, exam.pairs)
     clock.lap("examination")
-    verdicts.to_parquet(folder / "verdicts.parquet", index=False)
-    scores.to_parquet(folder / "scores.parquet", index=False)
-    chain_metrics.to_parquet(folder / "per_chain.parquet", index=False)
-    margins.to_parquet(folder / "pairs.parquet", index=False)
+    tables = {
+        "verdicts": verdicts,
+        "scores": scores_table(scores, exam.chains).rename(columns={"scorer": "used"}),
+        "per_chain": pd.concat(per_chain_metrics).reset_index(),
+        "pairs": margins,
+    }
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    means = evaluate_all(exam.chains, scores, n_boot=0)
+    means = means.rename(columns={"scorer": "used", "n_chains": "n"})[_COLUMNS]
     sizes = {
         "n_pairs": len(pairs),
         "n_noisy": sum(p.is_noisy for p in pairs),
@@ -118,84 +113,67 @@ def run_reward_cell(
         "n_test_chains": len(exam.chains),
         "n_test_pairs": len(exam.pairs),
     }
-    return CellResult(metrics + _accuracies(margins), sizes, clock.seconds)
+    return CellResult(pd.concat([means, _accuracies(margins)]), sizes, clock.seconds)
 
 
-def _verdicts(
+def _verdicts_and_scores(
     cell: RewardCell, model: RewardModel, chains: Sequence[Chain]
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+) -> tuple[pd.DataFrame, dict[str, Scores]]:
     """What a model says of every requirement, and its scores; the authors' mismatch beside them.
 
     Returns:
         ``chain_id, response, requirement, probability`` (no rows for whole prompts), and the
-        scores of all responses in reading order by how the model was used.
+        scores by how the model was used.
     """
     queries = [chain.query for chain in chains for _ in chain.responses]
     texts = [response.text for chain in chains for response in chain.responses]
+    rows = []
     if cell.granularity == "prompt":
-        columns = ["chain_id", "response", "requirement", "probability"]
-        return pd.DataFrame(columns=columns), {"as trained": model.score(queries, texts)}
-    each = model.probabilities(queries, texts)
-    flat = {"as trained": np.array([p.mean() for p in each])}
-    if cell.is_clean:
-        flat["whole prompt"] = model.rewards([query.prompt() for query in queries], texts)
-    places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
-    rows = [
-        (*place, j, probability)
-        for place, found in zip(places, each, strict=True)
-        for j, probability in enumerate(found)
-    ]
-    table = pd.DataFrame(rows, columns=["chain_id", "response", "requirement", "probability"])
-    return table, flat
+        flat = {"as trained": model.score(queries, texts)}
+    else:
+        probabilities = model.probabilities(queries, texts)
+        flat = {"as trained": np.array([p.mean() for p in probabilities])}
+        if cell.is_clean:
+            flat["whole prompt"] = model.rewards([query.prompt() for query in queries], texts)
+        places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
+        rows = [
+            (*place, j, probability)
+            for place, of_response in zip(places, probabilities, strict=True)
+            for j, probability in enumerate(of_response)
+        ]
+    verdicts = pd.DataFrame(rows, columns=["chain_id", "response", "requirement", "probability"])
+    return verdicts, {used: split_by_chain(values, chains) for used, values in flat.items()}
 
 
-def _on_chains(
-    flat: Mapping[str, np.ndarray], chains: Sequence[Chain]
-) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Scores, metrics chain by chain, and their means."""
-    cuts = np.cumsum([len(chain.responses) for chain in chains])[:-1]
-    found: dict[str, Scores] = {used: np.split(values, cuts) for used, values in flat.items()}
-    each, means = (
-        pd.concat([of(s).assign(used=used) for used, s in found.items()], ignore_index=True)
-        for of in (
-            lambda s: per_chain(chains, s).reset_index(),
-            lambda s: evaluate(chains, s, n_boot=0).rename(columns={"n_chains": "n"}),
-        )
-    )
-    rows = means[["metric", "subset_kind", "subset", "used", "value", "n"]].to_dict("records")
-    return scores_table(found, chains).rename(columns={"scorer": "used"}), each, rows
-
-
-def _on_pairs(model: RewardModel, pairs: Sequence[ExamPair]) -> pd.DataFrame:
+def _margins(model: RewardModel, pairs: Sequence[ExamPair]) -> pd.DataFrame:
     """By how much the better text of each test pair is scored higher."""
     instructions = [p.pair.instruction for p in pairs]
-    better, worse = ([getattr(p.pair, side) for p in pairs] for side in ("chosen", "rejected"))
-    margin = np.split(model.rewards(instructions * 2, better + worse), 2)
-    columns = {
-        name: [getattr(p, name) for p in pairs] for name in ("kind", "subset", "category")
-    } | {"pair_id": [p.pair.chain_id for p in pairs]}
-    return pd.DataFrame(columns | {"margin": margin[0] - margin[1]})
+    texts = [p.pair.chosen for p in pairs] + [p.pair.rejected for p in pairs]
+    better, worse = np.split(model.rewards(instructions * 2, texts), 2)
+    return pd.DataFrame(
+        {
+            "kind": [p.kind for p in pairs],
+            "subset": [p.subset for p in pairs],
+            "category": [p.category for p in pairs],
+            "pair_id": [p.pair.chain_id for p in pairs],
+            "margin": better - worse,
+        }
+    )
 
 
-def _accuracies(margins: pd.DataFrame) -> list[dict[str, Any]]:
+def _accuracies(margins: pd.DataFrame) -> pd.DataFrame:
     """Share of test pairs in the right order, ties counting half, by what they are about."""
-    right = 0.5 * (np.sign(margins["margin"]) + 1)
-    clean = margins["kind"] == "pairs"
-    parts = [
-        *((kind, "all", margins["kind"] == kind) for kind in margins["kind"].unique()),
-        *(
-            (kind, subset, (margins["kind"] == kind) & (margins["subset"] == subset))
-            for kind, subset in margins[["kind", "subset"]].drop_duplicates().to_numpy()
-        ),
-        *(
-            ("pairs by category", category, clean & (margins["category"] == category))
-            for category in margins.loc[clean, "category"].unique()
-        ),
-    ]
-    return [
-        _row("pair_accuracy", kind, subset, "as trained", right[part])
-        for kind, subset, part in parts
-    ]
+    clean = margins[margins["kind"] == "pairs"]
+    by_category = clean.assign(kind="pairs by category", subset=clean["category"])
+    pairs = pd.concat([margins.assign(subset="all"), margins, by_category])
+    pairs = pairs.assign(metric="pair_accuracy", value=0.5 * (np.sign(pairs["margin"]) + 1))
+    return _means(pairs.rename(columns={"kind": "subset_kind"}).assign(used="as trained"))
+
+
+def _means(values: pd.DataFrame) -> pd.DataFrame:
+    """Mean of ``value``, and the number of values, by all other columns of metrics."""
+    by = values.groupby(_COLUMNS[:4], sort=False)["value"]
+    return by.agg(value="mean", n="count").reset_index()
 
 
 # --- policies ---------------------------------------------------------------------------
@@ -233,14 +211,10 @@ def run_policy_cell(
     shutil.rmtree(adapter)
     clock.lap("examination")
     table.to_parquet(folder / "per_query.parquet", index=False)
-    measured = table.columns.drop(["query", "policy", "text"])
-    metrics = [
-        _row(str(name), "all", "all", str(used), part[name])
-        for used, part in table.groupby("policy", sort=False)
-        for name in measured
-    ]
+    values = table.drop(columns=["query", "text"]).melt("policy", var_name="metric")
+    values = values.rename(columns={"policy": "used"}).assign(subset_kind="all", subset="all")
     sizes = {"n_train_queries": len(train), "n_test_queries": settings.n_test_queries}
-    return CellResult(metrics, sizes, clock.seconds)
+    return CellResult(_means(values), sizes, clock.seconds)
 
 
 def _examined(

@@ -109,7 +109,8 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
             "slug": cell.slug,
             "cell": cell.model_dump(mode="json"),
             "stamp": _stamp(),
-            **result._asdict(),
+            "metrics": result.metrics.to_dict("records"),
+            "sizes": result.sizes,
             "seconds": seconds,
         }
         (partial / RESULT).write_text(json_text(record, RESULT), encoding="utf-8")
