@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from importlib import import_module
+from typing import Any, ParamSpec
 
 P = ParamSpec("P")
 
@@ -35,3 +36,21 @@ def explained(main: Callable[P, int]) -> Callable[P, int]:
             return 2
 
     return command
+
+
+def import_extra(module: str, extra: str) -> Any:
+    """A module that only an extra of this package brings.
+
+    Raises:
+        WfineError: it is not installed; the message names the extra.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise WfineError(
+            f"{module}: found no such module; expected it for this step, which the core does "
+            f"without. Install the extra: pip install 'wfine[{extra}]', or in a clone of the "
+            f"project pip install -e '.[{extra}]'."
+        ) from None

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+from wfine_utils.errors import import_extra
 from wfine_utils.judges.agreement import judge_table, requirement_verdicts
-from wfine_utils.judges.backends import CachedBackend, CallCache
+from wfine_utils.judges.backends import CachedBackend, CallCache, FunctionBackend
 from wfine_utils.judges.endpoint import EndpointBackend
 from wfine_utils.judges.judges import Critic, RequirementJudge, count_problems
-from wfine_utils.judges.pairwise import PairwiseJudge
+from wfine_utils.judges.pairwise import PairwiseJudge, position_bias
 
 
 def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     """See :func:`wfine_utils.judges.local_model.load_judge`; torch waits for this call."""
+    import_extra("torch", "train")
     from wfine_utils.judges import local_model
 
     return local_model.load_judge(name, cache=cache)

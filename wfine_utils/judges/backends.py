@@ -1,8 +1,8 @@
 """What answers prompts: the protocol that judges are written against, and a cache before it.
 
-Two backends follow it: :class:`wfine_utils.judges.endpoint.EndpointBackend` for any server that speaks
-the protocol of OpenAI, and :class:`wfine_utils.judges.local_model.TransformersBackend` for a model in
-this process. Nothing here needs torch.
+Three backends follow it: :class:`FunctionBackend` for any function,
+:class:`~wfine_utils.judges.endpoint.EndpointBackend` for any server that speaks the protocol of
+OpenAI, :class:`~wfine_utils.judges.local_model.TransformersBackend` for a model in this process.
 """
 
 from __future__ import annotations
@@ -76,27 +76,53 @@ class Backend(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class FunctionBackend:
+    """Any function from a prompt to a reply as a backend: a client of your own, or a script.
+
+    Args:
+        answer: takes a prompt; returns the reply, or None where there is none.
+        fingerprint: names the function, and all that its replies depend on.
+    """
+
+    answer: Callable[[str], str | None]
+    fingerprint: str
+
+    def complete(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[Reply]:
+        """See :class:`Backend`; the function alone decides about length and chance."""
+        texts = [self.answer(prompt) for prompt in prompts]
+        return [Reply(text, "no answer" if text is None else None) for text in texts]
+
+    def option_logprobs(
+        self, prompts: Sequence[str], options: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """See :class:`Backend`; a reply is no probability, so none is known."""
+        return np.full((len(prompts), len(options)), np.nan)
+
+
 class CachedBackend:
     """A backend that asks for nothing that it has been told before.
 
-    What is missing is asked for in slices, and each slice is kept before the next is begun: a run
-    that is killed loses the slice in hand. A prompt that occurs twice is asked once. Failures are
-    not kept, so the next run tries them again; these are replies without a text, and rows of
+    What is missing is asked for in slices, and each slice is stored before the next is begun: a
+    run that is killed loses one slice. A prompt that occurs twice is asked once. Failures are not
+    stored, so the next run tries them again; these are replies without a text, and rows of
     log-probabilities in which no option is known.
 
     Args:
         backend: asked for what is not in the cache.
         cache: may be shared with other backends, and with other processes.
-        slice_size: prompts per call of the backend. A larger slice keeps a model busier, a
+        slice_size: prompts per call of the backend. A larger slice occupies a model better, a
             smaller one is lost sooner.
 
     Attributes:
-        n_asked: prompts handed to the backend by this object.
+        n_calls: prompts handed to the backend by this object.
     """
 
     def __init__(self, backend: Backend, cache: CallCache, *, slice_size: int = 64) -> None:
         self.fingerprint = backend.fingerprint
-        self.n_asked = 0
+        self.n_calls = 0
         self._backend, self._cache, self._slice_size = backend, cache, slice_size
 
     def complete(
@@ -115,8 +141,8 @@ class CachedBackend:
         key = {"call": "complete", "max_tokens": max_tokens, "temperature": float(temperature)}
         if temperature > 0:
             key["seed"] = seed
-        found = self._look_up_or(ask, prompts, key)
-        return [Reply(found[p], problems[p] if found[p] is None else None) for p in prompts]
+        texts = self._look_up_or(ask, prompts, key)
+        return [Reply(texts[p], problems[p] if texts[p] is None else None) for p in prompts]
 
     def option_logprobs(
         self, prompts: Sequence[str], options: Sequence[str]
@@ -128,9 +154,9 @@ class CachedBackend:
             return [None if np.isnan(row).all() else row.tolist() for row in rows]
 
         key = {"call": "option_logprobs", "options": list(options)}
-        found = self._look_up_or(ask, prompts, key)
+        known = self._look_up_or(ask, prompts, key)
         unknown = [float("nan")] * len(options)
-        rows = [unknown if found[p] is None else found[p] for p in prompts]
+        rows = [unknown if known[p] is None else known[p] for p in prompts]
         return np.array(rows, dtype=np.float64).reshape(len(prompts), len(options))
 
     def _look_up_or(
@@ -142,18 +168,18 @@ class CachedBackend:
         """The value of each prompt, from the cache or else by ``ask``; None for a failure."""
         different = list(dict.fromkeys(prompts))
         keys = {p: {**key, "backend": self.fingerprint, "prompt": p} for p in different}
-        found = dict(zip(different, self._cache.get_many(list(keys.values())), strict=True))
-        missing = [p for p in different if found[p] is None]
+        values = dict(zip(different, self._cache.get_many(list(keys.values())), strict=True))
+        missing = [p for p in different if values[p] is None]
         known = len(different) - len(missing)
         with tqdm(total=len(different), initial=known, desc=str(key["call"]), unit="call") as bar:
             for start in range(0, len(missing), self._slice_size):
                 part = missing[start : start + self._slice_size]
-                self.n_asked += len(part)
+                self.n_calls += len(part)
                 new = dict(zip(part, ask(part), strict=True))
                 self._cache.put_many((keys[p], v) for p, v in new.items() if v is not None)
-                found |= new
+                values |= new
                 bar.update(len(part))
-        return found
+        return values
 
 
 _BUSY_S = 60.0  # how long to wait for another process that is writing
@@ -231,7 +257,7 @@ class CallCache:
                 yield database
         except (sqlite3.Error, OSError) as error:
             raise WfineError(
-                f"{display_path(self.path)}: cannot be used as a cache of model calls: {error}. Expected "
-                "a file written by an earlier run, or none, in a folder with write permission "
-                "and free space; move the file away, or name another one."
+                f"{display_path(self.path)}: cannot be used as a cache of model calls: {error}. "
+                "Expected a file written by an earlier run, or none, in a folder with write "
+                "permission and free space; move the file away, or name another one."
             ) from error

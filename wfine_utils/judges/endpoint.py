@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import openai
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from tqdm.auto import tqdm
 
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import WfineError, import_extra
 from wfine_utils.judges.backends import Reply
 
 _NO_KEY = "no-key"  # local servers ask for none, but the client insists on one
@@ -73,7 +72,8 @@ class EndpointBackend:
             ``{"chat_template_kwargs": {"enable_thinking": False}}`` for vLLM.
 
     Raises:
-        WfineError: an address that is none or holds a password, or a variable that is not set.
+        WfineError: an address that is none or holds a password, or a variable that is not set; or
+            openai, of the extra ``judges``, is not installed.
 
     Source: ``openai`` 3.54.0 retries and waits; ``_base_client.py``.
     """
@@ -90,6 +90,7 @@ class EndpointBackend:
         top_logprobs: int = 20,
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
+        self._openai = openai = import_extra("openai", "judges")
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise WfineError(
@@ -156,13 +157,13 @@ class EndpointBackend:
             logprobs=True,
             top_logprobs=self._top_logprobs,
         )
-        found = np.full((len(prompts), len(options)), np.nan)
-        for row, answer in zip(found, answers, strict=True):
+        log_p = np.full((len(prompts), len(options)), np.nan)
+        for row, answer in zip(log_p, answers, strict=True):
             if isinstance(answer, str) or not (answer.logprobs and answer.logprobs.content):
                 continue
             first = {a.token: a.logprob for a in answer.logprobs.content[0].top_logprobs}
             row[:] = [first.get(option, np.nan) for option in options]
-        return found
+        return log_p
 
     def _ask_all(self, prompts: Sequence[str], desc: str, **fields: Any) -> list[_Choice | str]:
         """The answer to each prompt, or the problem, in the order of the prompts."""
@@ -192,12 +193,12 @@ class EndpointBackend:
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             problem = f"the server sent no valid chat completion ({reason}): {raw.text}"
-        except openai.APITimeoutError:
+        except self._openai.APITimeoutError:
             tries = f"{self._retries + 1} tries" if self._retries else "one try"
             problem = f"no reply within {self._timeout_s:g} s, in {tries}"
-        except openai.APIStatusError as error:
+        except self._openai.APIStatusError as error:
             problem = f"the server refused with status {error.status_code}: {error.response.text}"
-        except openai.OpenAIError as error:
+        except self._openai.OpenAIError as error:
             problem = f"{error} {error.__cause__ or ''}"
         except UnicodeEncodeError as error:
             problem = f"the prompt holds {error.object[error.start]!r}, which is no character"
@@ -209,7 +210,7 @@ class EndpointBackend:
         try:
             client = self._client.with_options(timeout=min(self._timeout_s, 5.0), max_retries=1)
             client.models.with_raw_response.list()
-        except openai.APIConnectionError as error:
+        except self._openai.APIConnectionError as error:
             # The client's HTTP library calls a failed connection ConnectError or ConnectTimeout;
             # a server that is there, but slow or breaking off, may still answer a prompt.
             if type(error.__cause__).__name__.startswith("Connect"):
@@ -218,7 +219,7 @@ class EndpointBackend:
                     "Start the server, wait until it is ready, and look whether address and port "
                     "in base_url are right."
                 ) from error
-        except openai.OpenAIError:
+        except self._openai.OpenAIError:
             pass  # it answers, if only that it has no list of models
 
 

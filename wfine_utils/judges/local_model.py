@@ -85,7 +85,7 @@ class TransformersBackend:
             noise = (
                 []
                 if temperature == 0
-                else [_SeededSampling([prompts[i] for i in batch], temperature, seed)]
+                else [SeededSampling([prompts[i] for i in batch], temperature, seed)]
             )
             for i, text in zip(
                 batch, self._generate([ids[i] for i in batch], max_tokens, noise), strict=True
@@ -199,7 +199,7 @@ class TransformersBackend:
         return ids[-1]
 
 
-class _SeededSampling(LogitsProcessor):
+class SeededSampling(LogitsProcessor):
     """Turns the likeliest token into a sampled one, with random numbers of its own per prompt.
 
     The largest of logits / temperature + Gumbel noise is a sample of the softmax. With

@@ -11,25 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
 
-import choix
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import import_extra
 from wfine_utils.judges import templates
-from wfine_utils.judges.judges import bounds, complete, heading, read_all
+from wfine_utils.judges.backends import Backend
+from wfine_utils.judges.bounds import tau_bounds
+from wfine_utils.judges.judges import ask, by_place, with_heading, with_readings
 from wfine_utils.judges.templates import NAN, Template
-from wfine_utils.weval.resampling import bootstrap_means, distinct_rows
+from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores
 
-if TYPE_CHECKING:
-    from wfine_utils.judges.backends import Backend
-
+PAIR = ["chain_id", "first", "second"]
 
 PRIOR = 0.1
 """Wins that every response is given over every other of its chain beforehand.
@@ -56,11 +54,6 @@ class PairwiseJudge:
     template: Template = templates.PAIRWISE
     max_tokens: int = 512
 
-    @property
-    def prompt_hash(self) -> str:
-        """sha256 of the template's text."""
-        return self.template.hash
-
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
         """Compare every two responses of a chain, in both orders.
 
@@ -73,27 +66,17 @@ class PairwiseJudge:
             problem``. ``verdict`` is 2, 1, 0, -1, -2 from "first much better" to "second much
             better", or NaN, and then ``problem`` says why.
         """
-        rows, asked = [], []
+        rows, prompts = [], []
         for chain in chains:
             task = chain.prompt()
             for a, b in permutations(range(len(chain.responses)), 2):
-                shown = {
-                    "response_A": chain.responses[a].text,
-                    "response_B": chain.responses[b].text,
-                }
-                asked.append(self.template.fill(task=task, **shown))
+                first, second = chain.responses[a].text, chain.responses[b].text
+                prompts.append(self.template.fill(task=task, response_A=first, response_B=second))
                 rows.append((chain.chain_id, a, b))
-        table = pd.DataFrame(rows, columns=["chain_id", "first", "second"])
-        for place, (key, value) in enumerate(
-            heading(self.name, self.backend, self.template).items()
-        ):
-            table.insert(place, key, value)
-        replies = complete(self.backend, asked, self.max_tokens)
-        readings = read_all(replies, templates.read_preference)
-        table["verdict"] = [reading.value for reading in readings]
-        table["reply"] = [reply.text for reply in replies]
-        table["problem"] = [reading.problem for reading in readings]
-        return table
+        questions = pd.DataFrame(rows, columns=PAIR)
+        table = with_heading(questions, self.name, self.backend, self.template)
+        replies = ask(self.backend, prompts, self.max_tokens)
+        return with_readings(table, replies, templates.read_preference)
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
         """Strengths of the responses, in log-odds around 0; see :func:`strengths`.
@@ -109,7 +92,7 @@ class PairwiseJudge:
         return self.aggregate(self.verdicts(chains), chains)
 
     def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
-        """Between which values tau-b lies; see :func:`~wfine_utils.judges.judges.bounds`.
+        """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`.
 
         With no verdict missing, the order of the strengths is the order of the sums of verdicts,
         so a response may end anywhere between its sum with 2 against it and with 2 for it in
@@ -119,9 +102,9 @@ class PairwiseJudge:
         for grid in _grids(table, chains):
             missing = np.isnan(grid).sum(axis=0) + np.isnan(grid).sum(axis=1) - 2  # the diagonal
             total = np.nansum(grid, axis=1) - np.nansum(grid, axis=0)
-            ends = [(t - 2 * m, t + 2 * m) for t, m in zip(total, missing, strict=True)]
-            possible.append([np.unique(np.array(pair)) for pair in ends])
-        return bounds(chains, possible, grid=False)
+            ends = np.stack([total - 2 * missing, total + 2 * missing], axis=1)
+            possible.append([np.unique(pair) for pair in ends])
+        return tau_bounds(chains, possible, complete=False)
 
 
 def strengths(grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,6 +123,9 @@ def strengths(grid: NDArray[np.float64]) -> NDArray[np.float64]:
         response of which no pair counts; NaN for all if the others fall into groups between
         which no pair counts, as their order would then be the prior's.
 
+    Raises:
+        WfineError: choix, of the extra ``judges``, is not installed.
+
     Source: choix 0.4.1, ``ilsr_pairwise_dense``, which takes fractions of wins. The prior is given
         as wins and not as choix's ``alpha``, which is no number of comparisons and need not
         keep the order of the sums.
@@ -147,15 +133,16 @@ def strengths(grid: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = ~np.isnan(grid + grid.T)
     np.fill_diagonal(counts, False)
     used = np.flatnonzero(counts.any(axis=1))
-    found = np.full(len(grid), NAN)
+    strength = np.full(len(grid), NAN)
     if len(used) == 0 or connected_components(counts[np.ix_(used, used)])[0] > 1:
-        return found
+        return strength
     share = np.where(counts, (2 + grid) / 4, 0.0)
     wins = share + np.where(counts, 1 - share.T, 0.0) + PRIOR
     np.fill_diagonal(wins, 0.0)
+    choix = import_extra("choix", "judges")
     fitted = choix.ilsr_pairwise_dense(wins[np.ix_(used, used)], max_iter=10_000, tol=1e-10)
-    found[used] = np.round(fitted, 6) + 0.0  # + 0.0 makes -0.0 to 0.0
-    return found
+    strength[used] = np.round(fitted, 6) + 0.0  # + 0.0 makes -0.0 to 0.0
+    return strength
 
 
 def position_bias(
@@ -183,59 +170,31 @@ def position_bias(
         One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs``. Shares are
         computed per chain and averaged over chains. NaN where no pair was answered twice.
     """
-    keys = ["chain_id", "first", "second"]
-    verdicts = _unique(table, keys).set_index(keys)["verdict"].dropna()
-    once = verdicts.rename("there").reset_index()
-    back = once.rename(columns={"first": "second", "second": "first", "there": "back"})
-    both = once[once["first"] < once["second"]].merge(back, on=keys)
-    there, again = np.sign(both["there"]), np.sign(both["back"])
-    measures = pd.DataFrame(
-        {
-            "flip_rate": there * again > 0,
-            "first_wins": (there > 0) & (again > 0),
-            "second_wins": (there < 0) & (again < 0),
-            "half_tie": (there == 0) != (again == 0),
-            "mean_verdict": (both["there"] + both["back"]) / 2,
-        }
-    ).astype(float)
-    values = measures.groupby(both["chain_id"]).mean().to_numpy()
-    if len(values) == 0:
-        values = np.full((1, measures.shape[1]), NAN)
-    code, rows = distinct_rows(values)
-    rng = np.random.default_rng(seed)
-    mean, low, high, n = bootstrap_means(rows, np.bincount(code), n_boot, confidence, rng)
-    return pd.DataFrame(
-        {
-            "metric": measures.columns,
-            "value": mean,
-            "ci_low": low,
-            "ci_high": high,
-            "n_chains": n,
-            "n_pairs": len(both),
-        }
-    )
-
-
-def _unique(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    twice = table.duplicated(keys)
-    if twice.any():
-        raise WfineError(
-            f"pairwise judge: found two verdicts on chain {table[twice].iloc[0].chain_id!r}, same "
-            "responses, same order; expected one. Give every chain an id of its own, and pass the "
-            "table of one judge."
-        )
-    return table
+    verdicts = pd.Series(by_place(table, PAIR, "verdict"), dtype=float).rename_axis(PAIR).dropna()
+    there = verdicts.rename("there").reset_index()
+    back = there.rename(columns={"first": "second", "second": "first", "there": "back"})
+    both = there[there["first"] < there["second"]].merge(back, on=PAIR)
+    once, again = np.sign(both["there"]), np.sign(both["back"])
+    measures = pd.DataFrame({
+        "flip_rate": once * again > 0,
+        "first_wins": (once > 0) & (again > 0),
+        "second_wins": (once < 0) & (again < 0),
+        "half_tie": (once == 0) != (again == 0),
+        "mean_verdict": (both["there"] + both["back"]) / 2,
+    }).astype(float)  # fmt: skip
+    values = measures.groupby(both["chain_id"]).mean()
+    mean, low, high, n = Bootstrap(n_boot, seed, confidence).means(values)
+    return pd.DataFrame({
+        "metric": measures.columns, "value": mean, "ci_low": low, "ci_high": high, "n_chains": n,
+        "n_pairs": len(both),
+    })  # fmt: skip
 
 
 def _grids(table: pd.DataFrame, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
     """The verdicts of every chain, shape [first, second]; NaN where there is none."""
-    keys = ["chain_id", "first", "second"]
-    known = _unique(table, keys).set_index(keys)["verdict"].to_dict()
+    known = by_place(table, PAIR, "verdict")
     return [
-        np.array(
-            [[known.get((chain.chain_id, a, b), NAN) for b in range(n)] for a in range(n)],
-            dtype=np.float64,
-        )
+        np.array([[known.get((chain.chain_id, a, b), NAN) for b in places] for a in places])
         for chain in chains
-        for n in [len(chain.responses)]
+        for places in [range(len(chain.responses))]
     ]

@@ -1,0 +1,122 @@
+"""What unreadable verdicts can hide: tau-b at its worst and at its best.
+
+A judge whose replies cannot be read leaves holes. Scores without them say nothing of the hard
+cases, so tau-b is bounded over all that the missing verdicts might have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.judges.templates import NAN
+from wfine_utils.weval.evaluation import per_chain
+
+MAX_RESOLUTIONS = 4096
+"""Up to so many ways to resolve the missing verdicts of one chain, all of them are tried."""
+
+
+def tau_bounds(
+    chains: Sequence[Chain],
+    possible: Sequence[Sequence[NDArray[np.float64]]],
+    *,
+    complete: bool = True,
+) -> pd.DataFrame:
+    """Tau-b if every missing verdict were resolved in the worst and in the best way.
+
+    Every chain is bounded by itself, and the bounds are averaged over chains, as tau-b is. A chain
+    with up to :data:`MAX_RESOLUTIONS` ways to resolve its missing verdicts is bounded exactly: all
+    are tried. For others, and where not all scores are listed, every pair of responses is resolved
+    by itself in its worst and best way, even where two pairs cannot have theirs together. That may
+    be too wide and is never too narrow: the tau-b of full replies lies between the bounds.
+
+    Args:
+        chains: as in :func:`~wfine_utils.weval.evaluation.evaluate`.
+        possible: shape [chains][responses]: the scores, in rising order, that the response may
+            have; one where nothing is missing.
+        complete: whether these are all the scores it may have, or only the lowest and the highest.
+
+    Returns:
+        Rows "worst" and "best": ``bound, metric, value, n_chains`` (with two different gold
+        ranks), ``n_incomplete`` (chains with something missing), ``n_exact`` (of these). Unlike
+        ``evaluate``, which leaves out what was not scored, every response counts here. So
+        its value may lie outside these bounds, where the unscored responses are the hard ones.
+    """
+    rows = []
+    for chain, options in zip(chains, possible, strict=True):
+        missing = any(len(values) > 1 for values in options)
+        tried = not missing or (complete and prod(map(len, options)) <= MAX_RESOLUTIONS)
+        if tried:
+            ways = list(product(*options))
+            tau = per_chain([chain] * len(ways), ways)["kendall_tau_b"].to_numpy()
+            low, high = tau.min(), tau.max()
+        else:
+            low, high = outer_bounds(chain.gold, options)
+        rows.append((low, high, missing, missing and tried))
+    table = pd.DataFrame(rows, columns=["worst", "best", "missing", "exact"], dtype=float)
+    ends = table[["worst", "best"]]
+    counts = {"n_chains": ends["worst"].count(), "n_incomplete": table["missing"].sum(),
+              "n_exact": table["exact"].sum()}  # fmt: skip
+    return pd.DataFrame(
+        {"bound": ends.columns, "metric": "kendall_tau_b", "value": ends.mean().to_numpy()}
+        | {name: int(n) for name, n in counts.items()}
+    )
+
+
+def outer_bounds(
+    gold: Sequence[int], possible: Sequence[NDArray[np.float64]]
+) -> tuple[float, float]:
+    """Lowest and highest tau-b of one chain if every pair could be resolved by itself.
+
+    Args:
+        gold: shape [responses], gold ranks.
+        possible: shape [responses]: the scores, in rising order, that a response may have.
+    """
+    i, j = np.triu_indices(len(gold), 1)
+    g = np.sign(np.subtract.outer(gold, gold))[i, j]
+    low, high = np.array([(v[0], v[-1]) for v in possible]).T
+    # Signs of the difference of scores that a pair can have at least and at most.
+    least, most = np.sign(low[i] - high[j]), np.sign(high[i] - low[j])
+    n_gold = np.count_nonzero(g)
+    if n_gold == 0:
+        return NAN, NAN
+    agree_low = np.where(g > 0, least, -most)[g != 0].sum()
+    agree_high = np.where(g > 0, most, -least)[g != 0].sum()
+    # Pairs that are never tied, pairs that need not be tied: tau-b divides by the root of a
+    # number between the two, which is no smaller than the number of pairs that agree.
+    never, may = np.count_nonzero(least * most > 0), np.count_nonzero((least != 0) | (most != 0))
+
+    def tau(agree: float, few: bool) -> float:
+        n_scored = max(never, abs(agree)) if few else may
+        return float(agree / np.sqrt(n_gold * max(n_scored, 1)))
+
+    return tau(agree_low, agree_low < 0), tau(agree_high, agree_high > 0)
+
+
+def means_with_unknowns(
+    grid: NDArray[np.float64], low: float, high: float, step: float | None
+) -> list[NDArray[np.float64]]:
+    """The mean verdicts that every response may have, in rising order.
+
+    Args:
+        grid: shape [responses, requirements], NaN where a verdict is missing.
+        low: least verdict.
+        high: greatest verdict.
+        step: between two verdicts; None for a continuum, of which the two ends are listed.
+
+    Returns:
+        Shape [responses]: one array each, of one number where nothing is missing.
+    """
+    means = []
+    for row in grid:
+        n = np.count_nonzero(np.isnan(row))
+        count = 2 if step is None else round((high - low) / step) * n + 1
+        rest = np.linspace(low * n, high * n, count if n else 1)
+        means.append((np.nansum(row) + rest) / len(row))
+    return means
