@@ -16,7 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from wfine_utils.annotation.agreement import GOLD_METRICS, MEAN_RANK, agreement, agreement_with_gold
+from wfine_utils.annotation.agreement import (
+    GOLD_METRICS,
+    MEAN_RANK,
+    agreement_with_gold,
+    annotator_agreement,
+)
 from wfine_utils.annotation.files import ANNOTATION_COLUMNS, load_annotations, save_annotations
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.chains.weval_hand import load_weval_hand
@@ -202,7 +207,9 @@ def test_what_is_saved_is_read_back(tmp_path):
 
 def test_agreement_by_hand():
     """Two chains of two responses; A and B agree on the first and not on the second."""
-    frame = agreement(ranked({"c1": {"A": [1, 2], "B": [1, 2]}, "c2": {"A": [1, 2], "B": [2, 1]}}))
+    frame = annotator_agreement(
+        ranked({"c1": {"A": [1, 2], "B": [1, 2]}, "c2": {"A": [1, 2], "B": [2, 1]}})
+    )
     # Pairable ranks: four 1s and four 2s. Observed disagreement: 2 of 4 units; expected: 4 of 7.
     assert value(frame, "krippendorff_alpha") == pytest.approx(1 - (2 / 4) / (4 / 7))
     # Two pairs: agreement 1 and 0, mean 1/2; chance 1/2, because a pair has no first response.
@@ -232,7 +239,7 @@ def ordinal_alpha(units: Sequence[Sequence[float]]) -> float:
 def test_statistics_by_their_definitions():
     given = random_ranks(0, 15)
     del given["c03"]["A"]  # one annotator fewer in one chain
-    frame = agreement(ranked(given), n_boot=0)
+    frame = annotator_agreement(ranked(given), n_boot=0)
     units, taus, shares, n_sides = [], [], [], np.zeros(2)
     for by in given.values():
         mid = [stats.rankdata(r) for r in by.values()]
@@ -261,7 +268,7 @@ def test_identical_annotators_agree_fully_if_they_say_anything(data):
         st.lists(st.lists(st.integers(1, 4), min_size=2, max_size=5), min_size=1, max_size=4)
     )
     table = ranked({f"c{k}": dict.fromkeys("ABCD"[:n_annotators], r) for k, r in enumerate(ranks)})
-    frame = agreement(table, n_boot=0)
+    frame = annotator_agreement(table, n_boot=0)
     any_order = any(len(set(r)) > 1 for r in ranks)
     assert value(frame, "kendall_tau_b") == pytest.approx(1 if any_order else np.nan, nan_ok=True)
     assert value(frame, "fleiss_kappa") == pytest.approx(1 if any_order else np.nan, nan_ok=True)
@@ -275,7 +282,7 @@ def test_independent_annotators_agree_by_chance_only():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         given = {f"c{k}": {a: rng.permutation(5) + 1 for a in "ABC"} for k in range(60)}
-        found.append(agreement(ranked(given), n_boot=100)[["value", "ci_low", "ci_high"]])
+        found.append(annotator_agreement(ranked(given), n_boot=100)[["value", "ci_low", "ci_high"]])
     values, low, high = np.moveaxis(np.array(found), 2, 0)  # each [seeds, metrics]
     error = values.std(axis=0, ddof=1) / np.sqrt(20)
     assert (np.abs(values.mean(axis=0)) < 4 * error).all()
@@ -285,7 +292,9 @@ def test_independent_annotators_agree_by_chance_only():
 
 
 def test_opposite_annotators_disagree_as_far_as_can_be():
-    frame = agreement(ranked({f"c{k}": {"A": [1, 2, 3], "B": [3, 2, 1]} for k in range(4)}))
+    frame = annotator_agreement(
+        ranked({f"c{k}": {"A": [1, 2, 3], "B": [3, 2, 1]} for k in range(4)})
+    )
     assert value(frame, "kendall_tau_b") == -1
     assert value(frame, "fleiss_kappa") == -1
     assert value(frame, "krippendorff_alpha") < -0.2
@@ -296,12 +305,12 @@ def test_opposite_annotators_disagree_as_far_as_can_be():
 def test_names_order_and_numbering_do_not_matter(seed, names, places):
     given = random_ranks(seed)
     table = ranked(given)
-    frame = agreement(table, n_boot=30)
+    frame = annotator_agreement(table, n_boot=30)
     other = table.assign(
         annotator=table["annotator"].map(dict(zip("ABC", names))),
         response=table["response"].map(dict(enumerate(places))),
     ).sample(frac=1, random_state=seed)
-    pd.testing.assert_frame_equal(agreement(other, n_boot=30), frame)
+    pd.testing.assert_frame_equal(annotator_agreement(other, n_boot=30), frame)
 
 
 def test_only_the_order_of_the_ranks_counts():
@@ -317,19 +326,23 @@ def test_only_the_order_of_the_ranks_counts():
             lambda r: 10.0 * r**3 + 1,
         )
     ]
-    frames = [agreement(table, n_boot=20) for table in tables]
+    frames = [annotator_agreement(table, n_boot=20) for table in tables]
     for frame in frames[1:]:
         pd.testing.assert_frame_equal(frame, frames[0])
 
 
 def test_an_annotator_who_ranks_all_equal():
     flat, up = [1, 1, 1], [1, 2, 3]
-    one = agreement(ranked({"c1": {"A": flat, "B": up}, "c2": {"A": up, "B": up}}), n_boot=0)
+    one = annotator_agreement(
+        ranked({"c1": {"A": flat, "B": up}, "c2": {"A": up, "B": up}}), n_boot=0
+    )
     assert value(one, "kendall_tau_b") == 0.5  # 0 in the first chain, 1 in the second
-    both = agreement(ranked({"c1": {"A": flat, "B": flat}, "c2": {"A": up, "B": up}}), n_boot=0)
+    both = annotator_agreement(
+        ranked({"c1": {"A": flat, "B": flat}, "c2": {"A": up, "B": up}}), n_boot=0
+    )
     assert value(both, "kendall_tau_b") == 1  # nothing to compare in the first
     assert both.set_index("metric").loc["kendall_tau_b", "n_chains"] == 1
-    nothing = agreement(ranked({"c1": {"A": flat, "B": flat}}))
+    nothing = annotator_agreement(ranked({"c1": {"A": flat, "B": flat}}))
     assert nothing["value"].isna().all() and nothing["ci_low"].isna().all()
 
 
@@ -337,27 +350,32 @@ def test_chains_of_one_annotator_say_nothing_of_agreement():
     given = random_ranks(2)
     table = ranked(given)
     more = ranked({**given, "c99": {"A": [1, 2, 3, 4]}})
-    pd.testing.assert_frame_equal(agreement(more, n_boot=20), agreement(table, n_boot=20))
+    pd.testing.assert_frame_equal(
+        annotator_agreement(more, n_boot=20), annotator_agreement(table, n_boot=20)
+    )
     with pytest.raises(WfineError, match="no chain that two annotators have ranked"):
-        agreement(ranked({"c1": {"A": [1, 2]}, "c2": {"B": [1, 2]}}))
+        annotator_agreement(ranked({"c1": {"A": [1, 2]}, "c2": {"B": [1, 2]}}))
 
 
 def test_the_larger_number_of_annotators_where_two_are_as_frequent():
     given = random_ranks(3, 4)
     for c in ("c00", "c01"):
         del given[c]["C"]
-    frame = agreement(ranked(given), n_boot=0).set_index("metric")
+    frame = annotator_agreement(ranked(given), n_boot=0).set_index("metric")
     assert frame.loc["fleiss_kappa", ["n_chains", "n_items"]].tolist() == [2, 12]
     three = ranked({c: by for c, by in given.items() if len(by) == 3})
-    assert frame.loc["fleiss_kappa", "value"] == value(agreement(three, n_boot=0), "fleiss_kappa")
+    assert frame.loc["fleiss_kappa", "value"] == value(
+        annotator_agreement(three, n_boot=0), "fleiss_kappa"
+    )
 
 
 def test_bootstrap_draws_whole_chains():
     """All of a chain agrees or none does: the interval is that of so many chains, not pairs."""
     up, down = [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]
     given = {f"c{k:02}": {"A": up, "B": up if k < 15 else down} for k in range(20)}
-    frame = agreement(ranked(given), n_boot=4000).set_index("metric")
-    low, high = (2 * stats.binom.ppf(q, 20, 0.75) / 20 - 1 for q in (0.025, 0.975))
+    # 88 %, because the steps of this binomial distribution lie far from its ends
+    frame = annotator_agreement(ranked(given), n_boot=4000, confidence=0.88).set_index("metric")
+    low, high = (2 * stats.binom.ppf(q, 20, 0.75) / 20 - 1 for q in (0.06, 0.94))
     row = frame.loc["kendall_tau_b"]
     assert (row["value"], row["ci_low"], row["ci_high"]) == pytest.approx((0.5, low, high))
     row = frame.loc["fleiss_kappa"]  # without ties it is 2 * share - 1, the same here
@@ -366,18 +384,18 @@ def test_bootstrap_draws_whole_chains():
 
 def test_seed_and_settings():
     table = ranked(random_ranks(4))
-    frame = agreement(table, seed=1, n_boot=100)
-    pd.testing.assert_frame_equal(agreement(table, seed=1, n_boot=100), frame)
-    assert not agreement(table, seed=2, n_boot=100)["ci_low"].equals(frame["ci_low"])
-    assert agreement(table, n_boot=0)[["ci_low", "ci_high"]].isna().all(axis=None)
-    one = agreement(ranked(random_ranks(4, 1)), n_boot=100)
+    frame = annotator_agreement(table, seed=1, n_boot=100)
+    pd.testing.assert_frame_equal(annotator_agreement(table, seed=1, n_boot=100), frame)
+    assert not annotator_agreement(table, seed=2, n_boot=100)["ci_low"].equals(frame["ci_low"])
+    assert annotator_agreement(table, n_boot=0)[["ci_low", "ci_high"]].isna().all(axis=None)
+    one = annotator_agreement(ranked(random_ranks(4, 1)), n_boot=100)
     assert one["value"].notna().all() and one["ci_low"].isna().all()
     for bad in ({"n_boot": -1}, {"confidence": 0.0}, {"confidence": 1.0}):
         with pytest.raises(WfineError, match="found n_boot="):
-            agreement(table, **bad)
+            annotator_agreement(table, **bad)
 
 
-@pytest.mark.parametrize("function", [agreement, lambda t: agreement_with_gold(t, [])])
+@pytest.mark.parametrize("function", [annotator_agreement, lambda t: agreement_with_gold(t, [])])
 @pytest.mark.parametrize(
     ("mend", "found"),
     [

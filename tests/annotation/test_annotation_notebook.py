@@ -32,9 +32,9 @@ class TestNotebook:
         file = project / "outputs" / "mini" / "08_annotation" / "results.json"
         return done, json.loads(file.read_text(encoding="utf-8"))
 
-    def display_path(self, done: nbformat.NotebookNode, cell: str) -> str:
-        (found,) = [c for c in done.cells if c.get("id") == cell]
-        return json.dumps(found.outputs)
+    def shown(self, done: nbformat.NotebookNode, cell_id: str) -> str:
+        (cell,) = [c for c in done.cells if c.get("id") == cell_id]
+        return json.dumps(cell.outputs)
 
     def test_runs_to_its_end_without_anybody_clicking(self, project):
         done, results = self.run(project)

@@ -23,7 +23,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_utils.annotation.agreement import agreement
+from wfine_utils.annotation.agreement import annotator_agreement
 from wfine_utils.annotation.files import ANNOTATION_COLUMNS, load_annotations
 from wfine_utils.annotation.form import annotate, start
 from wfine_utils.annotation.session import Session, annotation_path, load_folder
@@ -540,7 +540,7 @@ class TestFolder:
         (tmp_path / ".partial-1-annotations_ann.csv").write_text("half")
         table = load_folder(tmp_path, CHAINS)
         assert Counter(table["annotator"]) == {"ann": 11, "bob": 11}
-        values = agreement(table, n_boot=0).set_index("metric")["value"]
+        values = annotator_agreement(table, n_boot=0).set_index("metric")["value"]
         assert values["krippendorff_alpha"] == values["kendall_tau_b"] == pytest.approx(1)
 
     def test_other_chains_are_left_out(self, tmp_path):

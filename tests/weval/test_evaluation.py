@@ -1,127 +1,27 @@
-"""WEval against SciPy, against values computed by hand, and against itself when permuted."""
+"""WEval's tables against values computed by hand, and against themselves when permuted."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
+from weval.cases import chain_of, random_case
 
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
 from wfine_utils.errors import WfineError
-from wfine_utils.weval import metrics, resampling
-from wfine_utils.weval.evaluation import compare, evaluate, per_chain
+from wfine_utils.weval import metrics
+from wfine_utils.weval.evaluation import compare, evaluate, evaluate_all, per_chain
 from wfine_utils.weval.metrics import METRICS
-from wfine_utils.weval.resampling import holm
 from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OverlapScorer
 
 RELEASED = ROOT.parent / "shared" / "data" / "released_chains_dev.parquet"
 L, F, S, C = RequirementType
-
-
-def chain_of(
-    gold: Sequence[int],
-    chain_id: str = "chain",
-    category: TaskCategory | None = None,
-    types: Sequence[RequirementType | None] | None = None,
-) -> Chain:
-    """A chain with these gold ranks; rank k keeps the first k requirements."""
-    n = max(1, *gold, len(types or ()))
-    requirements = [Requirement(t, None, "Do it.") for t in (types or [None] * n)]
-    responses = [Response("text", tuple(j < k for j in range(n))) for k in gold]
-    return Chain(chain_id, category, "Write.", tuple(requirements), tuple(responses))
-
-
-def random_case(seed: int, n_chains: int = 60, nan: bool = False):
-    """Chains of mixed sizes with ties in gold and in scores, labelled in part."""
-    rng = np.random.default_rng(seed)
-    chains, scores = [], []
-    for i in range(n_chains):
-        n = int(rng.integers(2, 7))
-        category = [*TaskCategory, None][i % 6]
-        chains.append(chain_of(rng.integers(0, 5, n).tolist(), f"c{i}", category, [L, F, S, C]))
-        score = rng.integers(0, 4, n).astype(float) if i % 2 else rng.normal(size=n)
-        if nan and i % 3 == 0:
-            score[rng.random(n) < 0.4] = np.nan
-        scores.append(score)
-    return chains, scores
-
-
-def value(frame: pd.DataFrame, metric: str, subset: str = "all") -> float:
-    return frame.set_index(["metric", "subset"]).loc[(metric, subset), "value"]
-
-
-def scipy_or_zero(function, gold, score) -> float:
-    if len(set(gold)) < 2:
-        return np.nan
-    return 0.0 if len(set(score)) < 2 else function(gold, score).statistic
-
-
-def test_agrees_with_scipy_on_chains_of_mixed_size_with_ties():
-    chains, scores = random_case(0, 300)
-    table = per_chain(chains, scores)
-    tau = [scipy_or_zero(stats.kendalltau, c.gold, s) for c, s in zip(chains, scores)]
-    rho = [scipy_or_zero(stats.spearmanr, c.gold, s) for c, s in zip(chains, scores)]
-    assert np.isnan(tau).any() and (np.array(tau) == 0).any()  # the case has what it claims
-    np.testing.assert_allclose(table["kendall_tau_b"], tau, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(table["spearman_rho"], rho, rtol=0, atol=1e-12)
-    frame = evaluate(chains, scores, n_boot=0)
-    assert value(frame, "kendall_tau_b") == pytest.approx(np.nanmean(tau), abs=1e-12)
-    assert value(frame, "spearman_rho") == pytest.approx(np.nanmean(rho), abs=1e-12)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=2, max_size=12))
-def test_any_chain_agrees_with_a_plain_loop_over_pairs(responses):
-    gold, score = zip(*responses)
-    row = per_chain([chain_of(gold)], [np.array(score, float)]).iloc[0]
-    pairs = [
-        (gold[i] - gold[j], score[i] - score[j])
-        for i in range(len(gold)) for j in range(i) if gold[i] != gold[j]
-    ]  # fmt: skip
-    if not pairs:
-        assert row.drop("nan_rate").isna().all()
-        return
-    points = [0.5 if s == 0 else float((g > 0) == (s > 0)) for g, s in pairs]
-    ranks = stats.rankdata(gold) - stats.rankdata(score)
-    with_gold = [s + g * 1e-3 for g, s in responses]  # the gold rank decides among equal scores
-    assert row["pairwise_accuracy"] == pytest.approx(np.mean(points))
-    assert row["exact_match"] == float(min(points) == 1)
-    assert row["tie_rate"] == pytest.approx(np.mean([s == 0 for _, s in pairs]))
-    assert row["position_consistency"] == pytest.approx(
-        1 - np.abs(ranks).mean() / (len(gold) - 1), abs=1e-12
-    )
-    assert row["kendall_tau_b"] == pytest.approx(
-        scipy_or_zero(stats.kendalltau, gold, score), abs=1e-12
-    )
-    assert row["released_rule_tau"] == pytest.approx(
-        scipy_or_zero(stats.kendalltau, gold, with_gold), abs=1e-12
-    )
-
-
-def test_values_computed_by_hand():
-    row = per_chain([chain_of([0, 1, 2, 3])], [[1.0, 1.0, 3.0, 2.0]]).iloc[0]
-    # Pairs: one tie, four right, one wrong. Ranks of the scores: 1.5, 1.5, 4, 3.
-    assert row.to_dict() == pytest.approx(
-        {
-            "kendall_tau_b": 3 / np.sqrt(6 * 5),
-            "spearman_rho": 3.5 / np.sqrt(4.5 * 5),
-            "pairwise_accuracy": 4.5 / 6,
-            "position_consistency": 1 - (0.5 + 0.5 + 1 + 1) / 4 / 3,
-            "exact_match": 0,
-            "tie_rate": 1 / 6,
-            "released_rule_tau": 4 / 6,
-            "nan_rate": 0,
-        }
-    )
 
 
 @pytest.mark.parametrize(
@@ -138,24 +38,21 @@ def test_constant_perfect_and_reversed_scorer(scores, expected):
     assert frame["metric"].tolist() == list(METRICS)
 
 
+def test_all_scorers_stand_in_one_table():
+    chains, scores = random_case(11)
+    both = {"own": scores, "constant": ConstantScorer().score(chains)}
+    table = evaluate_all(chains, both, n_boot=20, seed=3)
+    assert list(dict.fromkeys(table["scorer"])) == ["own", "constant"]  # in the order given
+    for name, arrays in both.items():
+        part = table[table["scorer"] == name].drop(columns="scorer").reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, evaluate(chains, arrays, n_boot=20, seed=3))
+
+
 def test_constant_scorer_is_exactly_zero_not_nearly():
     chains, _ = random_case(1)
     frame = evaluate(chains, ConstantScorer(0.1).score(chains), n_boot=50)
     rows = frame[frame["metric"].isin(["kendall_tau_b", "spearman_rho"])]
     assert (rows[["value", "ci_low", "ci_high"]] == 0).all(axis=None)
-
-
-def test_a_chain_of_thousands_does_not_overflow():
-    gold = np.random.default_rng(0).integers(0, 3, 2500).tolist()
-    row = per_chain([chain_of(gold)], [np.arange(2500.0)]).iloc[0]
-    assert row["spearman_rho"] == pytest.approx(stats.spearmanr(gold, range(2500)).statistic)
-    assert row["kendall_tau_b"] == pytest.approx(stats.kendalltau(gold, range(2500)).statistic)
-
-
-def test_exact_match_ignores_the_order_of_equal_gold():
-    chains = [chain_of([1, 1, 2])] * 3
-    scores = [[0.0, 1.0, 2.0], [1.0, 1.0, 2.0], [0.0, 2.0, 2.0]]
-    assert per_chain(chains, scores)["exact_match"].tolist() == [1, 1, 0]
 
 
 def test_nan_scores_are_counted_and_the_rest_is_judged():
@@ -179,7 +76,8 @@ def test_nan_scores_are_counted_and_the_rest_is_judged():
 @pytest.mark.parametrize(
     ("scores", "words"),
     [
-        ([[1, 2]], "1 arrays of scores"),
+        ([[1, 2]], "1 arrays of scores for 2 chains"),
+        (None, "a NoneType for 2 chains"),
         ([[1, 2], [1, 2, 3]], "'second': found an array of shape (3,)"),
         ([[1, 2], [[1, 2]]], "'second': found an array of shape (1, 2)"),
         ([[1, 2], ["a", "b"]], "'second': found a list that does not hold numbers"),
@@ -270,7 +168,7 @@ def test_only_the_order_of_scores_matters():
 def test_small_batches_give_the_same_table(monkeypatch):
     chains, scores = random_case(5, nan=True)
     frame = evaluate(chains, scores, n_boot=0)
-    monkeypatch.setattr(metrics, "_CELLS", 40)
+    monkeypatch.setattr(metrics, "MAX_CELLS", 40)
     pd.testing.assert_frame_equal(frame, evaluate(chains, scores, n_boot=0), check_exact=True)
 
 
@@ -302,17 +200,6 @@ def test_no_interval_without_draws_or_with_one_chain():
     single = evaluate(chains[:1], scores[:1])
     assert single[["ci_low", "ci_high"]].isna().all(axis=None)
     assert (single["n_chains"] == 1).all()
-
-
-def test_resampled_frequencies_are_multinomial():
-    counts = np.array([1, 2, 3, 40, 54])
-    rng = np.random.default_rng(0)
-    drawn = np.concatenate(list(resampling._resample(counts, 20_000, rng)))
-    assert drawn.shape == (20_000, 5) and (drawn.sum(axis=1) == 100).all()
-    p = counts / 100
-    expected = 100 * (np.diag(p) - np.outer(p, p))
-    np.testing.assert_allclose(drawn.mean(axis=0), counts, atol=0.15)
-    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.9)
 
 
 def test_comparison_of_a_scorer_with_itself():
@@ -357,16 +244,6 @@ def test_effect_size_without_spread_is_undefined():
     chains = [chain_of([0, 1], str(i)) for i in range(3)]
     row = compare(chains, [[0, 1]] * 3, [[1, 1]] * 3, metrics=["kendall_tau_b"]).iloc[0]
     assert row["difference"] == 1 and np.isnan(row["cohens_d"])
-
-
-def test_p_value_is_never_zero():
-    rng = np.random.default_rng(0)
-    assert resampling.sign_flip_p(np.ones(200), 999, rng) == 1 / 1000
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, float("nan")]).tolist()[:3] == pytest.approx([0.03, 0.06, 0.06])
-    assert np.isnan(holm([0.01, float("nan")])[1])
 
 
 def test_torch_is_not_imported():

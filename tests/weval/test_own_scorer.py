@@ -16,6 +16,8 @@ from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains
 from wfine_utils.tiny_world import vocabulary, writer
 
+pytestmark = pytest.mark.slow  # it runs notebook 05
+
 NAME = "05_weval_correlation"
 OWN = "longest word"
 CELL = f'''

@@ -10,7 +10,6 @@ from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.errors import WfineError
 from wfine_utils.tiny_world.vocabulary import TOPICS
 from wfine_utils.tiny_world.writer import sample_query, write
-from wfine_utils.weval.fluency import FluencyScorer
 from wfine_utils.weval.scorers import (
     ConstantScorer,
     LengthScorer,
@@ -124,15 +123,41 @@ class _Bad:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([], "0 arrays for 1 chains"),
+        ([], "0 arrays of scores for 1 chains"),
+        (None, "a NoneType for 1 chains"),
         ([[1.0]], "'a': found an array of shape (1,)"),
         ([["x", "y"]], "'a': found a list that does not hold numbers"),
+        ([[1.0, float("inf")]], "'a': found an infinite score"),
     ],
 )
 def test_a_scorer_that_breaks_the_protocol_is_named(answer, words):
     with pytest.raises(WfineError) as caught:
         score_all([_Bad(answer)], [chain_of(["x", "y"])])
     assert "'bad'" in str(caught.value) and words in str(caught.value)
+
+
+class _Raises:
+    name = "broken"
+
+    def score(self, chains):
+        raise KeyError("text")
+
+
+class _Nameless:
+    def score(self, chains):
+        return [[1.0, 2.0]]
+
+
+def test_a_scorer_that_raises_is_named_with_its_error():
+    with pytest.raises(WfineError, match=r"'broken'.*KeyError \('text'\) on 1 chains") as caught:
+        score_all([_Raises()], [chain_of(["x", "y"])])
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize("thing", [_Nameless(), "length", LengthScorer().score])
+def test_what_is_no_scorer_is_refused(thing):
+    with pytest.raises(WfineError, match="no scorer; expected an object with a text `name`"):
+        score_all([thing], [chain_of(["x", "y"])])
 
 
 def test_two_scorers_of_one_name_are_refused():
@@ -160,32 +185,3 @@ def test_scores_survive_the_table_in_any_row_order(tmp_path):
             np.testing.assert_array_equal(a, b)
     (unknown,) = scores_from_table(table, [chain_of(["x", "y"], chain_id="new")])["length"]
     assert np.isnan(unknown).all()
-
-
-class TestFluency:
-    """The control that never sees an instruction."""
-
-    @staticmethod
-    def chain(name: str, *texts: str) -> Chain:
-        requirement = Requirement(None, None, "Be brief.")
-        kept = [(True,), *[(False,)] * (len(texts) - 1)]
-        responses = tuple(Response(t, k) for t, k in zip(texts, kept, strict=True))
-        return Chain(name, None, "Write.", (requirement,), responses)
-
-    def test_what_the_other_chains_say_is_likelier(self):
-        others = [
-            self.chain(f"o{i}", "The net waits at noon. " * 5, "The oar rests.") for i in "ab"
-        ]
-        mine = self.chain("mine", "The net waits at noon.", "Xq zzv kkj wpp!", "")
-        scores = FluencyScorer().score([*others, mine])[-1]
-        assert scores[0] > scores[1] and np.isnan(scores[2])
-
-    def test_its_own_chain_does_not_count(self):
-        one = self.chain("a", "The net waits.", "Xq zzv.")
-        two = self.chain("b", "The net waits.", "The oar rests.")
-        doubled = self.chain("a", "The net waits.", "Xq zzv.", *["Xq zzv."] * 20)
-        before, after = (FluencyScorer().score([c, two])[0] for c in (one, doubled))
-        np.testing.assert_allclose(after[:2], before)
-
-    def test_one_chain_alone_has_nothing_to_compare_with(self):
-        assert np.isnan(FluencyScorer().score([self.chain("a", "One.", "Two.")])[0]).all()

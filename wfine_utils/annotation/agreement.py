@@ -2,7 +2,7 @@
 
 The tables are those of :mod:`wfine_utils.annotation.files`. No annotations are shipped. What can be
 shown without people is how far the construction of a chain, the checkers and model judges agree:
-see :mod:`wfine_utils.judges.agreement`, which counts with the coefficients of this module.
+see :mod:`wfine_utils.judges.agreement`. Both count with :mod:`wfine_utils.weval.agreement`.
 
 Intervals are bootstrap percentiles over chains, because what is said of two responses to one
 query is not independent. The order of the rows and the names of annotators do not matter.
@@ -10,16 +10,16 @@ query is not independent. The order of the rows and the names of annotators do n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from wfine_utils.annotation.files import ANNOTATION_COLUMNS
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.agreement import (
-    Statistic,
     bootstrap_chains,
     fleiss_kappa,
     krippendorff_alpha,
@@ -28,14 +28,14 @@ from wfine_utils.weval.agreement import (
     value_counts,
 )
 from wfine_utils.weval.evaluation import evaluate
-from wfine_utils.weval.resampling import FloatArray
+from wfine_utils.weval.resampling import Bootstrap, FloatArray
 from wfine_utils.weval.scorers import scores_from_table
 
 GOLD_METRICS = ("kendall_tau_b", "pairwise_accuracy", "exact_match", "tie_rate")
 MEAN_RANK = "mean rank of all"
 
 
-def agreement(
+def annotator_agreement(
     table: pd.DataFrame, *, n_boot: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> pd.DataFrame:
     """How far annotators agree on the order of the responses.
@@ -70,32 +70,31 @@ def agreement(
 
     Source: krippendorff 0.9 ``alpha``, statsmodels 0.15 ``fleiss_kappa``.
     """
-    ranks = _ranks(table, "agreement").groupby(level="chain_id").rank(method="average")
+    ranks = _ranks(table, "annotator_agreement").groupby(level="chain_id").rank(method="average")
     by_chain = [part.dropna(axis=1).to_numpy() for _, part in ranks.groupby(level="chain_id")]
     by_chain = [part for part in by_chain if part.shape[1] > 1]
     if not by_chain:
         raise WfineError(
-            "agreement: found no chain that two annotators have ranked; expected at least one. "
-            "Join the files of several annotators with pd.concat."
+            "annotator_agreement: found no chain that two annotators have ranked; expected at "
+            "least one. Join the files of several annotators with pd.concat."
         )
+    boot = Bootstrap(n_boot, seed, confidence)
     domain = np.unique(np.concatenate([part.ravel() for part in by_chain]))
+    counts = [value_counts(part, domain) for part in by_chain]
     usual = most_frequent([part.shape[1] for part in by_chain])
     signs = [_signs(part) for part in by_chain]
-    counts = [value_counts(part, domain) for part in by_chain]
     sides = [value_counts(s, np.array([-1.0, 0.0, 1.0])) for s in signs if s.shape[1] == usual]
-    taus = [_taus(s) for s in signs]
-    taus = [known for t in taus if len(known := t[~np.isnan(t)])]
-    found: tuple[tuple[str, list[FloatArray], Statistic], ...] = (
-        ("krippendorff_alpha", counts, lambda rows: [krippendorff_alpha(rows, "ordinal")]),
-        ("fleiss_kappa", sides, lambda rows: [fleiss_kappa(np.vstack([rows, rows[:, ::-1]]))]),
-        # [chains, 1]: every chain weighs the same, however many annotators it has
-        ("kendall_tau_b", [t.mean(keepdims=True) for t in taus], lambda rows: [rows.mean()]),
-    )
-    n_items = (sum(map(len, counts)), sum(map(len, sides)), sum(map(len, taus)))
+    taus = [tau[~np.isnan(tau)] for tau in map(_taus, signs)]
+    taus = [tau for tau in taus if len(tau)]
+    # every chain weighs the same, however many annotators it has
+    tau_mean = boot.means([tau.mean() for tau in taus])
     rows = []
-    for (metric, parts, statistic), n in zip(found, n_items, strict=True):
-        (interval,) = bootstrap_chains(parts, statistic, 1, n_boot, seed, confidence)
-        rows.append((metric, *interval, len(parts), n, ranks.shape[1]))
+    for metric, parts, interval in (
+        ("krippendorff_alpha", counts, _pooled(counts, _ordinal_alpha, boot)),
+        ("fleiss_kappa", sides, _pooled(sides, _kappa_both_ways, boot)),
+        ("kendall_tau_b", taus, (column.item() for column in tau_mean[:3])),
+    ):
+        rows.append((metric, *interval, len(parts), sum(map(len, parts)), ranks.shape[1]))
     names = ["metric", "value", "ci_low", "ci_high", "n_chains", "n_items", "n_annotators"]
     return pd.DataFrame(rows, columns=names)
 
@@ -124,7 +123,7 @@ def agreement_with_gold(
         :data:`MEAN_RANK`, is the mean of the ranks of all who ranked a chain.
 
     Raises:
-        WfineError: as :func:`agreement`; or a chain or response that ``chains`` lacks.
+        WfineError: as :func:`annotator_agreement`; or a chain or response that ``chains`` lacks.
     """
     wide = _ranks(table, "agreement_with_gold")
     sizes = {chain.chain_id: len(chain.responses) for chain in chains}
@@ -142,7 +141,7 @@ def agreement_with_gold(
     parts = []
     for name in ranks.columns:
         # not by NaN: a chain that was not ranked must not be drawn by the bootstrap either
-        ranked = [i for i, given in enumerate(scores[name]) if not np.isnan(given).any()]
+        ranked = [i for i, array in enumerate(scores[name]) if not np.isnan(array).any()]
         frame = evaluate(
             [chains[i] for i in ranked],
             [scores[name][i] for i in ranked],
@@ -154,6 +153,23 @@ def agreement_with_gold(
         parts.append(frame.drop(columns=["subset_kind", "subset"]).assign(annotator=name))
     table = pd.concat(parts, ignore_index=True)
     return table[["annotator", *table.columns.drop("annotator")]]
+
+
+def _pooled(
+    parts: Sequence[NDArray], statistic: Callable[[NDArray], float], boot: Bootstrap
+) -> tuple[float, float, float]:
+    """A statistic of the counts [units, values] of all chains together, with its interval."""
+    chains = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    (interval,) = bootstrap_chains(np.concatenate(parts), chains, lambda n: [statistic(n)], boot)
+    return interval
+
+
+def _ordinal_alpha(counts: NDArray) -> float:
+    return krippendorff_alpha(counts, "ordinal")
+
+
+def _kappa_both_ways(sides: NDArray) -> float:
+    return fleiss_kappa(np.vstack([sides, sides[:, ::-1]]))
 
 
 def _signs(ranks: FloatArray) -> FloatArray:

@@ -69,8 +69,8 @@ def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
             if (other := where.setdefault(str(annotator), path)) != path:
                 raise WfineError(
                     f"{display_path(path)}: found annotator {short(annotator)}, who stands in "
-                    f"{display_path(other)} too; expected each in one file. If these are two people, "
-                    "rename one in the file; if they are copies, remove the older one."
+                    f"{display_path(other)} too; expected each in one file. If these are two "
+                    "people, rename one in the file; if they are copies, remove the older one."
                 )
             for chain_id, ranks in _ranks_of(part, chains, path).items():
                 if chain_id in {chain.chain_id for chain in chains}:

@@ -1,63 +1,52 @@
-"""Agreement: of people who rank responses, and of people with the gold ranking.
+"""Coefficients of agreement between raters, and their bootstrap over chains.
 
-The tables are those of :mod:`wfine_utils.annotation.files`. No annotations are shipped. What can be
-shown without people is how far the construction of a chain, the checkers and model judges agree:
-see :mod:`wfine_utils.judges.agreement`, which counts with the coefficients of this module.
-
-Intervals are bootstrap percentiles over chains, because what is said of two responses to one
-query is not independent. The order of the rows and the names of annotators do not matter.
+What people say of responses is compared in :mod:`wfine_utils.annotation.agreement`, what judges
+say of requirements in :mod:`wfine_utils.judges.agreement`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import krippendorff
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_kappa
 
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.resampling import FloatArray
+from wfine_utils.weval.resampling import Bootstrap, FloatArray
 
-AGREEMENT_METRICS = ("krippendorff_alpha", "fleiss_kappa", "kendall_tau_b")
-Statistic = Callable[[FloatArray], Sequence[float]]
+Statistic = Callable[[NDArray], Sequence[float]]
 
 
 def bootstrap_chains(
-    parts: Sequence[FloatArray],
-    statistic: Statistic,
-    n_statistics: int,
-    n_boot: int,
-    seed: int,
-    confidence: float,
+    rows: NDArray, chain_ids: ArrayLike, statistic: Statistic, boot: Bootstrap
 ) -> list[tuple[float, float, float]]:
-    """(value, low, high) of each statistic of the rows of all chains, drawn chain by chain."""
-    if n_boot < 0 or not 0 < confidence < 1:
-        raise WfineError(
-            f"agreement: found n_boot={n_boot}, confidence={confidence}; expected n_boot of at "
-            "least 0 and a confidence between 0 and 1, such as 0.95."
-        )
-    nan = float("nan")
-    if not parts:
-        return [(nan, nan, nan)] * n_statistics
-    values = statistic(np.concatenate(parts))
-    rng = np.random.default_rng(seed)
-    draws = [
-        statistic(np.concatenate([parts[k] for k in rng.integers(len(parts), size=len(parts))]))
-        for _ in range(n_boot if len(parts) > 1 else 0)
-    ]
-    tail, found = (1 - confidence) / 2, []
-    for k, value in enumerate(values):
-        drawn = np.array([draw[k] for draw in draws])
-        drawn = drawn[~np.isnan(drawn)]  # draws without a second value have no alpha
-        low, high = np.quantile(drawn, (tail, 1 - tail)) if len(drawn) else (nan, nan)
-        found.append((float(value), float(low), float(high)))
-    return found
+    """Statistics of rows that are drawn chain by chain: rows of one chain are not independent.
+
+    Args:
+        rows: shape [units, ...].
+        chain_ids: shape [units], to which chain a unit belongs.
+        statistic: takes some of the rows, returns one number per statistic, NaN if undefined.
+        boot: how the intervals are drawn.
+
+    Returns:
+        Value, lower and upper end of the interval of every statistic; NaN for fewer than two
+        chains.
+    """
+    chain, names = pd.factorize(np.asarray(chain_ids), sort=True)
+
+    def of_draws(times: FloatArray) -> FloatArray:
+        n_times = times.astype(int)[:, chain]  # [draws, units]
+        return np.array([statistic(np.repeat(rows, n, axis=0)) for n in n_times], dtype=float)
+
+    interval = boot.interval(of_draws, np.ones(len(names), dtype=int))
+    return [(v.item(), low.item(), high.item()) for v, low, high in zip(*interval, strict=True)]
 
 
-def krippendorff_alpha(counts: NDArray, level: str) -> float:
+def krippendorff_alpha(counts: NDArray, level: Literal["nominal", "ordinal"]) -> float:
     """Krippendorff's alpha of counts [units, values]; NaN where only one value occurs."""
     pairable = counts[counts.sum(axis=1) > 1]
     if np.count_nonzero(pairable.sum(axis=0)) < 2:
@@ -79,8 +68,8 @@ def value_counts(ratings: FloatArray, domain: FloatArray) -> NDArray[np.int64]:
 
 def most_frequent(numbers: Sequence[int]) -> int:
     """The number that occurs most often, the larger one where two occur equally often."""
-    found, frequency = np.unique(numbers, return_counts=True)
-    return int(found[frequency == frequency.max()].max()) if len(found) else 0
+    values, frequency = np.unique(numbers, return_counts=True)
+    return int(values[frequency == frequency.max()].max()) if len(values) else 0
 
 
 def one_row_per_unit(table: pd.DataFrame, columns: Sequence[str], caller: str) -> pd.DataFrame:

@@ -15,20 +15,19 @@ Two choices differ from what is common, and both matter:
   constant is undefined; leaving such chains out of a mean would hide exactly the chains on which
   the scorer said nothing.
 
-Why it is fast: the metrics of all chains are computed together (:mod:`~wfine_utils.weval.metrics`);
-and chains with equal metrics are interchangeable under resampling, so a bootstrap draw is one
-multinomial draw over the few distinct rows of metrics instead of thousands of chain numbers.
-Both are exact.
+It is fast because the metrics of all chains are computed together
+(:mod:`~wfine_utils.weval.metrics`), and because chains with equal metrics are interchangeable under
+resampling (:mod:`~wfine_utils.weval.resampling`). Both are exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from zlib import crc32
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from tqdm.auto import tqdm
 
 from wfine_utils.chains.taxonomy import Chain, TaskCategory
 from wfine_utils.errors import WfineError
@@ -39,12 +38,7 @@ from wfine_utils.weval.metrics import (
     scored_chains,
     single_drop_metrics,
 )
-from wfine_utils.weval.resampling import (
-    FloatArray,
-    bootstrap_means,
-    distinct_rows,
-    paired_difference,
-)
+from wfine_utils.weval.resampling import Bootstrap, FloatArray, paired_difference
 
 COLUMNS = ("metric", "subset_kind", "subset", "value", "ci_low", "ci_high", "n_chains")
 
@@ -103,36 +97,71 @@ def evaluate(
     Differences from it: ties (see the module's text), intervals, NaN instead of 0 for
     responses without a score.
     """
-    if n_boot < 0 or not 0 < confidence < 1:
-        raise WfineError(
-            f"weval.evaluate: found n_boot={n_boot}, confidence={confidence}; expected n_boot of "
-            "at least 0 and a confidence between 0 and 1, such as 0.95."
-        )
+    boot = Bootstrap(n_boot, seed, confidence)
     data = scored_chains(chains, scores)
     values = chain_metrics(data)
-    code, rows = distinct_rows(values)
-    groups: list[tuple[str, str, tuple[str, ...], FloatArray, NDArray[np.int64]]] = [
-        ("all", "all", METRICS, rows, np.bincount(code, minlength=len(rows)))
+    categories = np.array([chain.category for chain in chains], dtype=object)
+    groups = [
+        ("all", "all", METRICS, values),
+        *(
+            ("category", category, METRICS, values[categories == category])
+            for category in TaskCategory
+        ),
+        *(
+            ("type", kind, SINGLE_DROP_METRICS, shares)
+            for kind, shares in single_drop_metrics(chains, data).items()
+        ),
     ]
-    for k, category in enumerate(TaskCategory):
-        counts = np.bincount(code[data.category_code == k], minlength=len(rows))
-        groups.append(("category", category.value, METRICS, rows, counts))
-    for kind, single in single_drop_metrics(data).items():
-        type_code, type_rows = distinct_rows(single)
-        counts = np.bincount(type_code, minlength=len(type_rows))
-        groups.append(("type", kind.value, SINGLE_DROP_METRICS, type_rows, counts))
+    rows = [
+        row
+        for kind, subset, metrics, part in groups
+        if len(part)
+        for row in mean_rows(boot, part, metrics, kind, subset)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
-    table = []
-    for kind, subset, metrics, rows, counts in groups:
-        if not counts.any():
-            continue
-        rng = np.random.default_rng([seed, crc32(f"{kind}/{subset}".encode())])
-        seen = counts > 0
-        mean, low, high, n = bootstrap_means(rows[seen], counts[seen], n_boot, confidence, rng)
-        table += [
-            (m, kind, subset, *row) for m, *row in zip(metrics, mean, low, high, n, strict=True)
-        ]
-    return pd.DataFrame(table, columns=list(COLUMNS))
+
+def evaluate_all(
+    chains: Sequence[Chain],
+    scores: Mapping[str, Sequence[ArrayLike]],
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The tables of :func:`evaluate` of several scorers, one below the other, with a progress bar.
+
+    Args:
+        chains: as in :func:`evaluate`, and so are the options.
+        scores: the scores of every scorer under its name, as ``score_all`` returns them.
+
+    Returns:
+        One row per scorer, metric and subset: ``scorer`` and the columns of :func:`evaluate`.
+
+    Raises:
+        WfineError: as in :func:`evaluate`.
+    """
+    tables = {
+        name: evaluate(chains, arrays, n_boot=n_boot, seed=seed, confidence=confidence)
+        for name, arrays in tqdm(scores.items(), desc="evaluate")
+    }
+    return pd.concat(tables, names=["scorer"]).reset_index("scorer").reset_index(drop=True)
+
+
+def mean_rows(
+    boot: Bootstrap, values: FloatArray, metrics: Sequence[str], kind: str, subset: str
+) -> list[tuple[object, ...]]:
+    """Rows for a table with :data:`COLUMNS`: the mean of every metric over chains.
+
+    Args:
+        boot: how the intervals are drawn.
+        values: shape [chains, metrics], NaN where a chain has no value.
+        metrics: their names.
+        kind: what is told apart, e.g. "category".
+        subset: the name of this part.
+    """
+    means = zip(*boot.means(values, kind, subset), strict=True)
+    return [(m, kind, str(subset), *row) for m, row in zip(metrics, means, strict=True)]
 
 
 def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
@@ -194,13 +223,13 @@ def compare(
     a, b = per_chain(chains, scores_a), per_chain(chains, scores_b)
     table = []
     for metric in metrics:
-        found = paired_difference(
+        difference = paired_difference(
             a[metric],
             b[metric],
             n_boot=n_boot,
             n_permutations=n_permutations,
-            seed=[seed, crc32(metric.encode())],
+            seed=seed,
             confidence=confidence,
         )
-        table.append({"metric": metric, **found._asdict()})
+        table.append({"metric": metric, **difference._asdict()})
     return pd.DataFrame(table).rename(columns={"n": "n_chains"})

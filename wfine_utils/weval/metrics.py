@@ -1,24 +1,22 @@
 """Rank metrics of every chain at once: how the order of the scores agrees with the gold order.
 
 All of them follow from the signs of the pairwise differences, so chains with equally many
-responses are computed together as one array. :mod:`wfine_utils.weval.evaluation` says what the metrics
-mean, and averages them over chains.
+responses are computed together as one array. What the metrics mean
+stands in :func:`wfine_utils.weval.evaluation.evaluate`, which averages them over chains.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain as chain_links
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wfine_utils.chains.taxonomy import Chain, RequirementType, TaskCategory
+from wfine_utils.chains.taxonomy import Chain, RequirementType
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.resampling import FloatArray
+from wfine_utils.weval.resampling import MAX_CELLS, FloatArray
+from wfine_utils.weval.scorers import checked_scores
 
 METRICS: tuple[str, ...] = (
     "kendall_tau_b",
@@ -35,8 +33,6 @@ METRICS: tuple[str, ...] = (
 SINGLE_DROP_METRICS: tuple[str, ...] = ("pairwise_accuracy", "tie_rate")
 """The metrics that make sense for one requirement type; see :func:`evaluate`."""
 
-_CELLS = 4_000_000  # largest temporary array, in elements: bounds the memory for any input
-
 
 @dataclass(frozen=True)
 class ScoredChains:
@@ -48,24 +44,15 @@ class ScoredChains:
     score: FloatArray  # [scored responses]
     pattern: NDArray[np.int64]  # [scored responses], row of `kept`
     kept: NDArray[np.bool_]  # [distinct kept tuples, most requirements], padded with False
-    type_start: NDArray[np.int64]  # [chains], where a chain's requirements begin in `type_code`
-    type_code: NDArray[np.int64]  # [requirements], number of the RequirementType, or -1
-    category_code: NDArray[np.int64]  # [chains], number of the TaskCategory, or -1
 
     def batches(self, width: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Chains of one size at a time: chain numbers [c], places of their responses [c, n]."""
         for n in np.unique(self.n_scored[self.n_scored >= 2]):
             members = np.flatnonzero(self.n_scored == n)
-            step = max(1, _CELLS // int(n * n * width))
+            step = max(1, MAX_CELLS // int(n * n * width))
             for first in range(0, len(members), step):
                 batch = members[first : first + step]
                 yield batch, self.start[batch][:, None] + np.arange(n)
-
-
-# Enum members are singletons, and their own hash runs in Python: their identity is much cheaper.
-_CODE: dict[int, int] = {id(None): -1}
-_CODE |= {id(member): k for k, member in enumerate(TaskCategory)}
-_CODE |= {id(member): k for k, member in enumerate(RequirementType)}
 
 
 def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> ScoredChains:
@@ -78,28 +65,7 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     Raises:
         WfineError: as in ``weval.evaluate``.
     """
-    if len(chains) == 0 or len(chains) != len(scores):
-        raise WfineError(
-            f"weval: found {len(chains)} chains and {len(scores)} arrays of scores; expected at "
-            "least one chain and exactly one array per chain. Pass what scorer.score(chains) "
-            "returned for these same chains."
-        )
-    sizes = list(map(len, map(attrgetter("responses"), chains)))
-    try:
-        arrays = [np.asarray(given, dtype=np.float64) for given in scores]
-    except (TypeError, ValueError):
-        arrays = []
-    if list(map(attrgetter("shape"), arrays)) != list(zip(sizes, strict=True)):
-        raise _misshapen(chains, scores)
-    score = np.concatenate(arrays)
-    n_responses = np.array(sizes)
-    chain_of = np.repeat(np.arange(len(chains)), n_responses)
-    if np.isinf(score).any():
-        place = int(np.flatnonzero(np.isinf(score))[0])
-        raise WfineError(
-            f"weval: chain {chains[chain_of[place]].chain_id!r}: found an infinite score; expected "
-            "finite numbers, or NaN for a response that cannot be scored. Mend the scorer."
-        )
+    score = np.concatenate(checked_scores("weval", scores, chains))
     scored = ~np.isnan(score)
     if not scored.any():
         raise WfineError(
@@ -107,46 +73,21 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
             f"{chains[-1].chain_id!r}; expected at least one response that could be scored. Leave "
             "this scorer out for these chains."
         )
+    n_responses = np.array([len(chain.responses) for chain in chains])
+    n_scored = np.add.reduceat(scored, np.cumsum(n_responses) - n_responses, dtype=np.int64)
     # Chains share few kept patterns, so each is numbered once and its flags are looked up later.
-    number: defaultdict[tuple[bool, ...], int] = defaultdict()
-    number.default_factory = number.__len__
-    responses = chain_links.from_iterable(map(attrgetter("responses"), chains))
-    pattern = np.fromiter(map(number.__getitem__, map(attrgetter("kept"), responses)), np.int64)
+    kept = [response.kept for chain in chains for response in chain.responses]
+    number = {pattern: k for k, pattern in enumerate(dict.fromkeys(kept))}
     patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
-    for kept, k in number.items():
-        patterns[k, : len(kept)] = kept
-    requirements = chain_links.from_iterable(map(attrgetter("requirements"), chains))
-    types = map(id, map(attrgetter("type"), requirements))
-    type_code = np.fromiter(map(_CODE.__getitem__, types), np.int64)
-    n_requirements = np.array(list(map(len, map(attrgetter("requirements"), chains))))
-    categories = map(id, map(attrgetter("category"), chains))
-    n_scored = np.bincount(chain_of[scored], minlength=len(chains))
+    for pattern, k in number.items():
+        patterns[k, : len(pattern)] = pattern
     return ScoredChains(
         n_responses=n_responses,
         n_scored=n_scored,
         start=np.cumsum(n_scored) - n_scored,
         score=score[scored],
-        pattern=pattern[scored],
+        pattern=np.array([number[pattern] for pattern in kept])[scored],
         kept=patterns,
-        type_start=np.cumsum(n_requirements) - n_requirements,
-        type_code=type_code,
-        category_code=np.fromiter(map(_CODE.__getitem__, categories), np.int64),
-    )
-
-
-def _misshapen(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> WfineError:
-    """The error for the first chain whose scores are not one number per response."""
-    for chain, given in zip(chains, scores, strict=False):
-        try:
-            found = f"an array of shape {np.asarray(given, dtype=np.float64).shape}"
-        except (TypeError, ValueError):
-            found = f"a {type(given).__name__} that does not hold numbers only"
-        size = len(chain.responses)
-        if found != f"an array of shape {(size,)}":
-            break
-    return WfineError(
-        f"weval: scores of chain {chain.chain_id!r}: found {found}; expected {size} numbers, one "
-        "per response. Use NaN for a response that cannot be scored."
     )
 
 
@@ -198,11 +139,17 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
     return values
 
 
-def single_drop_metrics(data: ScoredChains) -> dict[RequirementType, FloatArray]:
+def single_drop_metrics(
+    chains: Sequence[Chain], data: ScoredChains
+) -> dict[RequirementType, FloatArray]:
     """For each requirement type, :data:`SINGLE_DROP_METRICS` of the chains that have such pairs."""
-    if (data.type_code < 0).all():
+    kinds: list[RequirementType | None] = [*RequirementType, None]  # the hash of an enum is slow
+    type_code = np.array([kinds.index(r.type) for chain in chains for r in chain.requirements])
+    n_requirements = np.array([len(chain.requirements) for chain in chains])
+    type_start = np.cumsum(n_requirements) - n_requirements
+    n_types, n_chains = len(RequirementType), len(chains)
+    if (type_code == n_types).all():  # nothing is labelled
         return {}
-    n_types, n_chains = len(RequirementType), len(data.n_responses)
     pairs, right, tied = np.zeros((3, n_chains * n_types))
     for batch, place in data.batches(width=data.kept.shape[1]):
         i, j = np.triu_indices(place.shape[1], 1)
@@ -210,8 +157,8 @@ def single_drop_metrics(data: ScoredChains) -> dict[RequirementType, FloatArray]
         differ = kept[:, i] ^ kept[:, j]  # [c, pairs, requirements]
         c, p = np.nonzero(np.count_nonzero(differ, axis=2) == 1)
         dropped = differ[c, p].argmax(axis=1)
-        kind = data.type_code[data.type_start[batch[c]] + dropped]
-        c, p, dropped, kind = (x[kind >= 0] for x in (c, p, dropped, kind))
+        kind = type_code[type_start[batch[c]] + dropped]
+        c, p, dropped, kind = (x[kind < n_types] for x in (c, p, dropped, kind))
         first_kept = kept[c, i[p], dropped]
         score = data.score[place]
         first, second = score[c, i[p]], score[c, j[p]]
@@ -220,9 +167,10 @@ def single_drop_metrics(data: ScoredChains) -> dict[RequirementType, FloatArray]
         pairs += np.bincount(cell, minlength=len(pairs))
         right += np.bincount(cell, weights=points, minlength=len(pairs))
         tied += np.bincount(cell, weights=first == second, minlength=len(pairs))
-    found = {}
-    for k, kind in enumerate(RequirementType):
-        n = pairs[k::n_types]
-        has = n > 0
-        found[kind] = np.stack([right[k::n_types][has] / n[has], tied[k::n_types][has] / n[has]], 1)
-    return found
+    with np.errstate(invalid="ignore"):
+        shares = np.stack([right, tied], axis=1) / pairs[:, None]
+    by_type = shares.reshape(n_chains, n_types, 2).swapaxes(0, 1)
+    return {
+        kind: values[~np.isnan(values[:, 0])]
+        for kind, values in zip(RequirementType, by_type, strict=True)
+    }

@@ -1,14 +1,12 @@
 """What a benchmark of n chains can show at all.
 
-The smallest difference between two scorers that it would find (:func:`detectable_difference`),
-and how many chains a smaller one needs (:func:`chains_needed`). Both start from how far the
-differences of the two scorers spread from chain to chain (:func:`paired_spread`).
+The smallest difference between two scorers that it would find (:func:`detectable_difference`)
+follows from how far their differences spread from chain to chain (:func:`paired_spread`).
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,39 +61,16 @@ def detectable_difference(sd: float, n: int, *, power: float = 0.8, alpha: float
     Source: the paired t-test, statsmodels 0.15 ``TTestPower``. ``weval.compare`` flips signs
     instead; the two differ little unless the chains are few.
     """
-    _check_power(sd, power, alpha)
-    if n < 2:
-        raise WfineError(f"detectable_difference: found n={n}; expected at least 2 chains.")
+    if not (math.isfinite(sd) and sd >= 0 and n >= 2 and 0 < alpha < power < 1):
+        raise WfineError(
+            f"detectable_difference: found sd={sd}, n={n}, power={power}, alpha={alpha}; expected "
+            "a finite sd of at least 0, 2 chains at least, and 0 < alpha < power < 1, such as "
+            "alpha=0.05 and power=0.8."
+        )
     largest = 1.0
     while _power(largest, n, alpha) < power:
         largest *= 2
     return sd * float(brentq(lambda effect: _power(effect, n, alpha) - power, 0, largest))
-
-
-def chains_needed(difference: float, sd: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
-    """How many chains it takes to show a difference, at least 2.
-
-    Args:
-        difference: true difference of the means, not 0; the sign does not matter.
-        sd: as in :func:`detectable_difference`, and so are ``power`` and ``alpha``.
-
-    Raises:
-        WfineError: an argument outside its range.
-    """
-    _check_power(sd, power, alpha)
-    if not math.isfinite(difference) or difference == 0:
-        raise WfineError(
-            f"chains_needed: found difference={difference}; expected a finite number other than 0, "
-            "because no number of chains shows a difference of nothing."
-        )
-    effect, most = abs(difference) / sd if sd else math.inf, 2
-    while effect < math.inf and _power(effect, most, alpha) < power:
-        most *= 2
-    if most == 2:
-        return 2
-    return bisect_left(
-        range(most), True, lo=most // 2, key=lambda n: _power(effect, n, alpha) >= power
-    )
 
 
 def _power(effect: float, n: int, alpha: float) -> float:
@@ -104,13 +79,5 @@ def _power(effect: float, n: int, alpha: float) -> float:
     One tail, solved by ourselves: for few chains or large effects the two tails of statsmodels
     0.15 with SciPy 1.17 give NaN, and ``solve_power`` then a wrong number without an error.
     """
-    found = float(TTestPower().power(effect, n, alpha / 2, alternative="larger"))
-    return 1.0 if math.isnan(found) else found  # NaN occurs only within 1e-9 of 1
-
-
-def _check_power(sd: float, power: float, alpha: float) -> None:
-    if not (math.isfinite(sd) and sd >= 0 and 0 < alpha < power < 1):
-        raise WfineError(
-            f"power: found sd={sd}, power={power}, alpha={alpha}; expected a finite sd of at least "
-            "0 and 0 < alpha < power < 1, such as alpha=0.05 and power=0.8."
-        )
+    power = float(TTestPower().power(effect, n, alpha / 2, alternative="larger"))
+    return 1.0 if math.isnan(power) else power  # NaN occurs only within 1e-9 of 1

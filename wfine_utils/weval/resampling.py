@@ -1,6 +1,6 @@
-"""Intervals and tests by resampling: bootstrap, sign flips, Holm's correction.
+"""Intervals and tests by resampling units: bootstrap, sign flips, Holm's correction.
 
-Equal values are interchangeable under resampling. So a bootstrap draw of n values is one
+Equal values are interchangeable under resampling. So a bootstrap draw of n units is one
 multinomial draw over the distinct values, and a random flip of the signs is one binomial draw
 per distinct size. This is exact, and cheap when values repeat, as rank metrics of short
 chains do: five responses without ties have eleven possible values of tau.
@@ -8,19 +8,151 @@ chains do: five responses without ties have eleven possible values of tau.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from wfine_utils.errors import WfineError
+from wfine_utils.seeds import rng_for
+
 FloatArray = NDArray[np.float64]
-_CELLS = 4_000_000  # largest temporary array, in elements: bounds the memory for any input
+MAX_CELLS = 4_000_000  # largest temporary array, in elements: bounds the memory for any input
+
+
+class Means(NamedTuple):
+    """Column means with their intervals: four arrays of shape [columns]."""
+
+    mean: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    n: NDArray[np.int64]  # units that have a value
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Percentile intervals from drawing units (chains, pairs, annotators) with replacement.
+
+    Args:
+        n_boot: number of draws; 0 leaves the intervals NaN.
+        seed: of the draws, 0 or more.
+        confidence: coverage of the intervals, between 0 and 1.
+
+    Raises:
+        WfineError: an argument outside its range.
+    """
+
+    n_boot: int = 1000
+    seed: int = 0
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.n_boot < 0 or not 0 < self.confidence < 1:
+            raise WfineError(
+                f"bootstrap: found n_boot={self.n_boot}, confidence={self.confidence}; expected"
+                " n_boot of at least 0 and a confidence between 0 and 1, such as 0.95."
+            )
+
+    def means(self, values: ArrayLike, *names: str) -> Means:
+        """Means over units, with intervals.
+
+        Args:
+            values: float [units] or [units, columns]; NaN is left out. The order of the units
+                does not matter.
+            names: of this result; results of other names are drawn independently.
+
+        Returns:
+            NaN where no unit has a value; interval NaN where fewer than two have.
+
+        >>> Bootstrap().means([0.0, 1.0, 1.0, 0.0]).mean
+        array([0.5])
+        """
+        array = np.asarray(values, dtype=float)
+        rows, counts = distinct_rows(array[:, None] if array.ndim == 1 else array)
+        known = (~np.isnan(rows)).astype(float)
+        filled, missing = np.nan_to_num(rows), not known.all()
+        n = (counts @ known).astype(np.int64)
+
+        def mean_rows(times: FloatArray) -> FloatArray:
+            weights = times @ known if missing else n
+            with np.errstate(invalid="ignore"):
+                return (times @ filled) / weights
+
+        mean, low, high = self.interval(mean_rows, counts, *names)
+        return Means(mean, np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan), n)
+
+    def interval(
+        self, statistic: Callable[[FloatArray], FloatArray], counts: NDArray[np.int64], *names: str
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Values of any statistics of the units, with intervals.
+
+        Args:
+            statistic: takes how often each distinct unit is drawn, float [draws, distinct
+                units], and returns the statistics of every draw, [draws, statistics].
+            counts: int [distinct units], how many units are the same as this one.
+            names: as in :meth:`means`.
+
+        Returns:
+            Value, lower and upper end, of shape [statistics] each. Draws in which a statistic
+            is NaN are left out of its interval; NaN where no draw is left or fewer than two
+            units are given.
+        """
+        (value,) = statistic(counts[None, :].astype(float))
+        low = high = np.full(len(value), np.nan)
+        if self.n_boot and counts.sum() > 1:
+            batches = times_drawn(counts, self.n_boot, rng_for(self.seed, "bootstrap", *names))
+            draws = np.concatenate([statistic(times) for times in batches])
+            tail = (1 - self.confidence) / 2
+            low, high = _quantiles(draws, (tail, 1 - tail))
+        return value, low, high
+
+
+def times_drawn(
+    counts: NDArray[np.int64], n_boot: int, rng: np.random.Generator
+) -> Iterator[FloatArray]:
+    """How often each distinct unit occurs in random draws of all units with replacement.
+
+    Args:
+        counts: int [distinct units], at least one unit in all.
+        n_boot: number of draws.
+        rng: source of the draws.
+
+    Yields:
+        Together ``n_boot`` draws from Multinomial(units, counts / units): float arrays [draws,
+        distinct units]. A binomial number costs as much as some thirty uniform ones, so units
+        that rarely repeat are drawn one by one.
+    """
+    n_units, n_rows = int(counts.sum()), len(counts)
+    one_by_one = n_units < 30 * n_rows
+    unit_of = np.repeat(np.arange(n_rows), counts)  # [units], number of the distinct unit
+    step = max(1, MAX_CELLS // (n_units if one_by_one else n_rows))
+    for first in range(0, n_boot, step):
+        size = min(step, n_boot - first)
+        if one_by_one:
+            drawn = unit_of[rng.integers(n_units, size=(size, n_units))]
+            cell = drawn + np.arange(size)[:, None] * n_rows
+            times = np.bincount(cell.ravel(), minlength=size * n_rows).reshape(size, n_rows)
+        else:
+            times = rng.multinomial(n_units, counts / n_units, size=size)
+        yield times.astype(float)
+
+
+def distinct_rows(values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Distinct rows in sorted order, [distinct, columns], and how often each occurs, [distinct].
+
+    NaN equals NaN. Sorted, so that nothing computed from them depends on the order of the units.
+    """
+    columns = list(range(values.shape[1]))
+    counts = pd.DataFrame(values).groupby(columns, dropna=False).size()
+    rows: FloatArray = np.asarray(counts.index.to_frame(), dtype=float)
+    return rows, np.asarray(counts, dtype=np.int64)
 
 
 class PairedDifference(NamedTuple):
-    """What :func:`paired_difference` returns; every entry but ``n`` is a float."""
+    """What :func:`paired_difference` returns."""
 
     value_a: float
     value_b: float
@@ -38,14 +170,14 @@ def paired_difference(
     *,
     n_boot: int = 1000,
     n_permutations: int = 10_000,
-    seed: int | Sequence[int] = 0,
+    seed: int = 0,
     confidence: float = 0.95,
 ) -> PairedDifference:
     """Mean of a - b over the same units, with interval, p-value and effect size.
 
     Args:
-        a: shape [units]; NaN where there is no value.
-        b: shape [units]; only units with both values are used.
+        a: float [units]; NaN where there is no value.
+        b: float [units]; only units with both values are used.
         n_boot: bootstrap draws over units for the percentile interval; 0 leaves it NaN.
         n_permutations: random sign flips for the p-value.
         seed: seed of both. The order of the units does not matter.
@@ -63,33 +195,52 @@ def paired_difference(
     """
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     both = ~np.isnan(x) & ~np.isnan(y)
-    x, y = x[both], y[both]
+    x, y, nan = x[both], y[both], float("nan")
     if len(x) == 0:
-        return PairedDifference(*[float("nan")] * 7, 0)
+        return PairedDifference(nan, nan, nan, nan, nan, nan, nan, 0)
     difference = np.sort(np.round(x - y, 12))  # so that equal differences have equal bits
-    values, counts = np.unique(difference, return_counts=True)
-    rng = np.random.default_rng(seed)
-    mean, low, high, n = bootstrap_means(values[:, None], counts, n_boot, confidence, rng)
-    p_value = sign_flip_p(difference, n_permutations, rng)
-    if not difference.any():
-        effect = 0.0
-    else:
-        spread = difference.std(ddof=1) if len(difference) > 1 else 0.0
-        effect = float(mean[0] / spread) if spread > 1e-12 else float("nan")
-    means = float(np.sort(x).mean()), float(np.sort(y).mean())
+    mean, low, high, _ = (v.item() for v in Bootstrap(n_boot, seed, confidence).means(difference))
+    p_value = sign_flip_p(difference, n_permutations, rng_for(seed, "sign flips"))
+    spread = difference.std(ddof=1) if len(difference) > 1 else 0.0
+    effect = float(mean / spread) if spread > 1e-12 else nan
+    value_a, value_b = float(np.sort(x).mean()), float(np.sort(y).mean())
     return PairedDifference(
-        *means, means[0] - means[1], float(low[0]), float(high[0]), p_value, effect, int(n[0])
-    )
+        value_a, value_b, value_a - value_b, low, high, p_value,
+        effect if difference.any() else 0.0, len(difference),
+    )  # fmt: skip
+
+
+def sign_flip_p(difference: ArrayLike, n_permutations: int, rng: np.random.Generator) -> float:
+    """Two-sided p-value of a zero mean when signs are flipped at random.
+
+    Args:
+        difference: float [units], at least one, no NaN.
+        n_permutations: number of random flips of all signs.
+        rng: source of the flips.
+
+    Returns:
+        (1 + number of flips with a mean at least as far from 0) / (1 + n_permutations).
+    """
+    values = np.asarray(difference, dtype=float)
+    size, counts = np.unique(np.abs(values), return_counts=True)
+    tolerance = 1e-12 * max(1.0, float(np.abs(values).sum()))  # for the rounding of the sums
+    observed, extreme = abs(float(values.sum())) - tolerance, 0
+    step = max(1, MAX_CELLS // len(size))
+    for first in range(0, n_permutations, step):
+        shape = (min(step, n_permutations - first), len(size))
+        total = (2.0 * rng.binomial(counts, 0.5, size=shape) - counts) @ size
+        extreme += int(np.count_nonzero(np.abs(total) >= observed))
+    return (extreme + 1) / (n_permutations + 1)
 
 
 def holm(p_values: ArrayLike) -> FloatArray:
     """P-values adjusted for several comparisons by Holm's step-down method.
 
     Args:
-        p_values: shape [comparisons]; NaN entries stay NaN and are not counted.
+        p_values: float [comparisons]; NaN entries stay NaN and are not counted.
 
     Returns:
-        Shape [comparisons]: adjusted p-values, at most 1.
+        Float [comparisons]: adjusted p-values, at most 1.
 
     Source: statsmodels ``multipletests(method="holm")``.
 
@@ -103,111 +254,6 @@ def holm(p_values: ArrayLike) -> FloatArray:
     if known.any():
         adjusted[known] = multipletests(p[known], method="holm")[1]
     return adjusted
-
-
-def distinct_rows(values: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """Distinct rows in sorted order; NaN equals NaN.
-
-    Args:
-        values: shape [units, columns].
-
-    Returns:
-        For every unit the number of its distinct row, shape [units]; and these rows, shape
-        [distinct, columns]. Sorted, so that nothing computed from the rows and their
-        frequencies depends on the order of the units.
-    """
-    code = np.zeros(len(values), dtype=np.int64)
-    for column in values.T:
-        number, seen = pd.factorize(column, sort=True, use_na_sentinel=False)
-        code = pd.factorize(code * max(1, len(seen)) + number, sort=True)[0]
-    first = np.full(code.max(initial=-1) + 1, len(values))
-    np.minimum.at(first, code, np.arange(len(values)))
-    return code, values[first]
-
-
-def bootstrap_means(
-    rows: FloatArray,
-    counts: NDArray[np.int64],
-    n_boot: int,
-    confidence: float,
-    rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
-    """Column means over units with percentile bootstrap intervals, NaN left out.
-
-    Args:
-        rows: shape [distinct rows, columns].
-        counts: shape [distinct rows], number of units with that row.
-        n_boot: number of draws; 0 leaves the intervals NaN.
-        confidence: coverage of the interval, between 0 and 1.
-        rng: source of the draws.
-
-    Returns:
-        Mean, lower and upper end of the interval (NaN where fewer than two units have a value)
-        and number of units with a value: four arrays of shape [columns].
-    """
-    known = ~np.isnan(rows)
-    filled = np.where(known, rows, 0.0)
-    n = counts @ known
-    draws = []
-    with np.errstate(invalid="ignore"):
-        mean = (counts @ filled) / n
-        for drawn in _resample(counts, n_boot, rng):
-            weight = n if known.all() else drawn @ known.astype(float)
-            draws.append((drawn @ filled) / weight)
-    low = high = np.full(rows.shape[1], np.nan)
-    if draws:
-        tail = (1 - confidence) / 2
-        low, high = _quantiles(np.concatenate(draws), (tail, 1 - tail))
-        low, high = np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan)
-    return mean, low, high, n
-
-
-def sign_flip_p(difference: ArrayLike, n_permutations: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of a zero mean when signs are flipped at random.
-
-    Args:
-        difference: shape [units], at least one, no NaN.
-        n_permutations: number of random flips of all signs.
-        rng: source of the flips.
-
-    Returns:
-        (1 + number of flips with a mean at least as far from 0) / (1 + n_permutations).
-    """
-    values = np.asarray(difference, dtype=float)
-    size, counts = np.unique(np.abs(values), return_counts=True)
-    tolerance = 1e-12 * max(1.0, float(np.abs(values).sum()))  # for the rounding of the sums
-    observed, extreme = abs(float(values.sum())) - tolerance, 0
-    step = max(1, _CELLS // len(size))
-    for first in range(0, n_permutations, step):
-        shape = (min(step, n_permutations - first), len(size))
-        total = (2.0 * rng.binomial(counts, 0.5, size=shape) - counts) @ size
-        extreme += int(np.count_nonzero(np.abs(total) >= observed))
-    return (extreme + 1) / (n_permutations + 1)
-
-
-def _resample(
-    counts: NDArray[np.int64], n_boot: int, rng: np.random.Generator
-) -> Iterator[FloatArray]:
-    """How often each distinct row is drawn, in batches of shape [draws, distinct rows].
-
-    Together the batches are ``n_boot`` draws from Multinomial(units, counts / units). A
-    binomial number costs as much as some thirty uniform ones, so rows with few units are
-    drawn as one lump first, and then unit by unit within the lump.
-    """
-    n_units, n_rows = int(counts.sum()), len(counts)
-    light = counts < 30
-    owner = np.repeat(np.flatnonzero(light), counts[light])  # the lump: one row for every unit
-    shares = np.append(counts[~light], len(owner)) / max(1, n_units)
-    step = max(1, _CELLS // max(1, n_units, n_rows))
-    for first in range(0, n_boot if n_units else 0, step):
-        size = min(step, n_boot - first)
-        lump = rng.multinomial(n_units, shares, size=size)
-        in_lump = lump[:, -1]
-        row = owner[rng.integers(max(1, len(owner)), size=in_lump.sum())]
-        cell = np.repeat(np.arange(size) * n_rows, in_lump) + row
-        drawn = np.bincount(cell, minlength=size * n_rows).reshape(size, n_rows).astype(float)
-        drawn[:, ~light] = lump[:, :-1]
-        yield drawn
 
 
 def _quantiles(draws: FloatArray, q: tuple[float, float]) -> FloatArray:

@@ -65,21 +65,88 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
         The scores of every scorer under its name, in the order given, as float64 arrays.
 
     Raises:
-        WfineError: two scorers of one name; or a scorer returned the wrong number of
-            arrays, an array of the wrong shape, or something that is not a number.
+        WfineError: something that is no :class:`Scorer`; two scorers of one name; or a scorer
+            that raised an error, or returned what :func:`checked_scores` refuses.
     """
+    for scorer in scorers:
+        if not isinstance(scorer, Scorer) or not isinstance(scorer.name, str):
+            raise WfineError(
+                f"score_all: found {scorer!r}, which is no scorer; expected an object with a text "
+                "`name` and a method `score(chains)` that returns one array of numbers per chain."
+            )
     names = [scorer.name for scorer in scorers]
     if len(set(names)) < len(names):
         raise WfineError(
             f"score_all: found the scorer names {names}; expected each name once, because the "
             "tables know a scorer by its name. Rename one of those that occur twice."
         )
-    found: dict[str, Scores] = {}
+    scores: dict[str, Scores] = {}
     bar = tqdm(scorers, desc="scorers")
     for scorer in bar:
         bar.set_postfix_str(scorer.name)
-        found[scorer.name] = checked_scores(scorer.name, scorer.score(chains), chains)
-    return found
+        try:
+            returned = scorer.score(chains)
+        except WfineError:
+            raise
+        except Exception as error:
+            raise WfineError(
+                f"scorer {scorer.name!r}: its score method raised {type(error).__name__} "
+                f"({error}) on {len(chains)} chains; expected one array per chain, NaN for a "
+                "response that cannot be scored. Mend the method: the line is in the error above."
+            ) from error
+        scores[scorer.name] = checked_scores(f"scorer {scorer.name!r}", returned, chains)
+    return scores
+
+
+def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scores:
+    """Scores as float64 arrays, if they fit the chains.
+
+    Args:
+        source: where the scores come from, for the error.
+        scores: what should be one number per response, [chains][responses of the chain].
+        chains: at least one.
+
+    Raises:
+        WfineError: no chains, another number of arrays than chains, an array of the wrong shape,
+            an infinite score, or something that is not a number.
+    """
+    listed = scores if isinstance(scores, Sequence | np.ndarray) else None
+    if listed is None or not 0 < len(chains) == len(listed):
+        what = f"a {type(scores).__name__}" if listed is None else f"{len(listed)} arrays of scores"
+        raise WfineError(
+            f"{source}: found {what} for {len(chains)} chains; expected at least one chain and "
+            "exactly one array per chain, in the order of the chains. Mend the scorer's score "
+            "method, or pass what it returned for these same chains."
+        )
+    arrays = []
+    for chain, values in zip(chains, listed, strict=True):
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            problem = f"a {type(values).__name__} that does not hold numbers only"
+            raise _misfit(source, chain, problem) from error
+        if array.shape != (len(chain.responses),):
+            raise _misfit(source, chain, f"an array of shape {array.shape}")
+        arrays.append(array)
+    infinite = np.isinf(np.concatenate(arrays))
+    if infinite.any():
+        last = np.cumsum([len(array) for array in arrays])
+        place = np.searchsorted(last, infinite.argmax(), side="right")
+        raise _misfit(source, chains[int(place)], "an infinite score")
+    return arrays
+
+
+def _misfit(source: str, chain: Chain, problem: str) -> WfineError:
+    return WfineError(
+        f"{source}, chain {chain.chain_id!r}: found {problem}; expected {len(chain.responses)} "
+        "finite numbers, one per response, or NaN for a response that cannot be scored. Mend the "
+        "scorer's score method."
+    )
+
+
+def split_by_chain(flat: NDArray[np.float64], chains: Sequence[Chain]) -> Scores:
+    """Scores of all responses in reading order, [responses], cut into one array per chain."""
+    return np.split(flat, np.cumsum([len(chain.responses) for chain in chains])[:-1])
 
 
 def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.DataFrame:
@@ -116,14 +183,14 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
     Returns:
         As :func:`score_all`. NaN where the table has no row for a response.
     """
-    found = {}
+    scores = {}
     for name, part in table.groupby("scorer", sort=False):
         known = part.set_index(["chain_id", "response"])["score"].to_dict()
-        found[str(name)] = [
+        scores[str(name)] = [
             np.array([known.get((c.chain_id, i), np.nan) for i in range(len(c.responses))])
             for c in chains
         ]
-    return found
+    return scores
 
 
 @dataclass(frozen=True)
@@ -230,43 +297,9 @@ class OracleScorer:
         ]
 
     @staticmethod
-    def _count(found: Sequence[bool | None]) -> float:
-        return float("nan") if None in found else float(sum(map(bool, found)))
+    def _count(met: Sequence[bool | None]) -> float:
+        return float("nan") if None in met else float(sum(map(bool, met)))
 
 
 def _words(text: str) -> set[str]:
     return {match.group() for match in _WORD.finditer(text.lower())}
-
-
-def checked_scores(name: str, scores: Sequence[object], chains: Sequence[Chain]) -> Scores:
-    """What a scorer returned for some chains, as float64 arrays, if it is of the right shape.
-
-    Raises:
-        WfineError: another number of arrays than chains, an array of another length than its chain
-            has responses, or something that is not a number.
-    """
-    if len(scores) != len(chains):
-        raise WfineError(
-            f"scorer {name!r}: found {len(scores)} arrays for {len(chains)} chains; expected one "
-            "per chain, in the order of the chains. Mend the scorer's score method."
-        )
-    checked = []
-    for chain, given in zip(chains, scores, strict=True):
-        try:
-            array = np.asarray(given, dtype=np.float64)
-            found = f"an array of shape {array.shape}"
-        except (TypeError, ValueError):
-            array, found = np.empty(()), f"a {type(given).__name__} that does not hold numbers only"
-        if array.shape != (len(chain.responses),):
-            raise WfineError(
-                f"scorer {name!r}, chain {chain.chain_id!r}: found {found}; expected "
-                f"{len(chain.responses)} numbers, one per response, NaN for a response that cannot "
-                "be scored. Mend the scorer's score method."
-            )
-        checked.append(array)
-    return checked
-
-
-def _per_chain(flat: np.ndarray, chains: Sequence[Chain]) -> Scores:
-    """Cut one score per response, in reading order, into one array per chain."""
-    return np.split(flat, np.cumsum([len(chain.responses) for chain in chains])[:-1])
