@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def of_preset(preset: str) -> tuple[RewardSettings, PolicySettings]:
 
 @pytest.mark.parametrize("preset", RELEASED)
 def test_parameters_of_the_released_models(preset):
-    assert memory.matrices(released(preset)).n_parameters == RELEASED[preset][1]
+    assert memory.Decoder(released(preset)).n_parameters == RELEASED[preset][1]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ def test_parameters_of_the_released_models(preset):
 )
 def test_parameters_are_those_of_the_model(config):
     model = AutoModelForCausalLM.from_config(config)
-    assert memory.is_known(config)
-    assert memory.matrices(config).n_parameters == model.num_parameters()
+    assert config.model_type in memory.DECODERS
+    assert memory.Decoder(config).n_parameters == model.num_parameters()
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_weights_of_a_real_model(folder, head, quantise):
         tokenizer=loading.load_tokenizer(Base(str(folder))),
         quantise=quantise,
     )
-    expected = memory.weight_bytes(model.config, head, quantise=quantise, unquantised=4)
+    expected = memory.Decoder(model.config).weight_bytes(head, quantise=quantise, unquantised=4)
     assert bytes_of(model) == pytest.approx(expected, rel=0.01)
 
 
@@ -109,7 +110,7 @@ def test_adapters_are_counted_exactly(folder, head):
     )
     adapted = get_peft_model(model, adapters.lora_config(head, r=8, alpha=16))
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-    assert memory.lora_parameters(model.config, head, 8) == trained
+    assert memory.Decoder(model.config).lora_parameters(head, 8) == trained
 
 
 class TestGoals:
@@ -171,25 +172,35 @@ class TestEstimate:
         )
         assert short < whole
 
-    def test_a_kind_of_model_without_formulas(self):
-        assert not memory.is_known(PreTrainedConfig())
+
+def meter(label: str = "reward model") -> memory.Meter:
+    settings = of_preset("qwen7b")[0]
+    estimate = partial(memory.estimate_reward_training, settings=settings)
+    return memory.Meter(released("qwen7b"), estimate, label, "Lower x")
 
 
-def test_too_little_memory_is_refused_with_advice():
-    estimate = memory.estimate_reward_training(released("qwen7b"), of_preset("qwen7b")[0])
-    memory.require(22.0, estimate, "reward model", "Lower x")
-    memory.require(None, estimate, "reward model", "Lower x")  # a CPU
+@pytest.mark.parametrize("free", [22.0, None])
+def test_enough_memory_or_a_cpu(free, monkeypatch):
+    monkeypatch.setattr(memory, "gpu_gib", lambda: free)
+    assert 8 < meter().estimate.total < 22
+
+
+def test_too_little_memory_is_refused_with_advice(monkeypatch):
+    monkeypatch.setattr(memory, "gpu_gib", lambda: 8.0)
     with pytest.raises(
         WfineError, match=r"found 8\.0 GiB .*expected at least .*Lower x.*qwen0\.5b"
     ):
-        memory.require(8.0, estimate, "reward model", "Lower x")
+        meter()
+
+
+def test_a_kind_of_model_without_formulas_is_not_estimated(monkeypatch):
+    monkeypatch.setattr(memory, "gpu_gib", lambda: 0.5)
+    unknown = memory.Meter(PreTrainedConfig(), lambda config: 1 / 0, "policy", "")
+    assert unknown.estimate is None
 
 
 def test_cost_is_written_whole(tmp_path):
-    meter = memory.Meter(
-        memory.estimate_reward_training(released("qwen7b"), of_preset("qwen7b")[0])
-    )
-    meter.write(tmp_path, tokens=1000)
+    meter().write(tmp_path, tokens=1000)
     cost = json.loads((tmp_path / memory.COST).read_text())
     assert cost["estimate_gib"]["total"] > cost["estimate_gib"]["weights"] > 4
     assert cost["tokens"] == 1000 and cost["tokens_per_second"] > 0 and cost["peak_gib"] > 0

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
@@ -25,11 +24,10 @@ from wfine_utils.models.loading import Head
 from wfine_utils.settings import PolicySettings, RewardSettings
 
 GIB = 2**30
+BF16, FP32 = 2, 4  # bytes per number
 
 DECODERS = ("llama", "mistral", "qwen2", "qwen3")
 """Model types whose layers are those that the formulas below are about."""
-
-BF16, FP32 = 2, 4  # bytes per number
 
 CONTEXT_GIB = 1.0  # CUDA context, cuBLAS, kernels; an assumption: they differ by card and driver
 FRAGMENTS = 1.15  # what comes and goes (not weights) takes more than its size; an assumption
@@ -43,8 +41,10 @@ COST = "cost.json"
 """File beside an adapter: estimate, peak memory, tokens per second."""
 
 
-class Matrices(NamedTuple):
-    """What a decoder consists of.
+class Decoder:
+    """What a language model consists of, from its configuration.
+
+    It is built without any weights, on the device "meta".
 
     Attributes:
         linear: (inputs, outputs) of every linear layer of the body, the ones NF4 and LoRA act on.
@@ -52,41 +52,98 @@ class Matrices(NamedTuple):
         lm_head: numbers in an output layer of its own; 0 where it is the embedding itself.
     """
 
-    linear: list[tuple[int, int]]
-    other: int
-    lm_head: int
+    def __init__(self, config: PreTrainedConfig) -> None:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config)
+        head = model.get_output_embeddings()
+        self.linear = [
+            (module.in_features, module.out_features)
+            for module in model.modules()
+            if isinstance(module, torch.nn.Linear) and module is not head
+        ]
+        self._n_linear = sum(i * o for i, o in self.linear)
+        self.lm_head = 0 if config.tie_word_embeddings else head.weight.numel()
+        self.n_parameters = model.num_parameters()
+        self.other = self.n_parameters - self._n_linear - self.lm_head
+        self._hidden, self._inner = config.hidden_size, config.intermediate_size
+        self._n_layers = config.num_hidden_layers
+        size = getattr(config, "head_dim", None) or self._hidden // config.num_attention_heads
+        self._q, self._kv = config.num_attention_heads * size, config.num_key_value_heads * size
+        self._vocabulary = config.vocab_size
 
-    @property
-    def n_parameters(self) -> int:
-        """Of the language model with its head."""
-        return sum(i * o for i, o in self.linear) + self.other + self.lm_head
+    def weight_bytes(self, head: Head, *, quantise: bool, unquantised: int = BF16) -> float:
+        """Bytes of the base model as :func:`~wfine_utils.models.loading.load_quantised` loads it.
 
+        Args:
+            head: ``"reward"`` (no LM head, one scalar) or ``"causal"``.
+            quantise: NF4 with double quantisation for the linear layers of the body.
+            unquantised: bytes of every other number; 2 on a GPU, 4 on a CPU.
 
-def matrices(config: PreTrainedConfig) -> Matrices:
-    """The weight matrices of a language model, which is built for it without any weights."""
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    head = model.get_output_embeddings()
-    linear = [
-        (module.in_features, module.out_features)
-        for module in model.modules()
-        if isinstance(module, torch.nn.Linear) and module is not head
-    ]
-    lm_head = 0 if config.tie_word_embeddings else head.weight.numel()
-    other = model.num_parameters() - sum(i * o for i, o in linear) - lm_head
-    return Matrices(linear, other, lm_head)
+        Source: bitsandbytes 0.50, ``functional.py`` ``quantize_4bit``: 4 bits a weight, one
+            maximum per 64 weights, itself in 8 bits with one fp32 maximum per 256 of them; per
+            matrix the two code books, 16 and 256 numbers, and an offset, in fp32.
+        """
+        body: float = self._n_linear * unquantised
+        if quantise:
+            books = len(self.linear) * (16 + 256 + 1) * FP32
+            body = self._n_linear * (1 / 2 + 1 / 64 + FP32 / (64 * 256)) + books
+        rest = self.other + (self.lm_head if head == "causal" else self._hidden)
+        return body + rest * unquantised
 
+    def lora_parameters(self, head: Head, r: int) -> int:
+        """Trained numbers: two thin matrices per linear layer, and a scalar head in full."""
+        return sum(r * (i + o) for i, o in self.linear) + self._hidden * (head == "reward")
 
-def _sizes(config: PreTrainedConfig) -> tuple[int, int, int, int, int]:
-    """Width, inner width, layers, and the widths of queries and of keys (or values)."""
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return (
-        config.hidden_size,
-        config.intermediate_size,
-        config.num_hidden_layers,
-        config.num_attention_heads * size,
-        config.num_key_value_heads * size,
-    )
+    def training_bytes(self, tokens: int) -> float:
+        """Activations of one forward and backward pass over padded tokens, checkpointed.
+
+        Kept of every layer: its input. While one layer is recomputed and differentiated, per token:
+        the norms' inputs in fp32 (2 × 4 × hidden) and the inputs of the attention, of its output
+        layer and of the MLP (8 × hidden together with the residual); queries, what attention
+        returns, and keys and values, repeated for every group of heads; gate, its SiLU, up and
+        their product (4 × inner), and the gradients of three of them. Inputs of adapted layers are
+        counted once: under autocast PEFT 0.21 makes no copy of them (``tuners/lora/bnb.py``).
+        """
+        inputs = self._n_layers * self._hidden * BF16
+        layer = 16 * self._hidden + BF16 * (4 * self._q + 2 * self._kv + 7 * self._inner)
+        return tokens * (inputs + layer)
+
+    def forward_bytes(self, tokens: int) -> float:
+        """A forward pass without gradients: the widest moment of one layer, with LoRA's copies.
+
+        Gate, and up with a clone and an adapter's output in fp32 while they are added
+        (peft 0.21, ``tuners/lora/bnb.py``: ``result.clone()``): seven times the inner width.
+        """
+        width = 7 * self._inner + 6 * self._hidden + 3 * self._q + 2 * self._kv
+        return tokens * BF16 * width
+
+    def generation_bytes(self, n_texts: int, prompt_tokens: int, new_tokens: int) -> float:
+        """Writing texts in one padded batch."""
+        # keys and values of all layers; while a layer attends, its own again for every group of
+        # heads (sdpa with a mask, transformers integrations/sdpa_attention.py) and once more, as
+        # the cache grows by concatenation
+        per_token = 2 * BF16 * (self._kv * (self._n_layers + 1) + self._q)
+        cache = n_texts * (prompt_tokens + new_tokens) * per_token
+        # transformers generation/utils.py: bf16, a copy in fp32, and its softmax
+        step = n_texts * self._vocabulary * (BF16 + 2 * FP32)
+        return max(cache, self.forward_bytes(n_texts * prompt_tokens)) + step
+
+    def logits_bytes(self, tokens: int) -> float:
+        """Log-probabilities of written tokens, computed tile by tile in training."""
+        tile = min(tokens, _TILE_TOKENS) * min(self._vocabulary, _TILE_WORDS)
+        return FP32 * (tile + _TILE_WORDS * self._hidden + tokens * self._hidden)  # … gradients
+
+    def held(self, head: Head, r: int, *, quantise: bool) -> dict[str, float]:
+        """What a training holds from beginning to end, in GiB: three parts of an estimate."""
+        # weights, gradients and the two moments of AdamW, all in fp32 (adapters.trainable_to_fp32)
+        adapters = 4 * FP32 * self.lora_parameters(head, r)
+        # MatMul4Bit dequantises a layer's weight to bf16, forward and again backward
+        largest = 2 * BF16 * max(i * o for i, o in self.linear)
+        return {
+            "weights": self.weight_bytes(head, quantise=quantise) / GIB,
+            "adapters": adapters / GIB,
+            "overhead": CONTEXT_GIB + largest / GIB,
+        }
 
 
 @dataclass(frozen=True)
@@ -119,173 +176,55 @@ class Estimate:
         return f"{self.total:.1f} GiB in all: {listed}"
 
 
-def weight_bytes(
-    config: PreTrainedConfig, head: Head, *, quantise: bool, unquantised: int = BF16
-) -> float:
-    """Bytes of a base model as :func:`loading.load_quantised` loads it.
-
-    Args:
-        config: of the model.
-        head: ``"reward"`` (no LM head, one scalar) or ``"causal"``.
-        quantise: NF4 with double quantisation for the linear layers of the body.
-        unquantised: bytes of every other number; 2 on a GPU, 4 on a CPU.
-
-    Source: bitsandbytes 0.50, ``functional.py`` ``quantize_4bit``: 4 bits a weight, one maximum
-        per 64 weights, itself in 8 bits with one fp32 maximum per 256 of them; per matrix the
-        two code books, 16 and 256 numbers, and an offset, in fp32.
-    """
-    parts = matrices(config)
-    n_linear = sum(i * o for i, o in parts.linear)
-    body: float = n_linear * unquantised
-    if quantise:
-        books = len(parts.linear) * (16 + 256 + 1) * FP32
-        body = n_linear * (1 / 2 + 1 / 64 + FP32 / (64 * 256)) + books
-    rest = parts.other + (parts.lm_head if head == "causal" else config.hidden_size)
-    return body + rest * unquantised
-
-
-def lora_parameters(config: PreTrainedConfig, head: Head, r: int) -> int:
-    """Trained numbers: two thin matrices per linear layer, and a scalar head in full."""
-    n = sum(r * (i + o) for i, o in matrices(config).linear)
-    return n + (config.hidden_size if head == "reward" else 0)
-
-
-def _adapter_bytes(config: PreTrainedConfig, head: Head, r: int) -> int:
-    # weights, gradients and the two moments of AdamW, all in fp32 (adapters.trainable_to_fp32)
-    return 4 * FP32 * lora_parameters(config, head, r)
-
-
-def _training_bytes(config: PreTrainedConfig, tokens: int) -> float:
-    """Activations of one forward and backward pass over ``tokens`` padded tokens, checkpointed.
-
-    Kept of every layer: its input. While one layer is recomputed and differentiated, per token:
-    the norms' inputs in fp32 (2 × 4 × hidden) and the inputs of the attention, of its output
-    layer and of the MLP (8 × hidden together with the residual); queries, what attention
-    returns, and keys and values, repeated for every group of heads; gate, its SiLU, up and their
-    product (4 × inner), and the gradients of three of them. Inputs of adapted layers are counted
-    once: under autocast PEFT 0.21 makes no copy of them (``tuners/lora/bnb.py``).
-    """
-    hidden, inner, n_layers, q, kv = _sizes(config)
-    kept = n_layers * hidden * BF16
-    layer = 16 * hidden + BF16 * (4 * q + 2 * kv) + BF16 * 7 * inner
-    return tokens * (kept + layer)
-
-
-def _forward_bytes(config: PreTrainedConfig, tokens: int) -> float:
-    """A forward pass without gradients: the widest moment of one layer, with LoRA's copies.
-
-    Gate, and up with a clone and an adapter's output in fp32 while they are added
-    (peft 0.21, ``tuners/lora/bnb.py``: ``result.clone()``): seven times the inner width.
-    """
-    hidden, inner, _, q, kv = _sizes(config)
-    return tokens * BF16 * (7 * inner + 6 * hidden + 3 * q + 2 * kv)
-
-
-def _overhead_bytes(config: PreTrainedConfig) -> float:
-    # MatMul4Bit dequantises a layer's weight to bf16, forward and again backward
-    largest = max(i * o for i, o in matrices(config).linear)
-    return CONTEXT_GIB * GIB + 2 * BF16 * largest
-
-
-def is_known(config: PreTrainedConfig) -> bool:
-    """Whether the formulas of this module are about this kind of model."""
-    return config.model_type in DECODERS
-
-
 def estimate_reward_training(
     config: PreTrainedConfig, settings: RewardSettings, *, longest: int | None = None
 ) -> Estimate:
     """GPU memory of training a reward model: chosen and rejected pass through together.
 
     Args:
-        config: of the base model.
+        config: of the base model, one of :data:`DECODERS`.
         settings: of the training. With fewer adapted layers it takes less than estimated.
         longest: tokens of the longest text; None: ``settings.max_tokens``.
     """
+    model = Decoder(config)
     length = min(settings.max_tokens, longest or settings.max_tokens)
     tokens = 2 * settings.micro_batch_size * length
     return Estimate(
-        weights=weight_bytes(config, "reward", quantise=settings.quantise) / GIB,
-        adapters=_adapter_bytes(config, "reward", settings.lora_r) / GIB,
+        **model.held("reward", settings.lora_r, quantise=settings.quantise),
         reward_model=0.0,
-        overhead=_overhead_bytes(config) / GIB,
-        activations=_training_bytes(config, tokens) / GIB,
+        activations=model.training_bytes(tokens) / GIB,
         logits=tokens * FP32 / GIB,  # one scalar per token, of which the last is used
     )
 
 
 def estimate_grpo(
-    config: PreTrainedConfig,
-    settings: PolicySettings,
-    *,
-    prompt_tokens: int = 256,
-    reward_config: PreTrainedConfig | None = None,
-    reward_quantised: bool = True,
-    reward_r: int | None = None,
+    config: PreTrainedConfig, settings: PolicySettings, *, prompt_tokens: int = 256
 ) -> Estimate:
     """GPU memory of GRPO: a policy, its reward model, and the rollouts.
+
+    The reward model is taken for one in 4-bit on the same base, with adapters of the same rank.
 
     Args:
         config: of the policy's base model; with adapters off it is the reference too.
         settings: of the training.
         prompt_tokens: of the longest prompt.
-        reward_config: of the reward model's base; None: the same model once more.
-        reward_quantised: whether that is in 4-bit.
-        reward_r: rank of its adapters; None: that of the policy.
 
     Source: TRL 1.16 ``GRPOTrainer`` generates a whole rollout in one padded batch and computes
         log-probabilities tile by tile, so that logits of a whole text are never held.
     """
-    hidden, _, n_layers, q, kv = _sizes(config)
-    reward_config = reward_config or config
-    length = prompt_tokens + settings.max_new_tokens
-    rollout = settings.prompts_per_rollout * settings.num_generations
-    tokens = settings.micro_batch_size * length
-    # keys and values of all layers; while a layer attends, its own again for every group of heads
-    # (sdpa with a mask, transformers integrations/sdpa_attention.py) and once more, as the cache
-    # grows by concatenation
-    cache = rollout * length * 2 * BF16 * (kv * (n_layers + 1) + q)
-    # transformers generation/utils.py: bf16, a copy in fp32, and its softmax
-    step = rollout * config.vocab_size * (BF16 + 2 * FP32)
-    prefill = _forward_bytes(config, rollout * prompt_tokens)
-    scorer = 0.0
-    if is_known(reward_config):
-        scorer = weight_bytes(reward_config, "reward", quantise=reward_quantised)
-        n_adapters = lora_parameters(reward_config, "reward", reward_r or settings.lora_r)
-        scorer += n_adapters * FP32
-    tile = min(tokens, _TILE_TOKENS) * min(config.vocab_size, _TILE_WORDS) * FP32
-    tile += _TILE_WORDS * hidden * FP32 + tokens * hidden * FP32  # a slice of weights; gradients
+    model = Decoder(config)
+    n_texts = settings.prompts_per_rollout * settings.num_generations
+    tokens = settings.micro_batch_size * (prompt_tokens + settings.max_new_tokens)
+    scorer = model.weight_bytes("reward", quantise=True)
+    scorer += FP32 * model.lora_parameters("reward", settings.lora_r)
+    generation = model.generation_bytes(n_texts, prompt_tokens, settings.max_new_tokens)
     return Estimate(
-        weights=weight_bytes(config, "causal", quantise=settings.quantise) / GIB,
-        adapters=_adapter_bytes(config, "causal", settings.lora_r) / GIB,
+        **model.held("causal", settings.lora_r, quantise=settings.quantise),
         reward_model=scorer / GIB,
-        overhead=_overhead_bytes(config) / GIB,
-        activations=_training_bytes(config, tokens) / GIB,
-        logits=tile / GIB,
-        generation=(max(cache, prefill) + step) / GIB,
-        scoring=(_forward_bytes(reward_config, SCORING_TOKENS) if scorer else 0.0) / GIB,
-    )
-
-
-def require(free_gib: float | None, estimate: Estimate, label: str, advice: str) -> None:
-    """Refuse a training that the GPU is too small for.
-
-    Args:
-        free_gib: from :func:`gpu_gib`; None, which is a CPU, passes: there the tiny world is
-            trained, and a model that is too large is slow before it is fatal.
-        estimate: of the training.
-        label: the training, as the message names it.
-        advice: which parameters to lower.
-
-    Raises:
-        WfineError: the estimate exceeds what is free.
-    """
-    if free_gib is None or estimate.total <= free_gib:
-        return
-    raise WfineError(
-        f"{label}: found {free_gib:.1f} GiB of free GPU memory, expected at least "
-        f"{estimate.total:.1f} GiB by our estimate ({estimate.line()}). {advice}, end other "
-        "programs on the GPU, or take the preset of a smaller model (qwen1.5b, qwen0.5b)."
+        activations=model.training_bytes(tokens) / GIB,
+        logits=model.logits_bytes(tokens) / GIB,
+        generation=generation / GIB,
+        scoring=model.forward_bytes(SCORING_TOKENS) / GIB,
     )
 
 
@@ -308,38 +247,38 @@ def gpu_gib() -> float | None:
     return (free + torch.cuda.memory_reserved()) / GIB
 
 
-def start_meter(
-    config: PreTrainedConfig,
-    estimate: Callable[[PreTrainedConfig], Estimate],
-    label: str,
-    advice: str,
-) -> Meter:
-    """A meter for a training that the GPU has room for, as far as that can be told.
+class Meter:
+    """Peak memory and time of one training, from its making to :meth:`write`.
 
     Args:
         config: of the base model.
         estimate: of the memory that the training will need; not asked about a kind of model that
-            the formulas do not know.
+            its formulas do not know.
         label: how an error names the training.
         advice: which parameters to lower.
 
     Raises:
-        WfineError: as :func:`require`.
+        WfineError: the estimate exceeds what is free on the GPU. A CPU is not asked: there the
+            tiny world is trained, and a model that is too large is slow before it is fatal.
     """
-    if not is_known(config):
-        return Meter(None)
-    estimated = estimate(config)
-    require(gpu_gib(), estimated, label, advice)
-    return Meter(estimated)
 
-
-class Meter:
-    """Peak memory and time of one training, from its making to :meth:`write`."""
-
-    def __init__(self, estimate: Estimate | None) -> None:
-        self._estimate = estimate
-        self._on_gpu = torch.cuda.is_available()
-        if self._on_gpu:
+    def __init__(
+        self,
+        config: PreTrainedConfig,
+        estimate: Callable[[PreTrainedConfig], Estimate],
+        label: str,
+        advice: str,
+    ) -> None:
+        self.estimate = estimate(config) if config.model_type in DECODERS else None
+        free = gpu_gib()
+        if free is not None and self.estimate and self.estimate.total > free:
+            raise WfineError(
+                f"{label}: found {free:.1f} GiB of free GPU memory, expected at least "
+                f"{self.estimate.total:.1f} GiB by our estimate ({self.estimate.line()}). "
+                f"{advice}, end other programs on the GPU, or take the preset of a smaller model "
+                "(qwen1.5b, qwen0.5b)."
+            )
+        if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         self._start = time.monotonic()
 
@@ -350,23 +289,20 @@ class Meter:
             folder: of the adapter.
             tokens: that the training has seen, padding not counted.
         """
-        seconds, (peak, of), estimate = time.monotonic() - self._start, self._peak(), self._estimate
-        record = {
-            "estimate_gib": estimate and asdict(estimate) | {"total": estimate.total},
-            "peak_gib": peak,
-            "peak_of": of,
-            "seconds": seconds,
-            "tokens": tokens,
-            "tokens_per_second": tokens / seconds,
-        }
+        seconds, (peak, of) = time.monotonic() - self._start, _peak_gib()
+        estimate = self.estimate and asdict(self.estimate) | {"total": self.estimate.total}
+        record = {"estimate_gib": estimate, "peak_gib": peak, "peak_of": of, "seconds": seconds}
+        record |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
         write_json(folder / COST, record)
 
-    def _peak(self) -> tuple[float, str]:
-        if self._on_gpu:
-            name = torch.cuda.get_device_name()
-            return torch.cuda.max_memory_allocated() / GIB, f"tensors on {name}"
-        import resource  # Unix; on Windows the batch run does not exist either
 
-        unit = 1 if sys.platform == "darwin" else 1024
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        return used / GIB, "the process since its start, no GPU"
+def _peak_gib() -> tuple[float, str]:
+    """The most memory that was in use, and what it is of."""
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        return torch.cuda.max_memory_allocated() / GIB, f"tensors on {name}"
+    import resource  # Unix; on Windows the batch run does not exist either
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return used / GIB, "the process since its start, no GPU"

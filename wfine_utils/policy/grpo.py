@@ -29,7 +29,7 @@ from wfine_utils.chains.taxonomy import Query
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.models.encoding import prompt_ids
-from wfine_utils.models.memory import estimate_grpo, start_meter
+from wfine_utils.models.memory import Meter, estimate_grpo
 from wfine_utils.policy.generation import extract_answer, prompt_messages
 from wfine_utils.rewards.reward_model import RewardModel
 from wfine_utils.settings import AnswerFormat, PolicySettings
@@ -112,7 +112,7 @@ def train_policy(
     tokenizer = loading.load_tokenizer(base)
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
-    meter = start_meter(
+    meter = Meter(
         loading.load_config(base),
         partial(estimate_grpo, settings=settings, prompt_tokens=longest),
         f"policy ({base.model})",

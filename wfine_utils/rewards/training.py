@@ -31,7 +31,7 @@ from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.models.memory import estimate_reward_training, start_meter
+from wfine_utils.models.memory import Meter, estimate_reward_training
 from wfine_utils.rewards.reward_model import encode_judged
 from wfine_utils.settings import Granularity, Loss, RewardSettings
 
@@ -139,7 +139,7 @@ def train_reward_model(
     tokenizer = loading.load_tokenizer(base)
     train, validation = _datasets(pairs, validation_pairs, tokenizer, settings, seed)
     _refuse_final_padding(train, tokenizer, base)
-    meter = start_meter(
+    meter = Meter(
         loading.load_config(base),
         partial(estimate_reward_training, settings=settings, longest=max(_lengths(train))),
         f"reward model ({base.model})",
