@@ -13,7 +13,7 @@ and says what it is an average over:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from wfine_study.cells import RewardCell, StudySettings, cells_by_question, clean_cell
+from wfine_study.cells import RewardCell, StudySettings, cells_by_question, clean_cell, held_out
 from wfine_study.exam import IFEVAL
 from wfine_study.noisy_pairs import PURE_NOISE
-from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.weval.resampling import holm, paired_difference
 
 MIN_SEEDS = 3
@@ -107,12 +106,13 @@ def answers_in_words(table: pd.DataFrame) -> list[str]:
     lines = []
     for question, part in table.groupby("question"):
         single = part["quantity"].str.contains("IFEval, ") & ~part["quantity"].str.contains(", all")
-        answers = "; ".join(_statement(row) for row in part[~single].to_dict("records"))
+        rows = part[~single].to_dict("records")
+        answers = "; ".join(map(_statement, rows))
         lines.append(f"{question}. **{QUESTIONS[int(str(question))]}** {answers}.")
     return lines
 
 
-def _statement(row: dict[str, Any]) -> str:
+def _statement(row: Mapping[Any, Any]) -> str:
     interval = (
         f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if row["ci_low"] == row["ci_low"] else ""
     )
@@ -121,17 +121,14 @@ def _statement(row: dict[str, Any]) -> str:
 
 
 def _over_seeds(values: NDArray[np.float64]) -> dict[str, Any]:
-    spread = values.std(ddof=1)
+    mean, spread = float(values.mean()), float(values.std(ddof=1))
     if spread < 1e-12:  # a t-test would divide by nothing
-        mean = float(values.mean())
-        return {"value": mean, "ci_low": mean, "ci_high": mean, "p_value": float(mean == 0),
-                "cohens_d": 0.0 if mean == 0 else np.nan, "n": len(values)}  # fmt: skip
-    test = stats.ttest_1samp(values, 0)
-    low, high = test.confidence_interval(0.95)
-    return {
-        "value": float(values.mean()), "ci_low": float(low), "ci_high": float(high),
-        "p_value": float(test.pvalue), "cohens_d": float(values.mean() / spread), "n": len(values),
-    }  # fmt: skip
+        low, high, p, d = mean, mean, float(mean == 0), 0.0 if mean == 0 else np.nan
+    else:
+        test = stats.ttest_1samp(values, 0)
+        (low, high), p, d = test.confidence_interval(0.95), test.pvalue, mean / spread
+    numbers = {"value": mean, "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}
+    return numbers | {"cohens_d": d, "n": len(values)}
 
 
 def chain_values(
@@ -273,6 +270,13 @@ def _in_words(field: str, value: Any) -> str:
     return words.get(field, "{}").format(value).replace("_", " ")
 
 
+_HELD_OUT = {  # field of a cell: in words, and where the test pairs about it stand
+    "hold_out_type": ("type {}", "pairs", "subset"),
+    "hold_out_category": ("category {}", "pairs", "category"),
+    "hold_out_values": ("{} sentences", "sentence count", "subset"),
+}
+
+
 def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
     """Question 5: what a reward model loses on what it never saw, on the same test pairs.
 
@@ -283,27 +287,20 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
     """
     draws = {"n_boot": n_boot, "seed": settings.seed}
     seeds = settings.seeds[: settings.n_generalisation_seeds]
-    types = list(RequirementType)[: settings.n_types_out]
-    categories = list(TaskCategory)[: settings.n_categories_out]
-    held_out: list[tuple[str, dict[str, Any], dict[str, str]]] = [
-        *((f"type {t}", {"hold_out_type": t}, {"kind": "pairs", "subset": str(t)}) for t in types),
-        *(
-            (f"category {c}", {"hold_out_category": c}, {"kind": "pairs", "category": str(c)})
-            for c in categories
-        ),
-        *(
-            (f"{n} sentences", {"hold_out_values": (n,)},
-             {"kind": "sentence count", "subset": str(n)})
-            for n in settings.values_out
-        ),
-    ]  # fmt: skip
     rows = []
-    for name, changes, about in held_out:
+    for changes in held_out(settings):
+        ((field, value),) = changes.items()
+        value = str(value[0] if isinstance(value, tuple) else value)
+        name, kind, column = _HELD_OUT[field]
         seen, unseen = (
-            pair_values(folder, [clean_cell(settings, seed, **c) for seed in seeds], **about)
+            pair_values(
+                folder,
+                [clean_cell(settings, seed, **c) for seed in seeds],
+                **{"kind": kind, column: value},
+            )
             for c in ({}, changes)
         )
-        quantity = f"pair accuracy with {name} never seen minus seen"
+        quantity = f"pair accuracy with {name.format(value)} never seen minus seen"
         rows.append(answer(5, quantity, unseen - seen, PAIRS, **draws))
     clean = [clean_cell(settings, seed) for seed in settings.seeds]
     for name in ("all", *IFEVAL):

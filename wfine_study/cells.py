@@ -202,6 +202,10 @@ def load_settings(path: str | Path) -> StudySettings:
 # --- the grid ---------------------------------------------------------------------------
 
 
+Changes = dict[str, Any]
+"""Fields of a reward cell that set it apart from the clean one."""
+
+
 def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell:
     """The reward model that all others are compared with; ``changes`` give one of the others."""
     return RewardCell(**{"seed": seed, "n_pairs": settings.n_pairs} | changes)
@@ -212,18 +216,51 @@ def length_cell(settings: StudySettings, seed: int) -> RewardCell:
     return clean_cell(settings, seed, noise="length", share=1)
 
 
+def held_out(settings: StudySettings) -> list[Changes]:
+    """What is never asked for in training, one thing per cell of question 5."""
+    return [
+        *({"hold_out_type": t} for t in list(RequirementType)[: settings.n_types_out]),
+        *({"hold_out_category": c} for c in list(TaskCategory)[: settings.n_categories_out]),
+        *({"hold_out_values": (n,)} for n in settings.values_out),
+    ]
+
+
 def cells_by_question(settings: StudySettings) -> dict[int, list[Cell]]:
     """The cells that each question uses; those that several use stand under each of them.
 
     2 label noise · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
     RL · 7 length bias. Question 1 trains nothing.
     """
-    makers = {2: _doses, 3: _filter, 4: _choices, 5: _generalisation, 6: _policies, 7: _hacking}
-    return {
-        q: list(dict.fromkeys(make(settings)))
-        for q, make in makers.items()
-        if q in settings.questions
+    s, seed = settings, settings.seeds[0]
+    sloppy: Changes = {"noise": "sloppy", "share": s.sloppy_share}
+    choices: list[Changes] = [
+        *({"loss": loss, "pair_plan": plan} for loss in s.losses for plan in s.pair_plans),
+        *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
+    ]
+    grid: dict[int, tuple[int, list[Changes]]] = {  # number of seeds, and what is changed
+        2: (len(s.seeds), [{}, *({"noise": x, "share": y} for x in PURE_NOISE for y in s.shares)]),
+        3: (len(s.seeds), [{}, sloppy, sloppy | {"is_filtered": True}]),
+        4: (
+            s.n_choice_seeds,
+            [
+                {"granularity": granularity, **change}
+                for granularity in ("requirement", "prompt")
+                for change in choices
+            ],
+        ),
+        5: (s.n_generalisation_seeds, [{}, *held_out(s)]),  # the clean one never saw IFEval either
     }
+    cells: dict[int, list[Cell]] = {}
+    for question in sorted(s.questions):
+        if question in grid:
+            n_seeds, changes = grid[question]
+            models = [clean_cell(s, x, **change) for x in s.seeds[:n_seeds] for change in changes]
+            cells[question] = list(dict.fromkeys(models))
+        else:
+            models = {6: _policy_candidates, 7: _biased_and_clean}[question](s)
+            policies = [PolicyCell(seed=seed, reward_cell=model) for model in models]
+            cells[question] = [*models, *policies]
+    return cells
 
 
 def all_cells(settings: StudySettings) -> list[Cell]:
@@ -247,53 +284,14 @@ def find_cell(settings: StudySettings, slug: str) -> Cell:
     return known[slug]
 
 
-def _doses(s: StudySettings) -> list[Cell]:
-    return [clean_cell(s, seed) for seed in s.seeds] + [
-        clean_cell(s, seed, noise=noise, share=share)
-        for seed in s.seeds
-        for noise in PURE_NOISE
-        for share in s.shares
-    ]
-
-
-def _filter(s: StudySettings) -> list[Cell]:
-    sloppy = {"noise": "sloppy", "share": s.sloppy_share}
-    return [
-        clean_cell(s, seed, **changes)
-        for seed in s.seeds
-        for changes in ({}, sloppy, sloppy | {"is_filtered": True})
-    ]
-
-
-def _choices(s: StudySettings) -> list[Cell]:
-    return [
-        clean_cell(s, seed, granularity=granularity, **rest)
-        for seed in s.seeds[: s.n_choice_seeds]
-        for granularity in ("requirement", "prompt")
-        for rest in (
-            *({"loss": x, "pair_plan": plan} for x in s.losses for plan in s.pair_plans),
-            *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
-        )
-    ]
-
-
-def _generalisation(s: StudySettings) -> list[Cell]:
-    return [
-        clean_cell(s, seed, **held_out)
-        for seed in s.seeds[: s.n_generalisation_seeds]
-        for held_out in (
-            {},  # never saw an IFEval instruction, and is what the others are compared with
-            *({"hold_out_type": t} for t in list(RequirementType)[: s.n_types_out]),
-            *({"hold_out_category": c} for c in list(TaskCategory)[: s.n_categories_out]),
-            *({"hold_out_values": (v,)} for v in s.values_out),
-        )
-    ]
+def _biased_and_clean(s: StudySettings) -> list[RewardCell]:
+    return [clean_cell(s, s.seeds[0]), length_cell(s, s.seeds[0])]
 
 
 def _policy_candidates(s: StudySettings) -> list[RewardCell]:
     """Reward models of different quality; the first of them differ most, the last are largest."""
     most, least = max(s.shares), min(s.shares)
-    changes: list[dict[str, Any]] = [
+    changes: list[Changes] = [
         {},
         {"noise": "not_dropped", "share": most},
         {"granularity": "prompt"},
@@ -316,16 +314,3 @@ def _policy_candidates(s: StudySettings) -> list[RewardCell]:
         )
     larger = [clean_cell(s, s.seeds[0], n_pairs=n) for n in s.policy_sizes]
     return list(dict.fromkeys([*models[: s.n_policy_models], *larger]))
-
-
-def _with_policies(models: list[RewardCell], seed: int) -> list[Cell]:
-    return [*models, *(PolicyCell(seed=seed, reward_cell=model) for model in models)]
-
-
-def _policies(s: StudySettings) -> list[Cell]:
-    return _with_policies(_policy_candidates(s), s.seeds[0])
-
-
-def _hacking(s: StudySettings) -> list[Cell]:
-    seed = s.seeds[0]
-    return _with_policies([clean_cell(s, seed), length_cell(s, seed)], seed)

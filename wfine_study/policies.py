@@ -114,12 +114,14 @@ def cell_label(cell: RewardCell) -> str:
 def weval_columns(cell: RewardCell, settings: StudySettings, folder: Path) -> dict[str, float]:
     """The columns of WEval that might warn of a bias, for one reward model."""
     chains, scores = exam_scores(cell, settings, folder)
-    partial = partial_tau(chains, scores, n_boot=0).set_index("metric")["value"]
-    matched = length_matched(chains, scores, n_boot=0).set_index(["metric", "subset"])
+    controlled = partial_tau(chains, scores, n_boot=0).set_index("metric")["value"].to_dict()
+    matched = length_matched(chains, scores, n_boot=0).query("subset == 'matched'")
     return {
         TAU: float(chain_values(folder, [cell]).mean()),
-        "partial_tau": float(partial["pooled_partial_tau_b"]),
-        "accuracy_length_matched": float(matched.loc[("pairwise_accuracy", "matched"), "value"]),
+        "partial_tau": controlled["pooled_partial_tau_b"],
+        "accuracy_length_matched": dict(matched[["metric", "value"]].to_numpy())[
+            "pairwise_accuracy"
+        ],
         "tau_with_length": float(_tau_with_length(cell, settings, folder).mean()),
     }
 

@@ -11,6 +11,7 @@ from study.small_study import CLEAN, SETTINGS, SMALL, changed
 from wfine_study.cells import (
     PolicyCell,
     RewardCell,
+    StudySettings,
     ValidityParams,
     all_cells,
     cells_by_question,
@@ -120,7 +121,7 @@ class TestGrid:
         assert load_settings(top) == load_settings(under) == SETTINGS
         under.write_text(yaml.safe_dump({"preset": "smoke", "study": {"n_pairs": 7}}))
         cell = cell_defaults("06_validity_and_ablations")["study"]
-        assert load_settings(under).model_dump() == cell | {"n_pairs": 7}, "the rest as in the cell"
+        assert load_settings(under) == StudySettings(**cell | {"n_pairs": 7}), "the rest as there"
         with pytest.raises(WfineError, match="not YAML"):
             load_settings(bad)
         with pytest.raises(WfineError, match="is missing"):

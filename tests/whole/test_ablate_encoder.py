@@ -7,7 +7,6 @@ import pytest
 from conftest import ROOT
 from safetensors import safe_open
 
-from wfine_study import encoder_ablation
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains
 from wfine_utils.files import PARTIAL
@@ -17,7 +16,12 @@ from wfine_utils.tiny_world import vocabulary, writer
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_trains_resumes_and_compares(tiny_encoder, tmp_path, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def ablation(bench_script):
+    return bench_script("ablate_encoder")
+
+
+def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypatch, capsys):
     topics = [topic for part in vocabulary.TOPICS.values() for topic in part]
     queries = writer.sample_queries(12, topics, seed=3)
     chains = build_chains(queries, "random", writer.write, 0)
@@ -26,18 +30,18 @@ def test_trains_resumes_and_compares(tiny_encoder, tmp_path, monkeypatch, capsys
     short = preset.model_copy(update={"max_tokens": 128})  # as short as the encoder
     monkeypatch.setattr(RewardModelParams, "from_file", lambda path: short)
     arguments = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
-    first, second = encoder_ablation.RECIPE, encoder_ablation.PLAIN
-    assert encoder_ablation.main([*arguments, "--threads", "1", "--only", first]) == 0
+    first, second = ablation.RECIPE, ablation.PLAIN
+    assert ablation.main([*arguments, "--threads", "1", "--only", first]) == 0
     trained = []
-    train = encoder_ablation.train_reward_model
+    train = ablation.train_reward_model
 
     def spy(*args, **kwargs):
         trained.append(kwargs["folder"].name.removeprefix(PARTIAL))
         return train(*args, **kwargs)
 
-    monkeypatch.setattr(encoder_ablation, "train_reward_model", spy)
-    names = [first, second, encoder_ablation.WHOLE, "whole prompt"]
-    assert encoder_ablation.main([*arguments, "--threads", "1", "--only", *names]) == 0
+    monkeypatch.setattr(ablation, "train_reward_model", spy)
+    names = [first, second, ablation.WHOLE, "whole prompt"]
+    assert ablation.main([*arguments, "--threads", "1", "--only", *names]) == 0
     assert trained == ["layout_not_shown", "adapters_in_all_layers", "whole_prompt"]
     assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {1}
     assert adapted_layers(tmp_path / "out" / "adapters_in_all_layers") == {0, 1}

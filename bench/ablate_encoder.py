@@ -1,6 +1,6 @@
 """What earns the encoder its correlation: one choice of preset ``encoder`` changed at a time.
 
-    python -m wfine_study.encoder_ablation data/released_chains.parquet BASE_FOLDER OUT_FOLDER
+    python bench/ablate_encoder.py data/released_chains.parquet BASE_FOLDER OUT_FOLDER
 
 Each recipe is trained on all folds of notebook 03's cross-validation but the first, and ranks the
 first and WEval-Hand. Every recipe is compared with the preset's own, paired by chain. A finished
@@ -142,8 +142,8 @@ def ablation_table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.Data
             scores[recipe] = scores_from_table(table, chains)[recipe]
         for recipe in recipes:
             tau = evaluate(chains, scores[recipe]).set_index(["subset", "metric"])
-            row = {"recipe": recipe, "ranked": name}
-            row |= tau.loc[("all", TAU), ["value", "ci_low", "ci_high", "n_chains"]]
+            row: dict[str, Any] = {"recipe": recipe, "ranked": name}
+            row |= dict(tau.loc[("all", TAU), ["value", "ci_low", "ci_high", "n_chains"]])
             row |= json.loads((folder_of(root, recipe) / "minutes.json").read_text())
             if recipe != RECIPE and RECIPE in scores:
                 test = compare(chains, scores[recipe], scores[RECIPE], metrics=[TAU]).iloc[0]
@@ -164,9 +164,7 @@ def folder_of(root: Path, recipe: str) -> Path:
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what is not yet trained, and print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m wfine_study.encoder_ablation", description=__doc__.partition("\n")[0]
-    )
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("chains", type=Path, help="chains file, e.g. the authors'; see README")
     add("base", type=Path, help="folder of all-MiniLM-L6-v2, as notebook 00 of the preset made it")
