@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import yaml
@@ -20,6 +20,9 @@ from wfine_utils.errors import WfineError
 
 PARTIAL = ".partial-"
 """How the name of every file and folder begins while it is being written."""
+
+LOCK = ".lock"
+"""File in a folder that one process at a time may write to."""
 
 
 def project_root() -> Path:
@@ -130,6 +133,37 @@ def partial_path(folder: Path) -> Path:
     return folder.with_name(f"{PARTIAL}{folder.name}")
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[TextIO]:
+    """Keep other processes out of a folder, which is made where it is not there.
+
+    Yields:
+        The open lock file. What is written to it is shown to who comes later. The lock ends with
+        the process, also if that is killed, or with the last process that inherits the file.
+
+    Raises:
+        WfineError: another process is in there, or the folder cannot be written.
+    """
+    import fcntl  # Windows has none, and no other need of it
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / LOCK, "a+")  # noqa: SIM115
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    with lock:
+        lock.seek(0)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WfineError(
+                f"{display_path(folder)}: found another process that is writing here "
+                f"({lock.read() or 'unknown'}, or what it has started), expected none. Wait until "
+                "it has finished, end it, or write to another folder."
+            ) from None
+        yield lock
+
+
 def _cannot_write(path: Path, error: OSError) -> WfineError:
     return WfineError(
         f"{display_path(path)}: cannot be written: {error.strerror or error}. Expected a folder "
@@ -184,8 +218,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WfineError(
-            f"{display_path(path)} is missing. A preset has one parameter file per notebook, with a "
-            "line such as preset: mini and whatever differs from the notebook's parameters cell."
+            f"{display_path(path)} is missing. A preset has one parameter file per notebook, with "
+            "a line such as preset: mini and what differs from the notebook's parameters cell."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise WfineError(f"{display_path(path)} cannot be read as UTF-8 text: {error}.") from None
@@ -198,6 +232,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(values, dict):
         raise WfineError(
-            f"{display_path(path)}: found {type(values).__name__}, expected lines of the form name: value"
+            f"{display_path(path)}: found {type(values).__name__}, expected lines of the form "
+            "name: value"
         )
     return values

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import fcntl
 import json
 import os
 import re
@@ -22,12 +21,9 @@ from pathlib import Path
 from typing import TextIO
 
 from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import display_path, project_root, resolve
+from wfine_utils.files import alone_in, display_path, project_root, resolve
 from wfine_workflow.headline import headline_text
 from wfine_workflow.presets import load_preset, preset_choice, preset_notebooks
-
-LOCK = ".run"
-"""File in the output folder of a preset, locked while it is being run."""
 
 EXPLAINED = 3
 """Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
@@ -63,51 +59,17 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
     _refuse_without_gpu(preset)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
-    with _lock_file(folder) as lock:
-        if _take(lock, preset) and any((project_root() / ".snakemake" / "locks").glob("*")):
+    with alone_in(folder) as lock:
+        if lock.read() and any((project_root() / ".snakemake" / "locks").glob("*")):
+            # the run before was killed, and nothing that it has started is alive
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
         status = _snakemake(command, lock, folder, out)
         if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
             lock.truncate(0)
     return status
-
-
-def _lock_file(folder: Path) -> TextIO:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return open(folder / LOCK, "a+")
-    except OSError as error:
-        raise WfineError(
-            f"{display_path(folder)}: the output folder cannot be written: "
-            f"{error.strerror or error}. Expected a folder with write permission and free space; "
-            "mend that, or choose another with: make reproduce OUTPUT_ROOT=folder"
-        ) from error
-
-
-def _take(lock: TextIO, preset: str) -> bool:
-    """Lock the open file, which from now on names this process.
-
-    All that the run starts gets the file as standard input, and so holds the lock until the last
-    of these processes has ended, even if this one or Snakemake is killed.
-
-    Returns:
-        Whether the run before was killed.
-    """
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        raise WfineError(
-            f"Preset {preset!r} is already being run here by process {lock.read() or '?'}, or by "
-            "what that has started. Expected one run of a preset at a time: wait until it has "
-            "finished, or end these processes first."
-        ) from None
-    lock.seek(0)
-    was_killed = bool(lock.read())
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return was_killed
 
 
 def _refuse_without_gpu(preset: str) -> None:
@@ -129,6 +91,7 @@ def _refuse_without_gpu(preset: str) -> None:
 
 
 def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) -> int:
+    """Run Snakemake; it and all that it starts inherit the lock as their standard input."""
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
     triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

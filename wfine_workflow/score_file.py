@@ -18,28 +18,33 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from wfine_utils.chains.files import FORMATS, ChainFile, portions
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import PARTIAL, atomic_write, display_path, plain, sha256_file, write_json
+from wfine_utils.files import (
+    PARTIAL,
+    alone_in,
+    atomic_write,
+    display_path,
+    plain,
+    sha256_file,
+    write_json,
+)
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.run import versions
 from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.scorers import Scorer, checked_scores, scores_table
 
 MANIFEST = "manifest.json"
-LOCK = ".lock"
 SHARD_SIZE = 5000
 PORTION = 500
 
@@ -89,7 +94,7 @@ def score_file(
         "source_sha256": digest(with_imports([Path(__file__)])),
         "versions": versions(),
     }
-    with _alone_in(out_folder):
+    with alone_in(out_folder):
         _claim(out_folder, belongs_to)
         return _score_shards(scorer, file, out_folder, shard_size, portion)
 
@@ -132,29 +137,6 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
             "python -m wfine_workflow.score_file has written."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of a folder, which is made where it is not there."""
-    lock = FileLock(folder / LOCK, blocking=False)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise WfineError(
-            f"{display_path(folder)}: found another process that is writing scores here, expected "
-            "none. Wait until it is done, or give another folder."
-        ) from error
-    except OSError as error:
-        raise WfineError(
-            f"{display_path(folder)}: cannot be written: {error.strerror or error}. Expected a "
-            "folder with write permission and free space; give another."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:

@@ -19,10 +19,10 @@ import yaml
 from conftest import copy_project
 
 from wfine_utils.errors import WfineError
+from wfine_utils.files import LOCK
 from wfine_utils.notebook.params import merged
 from wfine_workflow.paper_tables import TABLES
 from wfine_workflow.presets import NOTEBOOKS, load_preset, preset_notebooks
-from wfine_workflow.run import LOCK
 
 OUT = Path("outputs/smoke")
 COSTS = {"T6_cost.csv", "headline.csv", "cells.csv"}  # minutes and memory: never the same twice
@@ -184,7 +184,7 @@ def test_killed_in_03_and_started_again_gives_the_same_tables(finished, tmp_path
         assert process.poll() is None, "ended before the first stage of 03 was finished"
         time.sleep(0.05)
     second = reproduce(project)
-    assert second.returncode != 0 and "'smoke' is already being run" in second.stderr
+    assert second.returncode != 0 and "outputs/smoke: found another process" in second.stderr
     kill_all(process)
     before = {p: p.stat().st_mtime_ns for p in stages(project, "03_reward_model")}
     early = {p: p.stat().st_mtime_ns for p in files(project / OUT / "00_base_model")}

@@ -14,8 +14,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from wfine_utils.errors import WfineError
+from wfine_utils.files import alone_in
 from wfine_workflow import run
-from wfine_workflow.run import EXPLAINED, LOCK, cell, explain, watch
+from wfine_workflow.run import EXPLAINED, cell, explain, watch
 
 
 def run_watch(talk: bytes, executed: Path) -> tuple[int, str]:
@@ -138,7 +139,7 @@ class TestOneRunAtATime:
         self, unlocked, project, monkeypatch
     ):
         def second(*_) -> int:
-            with pytest.raises(WfineError, match=f"'smoke' is already .* process {os.getpid()},"):
+            with pytest.raises(WfineError, match=rf"outputs/smoke: .*\(process {os.getpid()},"):
                 run.run("smoke", output_root=None, cores="1")
             run.run("mini", output_root=None, cores="1")  # another preset may run
             return -9
@@ -148,13 +149,13 @@ class TestOneRunAtATime:
         assert run.run("smoke", output_root=None, cores="1") == -9
 
         code = "import sys; print(flush=True); sys.stdin.buffer.read(); import time; time.sleep(60)"
-        with open(project / "outputs" / "smoke" / LOCK, "a+") as lock:
-            run._take(lock, "smoke")
+        with alone_in(project / "outputs" / "smoke") as lock:
+            lock.write("process 1")
             orphan = subprocess.Popen(
                 [sys.executable, "-c", code], stdin=lock, stdout=subprocess.PIPE
             )
         assert orphan.stdout is not None and orphan.stdout.readline()  # and its parent is gone
-        with pytest.raises(WfineError, match="or by what that has started"):
+        with pytest.raises(WfineError, match=r"\(process .*1, or what it has started\)"):
             self.start(monkeypatch)
         orphan.kill()
         orphan.wait()

@@ -222,7 +222,7 @@ def test_two_processes_do_not_write_to_one_folder(tmp_path):
     while not (tmp_path / "manifest.json").exists():  # written when the folder is its own
         assert process.poll() is None, "ended before it began"
         time.sleep(0.01)
-    with pytest.raises(WfineError, match="another process that is writing scores here"):
+    with pytest.raises(WfineError, match="another process that is writing here"):
         run(tmp_path)
     process.communicate()
     assert process.returncode == 0  # the first is not disturbed
