@@ -43,7 +43,9 @@ def test_an_interval_that_touches_the_null_shows_nothing():
     table = pd.DataFrame(
         {"scorer": ["constant"], "value": 0.0, "ci_low": 0.0, "ci_high": 0.0, "n_chains": 3}
     )
-    assert signs(table, "τ-b").title == "τ-b: 1 of 1 not shown to differ from 0"
+    assert (
+        signs(table, "τ-b").title == "τ-b: constant 0.00 [0.00, 0.00], not shown to differ from 0"
+    )
 
 
 def test_signs_and_ends_of_nothing():

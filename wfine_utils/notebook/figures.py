@@ -30,6 +30,8 @@ TYPE_COLOURS: dict[str, str] = {
 }
 """One colour per requirement type, the same in every figure of the project."""
 
+_TYPE_ORDER = {str(kind): place for place, kind in enumerate(TYPE_COLOURS)}
+
 GROUP_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#555555")
 """For models, policies and kinds of chains side by side."""
 
@@ -118,12 +120,13 @@ def group_plot(
         table: tidy: ``rows``, ``group``, ``value``, ``ci_low``, ``ci_high``, ``n``.
         ax: where to draw.
         xlabel: what is estimated.
-        rows: column along the y axis, first one on top.
+        rows: column along the y axis, first one on top; requirement types in the usual order.
         group: column whose values get a colour and a marker each.
         unit: what ``n`` counts.
         null: where a dotted line stands; None: nowhere.
     """
-    names, groups = list(dict.fromkeys(table[rows])), list(dict.fromkeys(table[group]))
+    names = sorted(dict.fromkeys(table[rows]), key=lambda name: _TYPE_ORDER.get(name, 9))
+    groups = list(dict.fromkeys(table[group]))
     step = 0.4 / max(1, len(groups) - 1)
     for k, (name, colour, marker) in enumerate(zip(groups, GROUP_COLOURS, "osD^", strict=False)):
         part = table[table[group] == name].set_index(rows).reindex(names)
@@ -131,7 +134,7 @@ def group_plot(
         _dots(part, ax, y, "value", colour, marker, f"{readable(name)} ({_size(part['n'], unit)})")
     if null is not None:
         ax.axvline(null, color="#555555", linestyle=":", zorder=0)
-    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(2, len(groups)))
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return _rows(ax, [readable(name) for name in names], f"{xlabel}, 95 % interval")
 
 

@@ -92,7 +92,7 @@ def cell_defaults(notebook: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    values = {}
+    values: dict[str, Any] = {}
     for source in (
         "".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())
     ):
@@ -113,14 +113,15 @@ def merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     values = dict(defaults)
     for name, value in changes.items():
         inner = values.get(name)
-        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        values[name] = merged(inner, value) if both else value
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            value = merged(inner, value)
+        values[name] = value
     return values
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:
     """The expression that each name is set to at the top of a cell; the last one if twice."""
-    values = {}
+    values: dict[str, ast.expr] = {}
     for node in ast.parse(source).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:

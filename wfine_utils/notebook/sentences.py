@@ -98,6 +98,8 @@ def signs(
     }
     groups = {words: part for words, part in groups.items() if part.any()}
     title = ", ".join(f"{part.sum()} of {len(table)} {words}" for words, part in groups.items())
+    if len(table) == 1:
+        title = f"{names.iloc[0]}, {title.removeprefix('1 of 1 ')}"
     said = [f"{words.capitalize()}: {'; '.join(names[part])}." for words, part in groups.items()]
     if open_.any():
         said.append(f"An interval that includes {null:g} means *not shown*, not *none*.")
