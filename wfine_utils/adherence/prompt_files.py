@@ -79,7 +79,7 @@ class _WritingBench(_Record):
     lang: str | None = None  # a field of some copies, which nothing reads
 
 
-_FIELDS = {"ifeval": _Ifeval, "writingbench": _WritingBench}
+_FIELDS: dict[str, type[_Record]] = {"ifeval": _Ifeval, "writingbench": _WritingBench}
 
 
 def layout(path: Path) -> Layout:
@@ -200,7 +200,7 @@ def _load(
         records = read_lines(path, problems)
     prompts: list[FreePrompt] = []
     first_place: dict[int | str, int] = {}
-    adapter = TypeAdapter(model)
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
     for place, text in records:
         record = validated(adapter, text, place, problems)
         if record is None:

@@ -90,7 +90,7 @@ class PromptSet(ABC):
     @property
     def measures(self) -> list[str]:
         """What :meth:`judge` measures, in its order."""
-        return list(self.n_requirements())
+        return self.n_requirements().columns.tolist()
 
     @abstractmethod
     def by(self, requirement: Requirement) -> By:

@@ -147,10 +147,10 @@ def requirement_verdicts(
     check_columns(probabilities, [*UNIT, "probability"], "requirement_verdicts")
     known = probabilities.set_index(UNIT)["probability"].astype(float)
     units = pd.MultiIndex.from_frame(_units(chains))
-    missing = units.difference(known.index)
-    if len(missing) or known.index.has_duplicates or not known.dropna().between(0, 1).all():
+    n_missing = int((~units.isin(known.index)).sum())
+    if n_missing or known.index.has_duplicates or not known.dropna().between(0, 1).all():
         raise WfineError(
-            f"requirement_verdicts: {judge}: found no probability for {len(missing)} of "
+            f"requirement_verdicts: {judge}: found no probability for {n_missing} of "
             f"{len(units)} requirements of responses, {known.index.duplicated().sum()} rows too "
             f"many, and values from {known.min():g} to {known.max():g}; expected exactly one "
             "probability in [0, 1] for each. Give the chains that the model was examined on, and "
@@ -193,14 +193,15 @@ def judge_table(
     judges: dict[str, pd.DataFrame] = {}
     for table in verdict_tables:
         check_columns(table, VERDICT_COLUMNS, "judge_table")
-        for name, part in table.groupby("judge", sort=False):
+        for name in map(str, table["judge"].unique()):
             if name in judges or name in (CONSTRUCTION, CHECKERS):
                 raise WfineError(
                     f"judge_table: found two judges called {name!r}; expected a name of its own "
                     f"for each, and none called {CONSTRUCTION!r} or {CHECKERS!r}. Give the judge "
                     "another name."
                 )
-            verdicts = _units(chains).merge(part[[*UNIT, "verdict"]], how="left", on=UNIT)
+            part = table.loc[table["judge"] == name, [*UNIT, "verdict"]]
+            verdicts = _units(chains).merge(part, how="left", on=UNIT)
             judges[name] = verdicts.assign(judge=name)
             if verdicts["verdict"].isna().all():
                 raise WfineError(

@@ -86,11 +86,12 @@ def outer_bounds(
     n_gold = np.count_nonzero(g)
     if n_gold == 0:
         return NAN, NAN
-    agree_low = np.where(g > 0, least, -most)[g != 0].sum()
-    agree_high = np.where(g > 0, most, -least)[g != 0].sum()
+    agree_low = float(np.where(g > 0, least, -most)[g != 0].sum())
+    agree_high = float(np.where(g > 0, most, -least)[g != 0].sum())
     # Pairs that are never tied, pairs that need not be tied: tau-b divides by the root of a
     # number between the two, which is no smaller than the number of pairs that agree.
-    never, may = np.count_nonzero(least * most > 0), np.count_nonzero((least != 0) | (most != 0))
+    never = float(np.count_nonzero(least * most > 0))
+    may = float(np.count_nonzero((least != 0) | (most != 0)))
 
     def tau(agree: float, few: bool) -> float:
         n_scored = max(never, abs(agree)) if few else may

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -93,12 +93,12 @@ class RequirementJudge:
         with np.errstate(invalid="ignore"):  # both impossible: -inf - -inf
             probability = expit(log_p[:, 0] - log_p[:, 1])
         known = ~np.isnan(probability)
-        return table.assign(
-            verdict=np.where(known, probability >= 0.5, NAN),
-            probability=probability,
-            reply=None,
-            problem=np.where(known, None, f"unknown log-probability of {yes!r} or {no!r}"),
+        table = table.assign(
+            verdict=np.where(known, probability >= 0.5, NAN), probability=probability, reply=None
         )
+        missing = f"unknown log-probability of {yes!r} or {no!r}"
+        table["problem"] = [None if ok else missing for ok in known.tolist()]
+        return table
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
         """Mean over requirements, in [0, 1]; NaN for a response with a missing verdict.
@@ -213,7 +213,7 @@ def with_readings(
     table: pd.DataFrame,
     replies: Sequence[Reply],
     read: Callable[[str], Reading],
-    **columns: Callable[[Reading], object],
+    **columns: Callable[[Reading], Any],
 ) -> pd.DataFrame:
     """A table of questions with what was answered: ``verdict, reply, problem``, and more.
 
@@ -227,12 +227,13 @@ def with_readings(
         Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
         for reply in replies
     ]
-    return table.assign(
-        verdict=[reading.value for reading in readings],
+    answers = {
+        "verdict": [reading.value for reading in readings],
         **{name: list(map(column, readings)) for name, column in columns.items()},
-        reply=[reply.text for reply in replies],
-        problem=[reading.problem for reading in readings],
-    )
+        "reply": [reply.text for reply in replies],
+        "problem": [reading.problem for reading in readings],
+    }
+    return table.join(pd.DataFrame(answers, index=table.index))
 
 
 def _questions(
@@ -251,9 +252,7 @@ def _questions(
     return with_heading(pd.DataFrame(rows, columns=columns), name, backend, template), prompts
 
 
-def by_place(
-    table: pd.DataFrame, keys: Sequence[str], column: str
-) -> dict[tuple[str, int, int], float]:
+def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any, float]:
     """The verdicts of one judge by chain id and two places in the chain.
 
     Raises:
