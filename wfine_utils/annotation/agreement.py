@@ -136,23 +136,18 @@ def agreement_with_gold(
             )
     ranks = wide.groupby(level="chain_id").rank(method="average")
     ranks[MEAN_RANK] = ranks.mean(axis=1)
-    long = (-ranks).stack().rename("score").rename_axis([*wide.index.names, "scorer"]).reset_index()
-    scores = scores_from_table(long, chains)
+    long = (-ranks).melt(var_name="scorer", value_name="score", ignore_index=False)
+    scores = scores_from_table(long.reset_index(), chains)
     parts = []
     for name in ranks.columns:
         # not by NaN: a chain that was not ranked must not be drawn by the bootstrap either
         ranked = [i for i, array in enumerate(scores[name]) if not np.isnan(array).any()]
-        frame = evaluate(
-            [chains[i] for i in ranked],
-            [scores[name][i] for i in ranked],
-            n_boot=n_boot,
-            seed=seed,
-            confidence=confidence,
-        )
+        frame = evaluate([chains[i] for i in ranked], [scores[name][i] for i in ranked],
+                         n_boot=n_boot, seed=seed, confidence=confidence)  # fmt: skip
         frame = frame[(frame["subset_kind"] == "all") & frame["metric"].isin(GOLD_METRICS)]
-        parts.append(frame.drop(columns=["subset_kind", "subset"]).assign(annotator=name))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["annotator", *table.columns.drop("annotator")]]
+        parts.append(frame.assign(annotator=name))
+    columns = ["annotator", "metric", "value", "ci_low", "ci_high", "n_chains"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def _pooled(
@@ -190,14 +185,14 @@ def _taus(signs: FloatArray) -> FloatArray:
 def _ranks(table: pd.DataFrame, caller: str) -> pd.DataFrame:
     """Ranks [(chain_id, response), annotators], NaN for chains that an annotator left out."""
     wide = one_row_per_unit(table, ANNOTATION_COLUMNS, caller)
-    n_ranked = np.isfinite(wide).groupby(level="chain_id").sum()
+    n_ranked = wide.abs().lt(np.inf).groupby(level="chain_id").sum()
     n_responses = wide.groupby(level="chain_id").size()
     partly = n_ranked.gt(0) & n_ranked.lt(n_responses, axis=0)
     n_rows = table.groupby(["chain_id", "annotator"]).size().unstack(fill_value=0)
-    n_rows = n_rows.rename(columns=str)
-    partly |= n_rows.ne(n_ranked)
+    partly |= n_rows.rename(columns=str).ne(n_ranked)  # a rank that is no number is a row, too
     if partly.any(axis=None):
-        chain_id, annotator = partly.stack().idxmax()
+        stacked = partly.stack()
+        chain_id, annotator = stacked.index[stacked][0]
         raise WfineError(
             f"{caller}: found {n_ranked.loc[chain_id, annotator]} ranks by annotator "
             f"{annotator!r} in chain {chain_id!r}, expected a finite number for each of its "

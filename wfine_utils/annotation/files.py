@@ -51,8 +51,8 @@ def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) ->
     problems = Problems(path, "", "annotations")
     lines = read_lines(path, problems)
     number, text = next(lines, (1, ""))
-    header = _fields(text, number, problems)
-    if sorted(header or ()) != sorted(ANNOTATION_COLUMNS):
+    header = _fields(text, number, problems) or []
+    if sorted(header) != sorted(ANNOTATION_COLUMNS):
         problems.add(
             number, "header",
             f"found {short(text.strip())}, expected the columns "
@@ -146,12 +146,12 @@ def _check_together(
         elif places is not None and response not in places[chain_id]:
             problems.add(number, "response", f"found {response}, expected 0 to "
                          f"{len(places[chain_id]) - 1} in chain {short(chain_id)}")  # fmt: skip
-    for (annotator, chain_id), found in ranked.items() if complete else ():
-        expected = (places or seen).get(chain_id, set())
+    for (annotator, chain_id), lines in ranked.items() if complete else ():
+        expected, number = (places or seen).get(chain_id, set()), min(lines.values())
         if len(expected) < 2 and places is None:
-            problems.add(min(found.values()), "response", f"found one response of chain "
-                         f"{short(chain_id)}, expected two at least to rank")  # fmt: skip
-        elif missing := sorted(expected - set(found)):
-            problems.add(min(found.values()), "response", f"found {len(found)} responses of chain "
+            problems.add(number, "response", f"found one response of chain {short(chain_id)}, "
+                         "expected two at least to rank")  # fmt: skip
+        elif missing := sorted(expected - set(lines)):
+            problems.add(number, "response", f"found {len(lines)} responses of chain "
                          f"{short(chain_id)} by annotator {short(annotator)}, expected also "
                          f"{', '.join(map(str, missing[:5]))}")  # fmt: skip

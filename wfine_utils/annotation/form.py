@@ -104,8 +104,8 @@ class _Form:
         self.show()
 
     def back(self) -> None:
-        found = self.session.back()
-        self.say("Once more, with your ranks." if found else "No chain has been saved before.")
+        opened = self.session.back()
+        self.say("Once more, with your ranks." if opened else "No chain has been saved before.")
         self.show()
 
     def show(self) -> None:

@@ -56,7 +56,7 @@ def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
         chains: the chains of interest; rankings of others are left out.
 
     Returns:
-        Columns ``annotation_files.ANNOTATION_COLUMNS``; no rows if there are no files.
+        Columns ``annotation.files.ANNOTATION_COLUMNS``; no rows if there are no files.
 
     Raises:
         WfineError: a file is broken, ranks other responses than the chains have, or two files
@@ -85,19 +85,19 @@ def _table(rows: Sequence[tuple[str, str, int, float]]) -> pd.DataFrame:
 
 def _ranks_of(table: pd.DataFrame, chains: Sequence[Chain], path: Path) -> _Ranks:
     """Ranks of one annotator, in the order of the file."""
-    found = {
+    by_chain = {
         str(chain_id): dict(zip(part["response"], part["rank"], strict=True))
         for chain_id, part in table.groupby("chain_id", sort=False)
     }
     for chain in chains:
-        places = set(found.get(chain.chain_id, range(len(chain.responses))))
+        places = set(by_chain.get(chain.chain_id, range(len(chain.responses))))
         if places != set(range(len(chain.responses))):
             raise WfineError(
                 f"{display_path(path)}: found ranks of the responses {sorted(places)} of chain "
                 f"{short(chain.chain_id)}, expected 0 to {len(chain.responses) - 1}. The file "
                 "belongs to other chains of the same name: choose another folder."
             )
-    return found
+    return by_chain
 
 
 class Session:
@@ -169,8 +169,8 @@ class Session:
     @property
     def earlier(self) -> tuple[int | None, ...]:
         """Ranks of the current chain in the file, as shown; None where there is no whole rank."""
-        found = self._ranks.get(self._queue[0], {}) if self._queue else {}
-        ranks = [found.get(place, 0.5) for place in self.order]
+        saved = self._ranks.get(self._queue[0], {}) if self._queue else {}
+        ranks = [saved.get(place, 0.5) for place in self.order]
         whole = all(rank in range(1, len(ranks) + 1) for rank in ranks)
         return tuple(int(rank) if whole else None for rank in ranks)
 
@@ -200,18 +200,19 @@ class Session:
                 f"Found no rank for {', '.join(missing)}; expected one for every response. "
                 "Responses that are equally good may share a rank."
             )
-        for letter, rank in zip(letters, ranks, strict=True):
+        by_place: dict[int, float] = {}
+        for place, letter, rank in zip(self.order, letters, ranks, strict=True):
             whole = isinstance(rank, Integral) and not isinstance(rank, bool)
-            if not whole or not 1 <= rank <= n:
+            if rank is None or not whole or not 1 <= rank <= n:
                 raise WfineError(
                     f"Found the rank {short(rank)} for {letter}, expected a whole number from 1 "
                     f"(best) to {n}."
                 )
-        given = {place: float(rank) for place, rank in zip(self.order, ranks, strict=True)}
+            by_place[place] = float(rank)
         # the same annotator may have saved in another window since: keep that too
         elsewhere = self._read()
         new = {k: v for k, v in (self._ranks | elsewhere).items() if k != chain.chain_id}
-        new[chain.chain_id] = dict(sorted(given.items()))  # last, for back()
+        new[chain.chain_id] = dict(sorted(by_place.items()))  # last, for back()
         self._write(new)
         done = {chain.chain_id, *(elsewhere.keys() - self._ranks.keys())}
         self._ranks = new
