@@ -114,6 +114,17 @@ def test_every_import_is_a_direct_dependency():
     assert not missing, f"add to pyproject.toml: {sorted(missing)}"
 
 
+def test_files_beside_the_code_are_installed():
+    """A text, template or data file of a package is named in package-data."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    for package, patterns in tool["setuptools"]["package-data"].items():
+        folder = ROOT / package
+        named = {path for pattern in patterns for path in folder.glob(pattern)}
+        files = {p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+        assert {p for p in files if p.suffix != ".py"} <= named
+    assert not [p for p in (ROOT / "wfine_study").rglob("*.*") if p.suffix not in (".py", ".pyc")]
+
+
 def test_licence_is_named_alike_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
