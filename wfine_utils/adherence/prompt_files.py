@@ -35,11 +35,7 @@ _OF_RESPONSES = frozenset({"chain_id", "response", "responses", "chosen"})
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class FreePrompt(Query):
-    """A query whose instruction is one free text: ``base_task``, and nothing after it.
-
-    The requirements say how an answer is judged; their wording is in the instruction already, in
-    words of its own.
-    """
+    """A query whose instruction is one free text, ``base_task``; requirements say how to judge."""
 
     def prompt(self, kept: Sequence[bool] | None = None) -> str:
         """The instruction; nothing can be dropped from it, so ``kept`` must be None."""
@@ -125,9 +121,9 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
         path: a file with ``key, prompt, instruction_id_list, kwargs``.
 
     Returns:
-        One prompt per row, in their order; ``topic`` is the key. Each instruction is a requirement
-        with its id as text and ``check`` = ``{"kind": "ifeval/<id>", **arguments}``. An id
-        without a checker is no problem here: such instructions are counted when they are judged.
+        One prompt per row; ``topic`` is the key. Each instruction is a requirement with its id as
+        text and ``check`` = ``{"kind": "ifeval/<id>", **arguments}``. An id without a checker is
+        no problem here: such instructions are counted when they are judged.
 
     Raises:
         WfineError: anything else is wrong with the file, up to 20 problems at once.
@@ -164,9 +160,8 @@ def load_writingbench(path: Path) -> tuple[FreePrompt, ...]:
             checklist with ``name, criteria_description, 1-2, 3-4, 5-6, 7-8, 9-10``.
 
     Returns:
-        One prompt per line, in their order; ``topic`` is the two domains. Each criterion is a
-        requirement: ``text`` its name, ``rubric`` all that the checklist says of it, which a
-        critic reads.
+        One prompt per line; ``topic`` is the two domains. Each criterion is a requirement:
+        ``text`` its name, ``rubric`` all that the checklist says of it, which a critic reads.
 
     Raises:
         WfineError: anything is wrong with the file, up to 20 problems at once.

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -29,12 +29,9 @@ from wfine_utils.checks.dispatch import CHECKS, check
 from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges import templates
+from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.judges import Critic, RequirementJudge
 from wfine_utils.weval.scorers import Scorer, score_all
-
-if TYPE_CHECKING:
-    from wfine_utils.judges.backends import Backend
-
 
 TINY, HAND = "tiny", "weval_hand"
 
@@ -73,14 +70,10 @@ class PromptSet(ABC):
 
     @abstractmethod
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
-        """What the answers of each policy are worth.
+        """For each policy one row per prompt and one column per measure.
 
-        Policies come together because a scorer is asked about a chain: one prompt with all
-        answers to it. A judge that compares them pairwise will do too.
-
-        Returns:
-            For each policy one row per prompt and one column per measure; NaN where nothing of
-            the kind was asked for, or the judge gave no verdict that could be read.
+        NaN where nothing of the kind was asked for, or the judge gave no verdict that could be
+        read. Policies come together because a scorer reads chains: all answers to one prompt.
         """
 
     @abstractmethod
@@ -92,9 +85,11 @@ class PromptSet(ABC):
         """What :meth:`judge` measures, in its order."""
         return self.n_requirements().columns.tolist()
 
-    @abstractmethod
     def by(self, requirement: Requirement) -> By:
         """Who judges a requirement of this set."""
+        if requirement.check is not None and requirement.check["kind"] in CHECKS:
+            return "machine"
+        return "nobody" if self.scorer is None else "judge"
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """For measures that are means over requirements, not over prompts: how many of them."""
@@ -112,17 +107,13 @@ class PromptSet(ABC):
         return replace(self, queries=tuple(self.queries[i] for i in places))
 
     def without_long(self, lengths: Sequence[int], limit: float) -> Self:
-        """This set without the prompts that a model cannot read, which are counted.
+        """This set without the prompts that a model cannot read; ``n_left_out`` counts them.
 
-        They are left out for every policy alike, and not cut: an answer to half an instruction
-        would be judged by the whole.
+        They are not cut: an answer to half an instruction would be judged by the whole.
 
         Args:
             lengths: shape [prompts], tokens of each prompt and of the longest answer together.
             limit: most tokens that the model has positions for; may be infinite.
-
-        Returns:
-            The set with the prompts that fit, ``n_left_out`` and ``n_tokens``.
 
         Raises:
             WfineError: none fits.
@@ -146,8 +137,7 @@ class PromptSet(ABC):
     def batch_size(self) -> int:
         """Prompts to answer at a time: 64, or fewer if they are long.
 
-        So many that a model remembers at most 65,536 tokens: 3.7 GB for Qwen2.5-7B in half
-        precision.
+        Together at most 65,536 tokens, whose keys and values take 3.7 GB in Qwen2.5-7B.
         """
         return max(1, min(64, 2**16 // max(1, self.n_tokens)))
 
@@ -192,16 +182,9 @@ class PromptSet(ABC):
 class RequirementSet(PromptSet):
     """Typed requirements, judged by checkers or else by the judge: the tiny world, WEval-Hand.
 
-    Measures: share met for each requirement type, their ``mean`` and ``all met``, by exact
-    checkers alone, as in :func:`~wfine_utils.adherence.measure.adherence`; and ``by judge``, the
-    scorer's value for the requirements without a check, where the set has any.
+    Measures: those of :func:`~wfine_utils.adherence.measure.adherence`, by exact checkers; and
+    ``by judge``, the scorer's value for the requirements without a check, where there are any.
     """
-
-    def by(self, requirement: Requirement) -> By:
-        """Who judges a requirement of this set."""
-        if requirement.check is not None:
-            return "machine"
-        return "nobody" if self.scorer is None else "judge"
 
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
         """See :meth:`PromptSet.judge`."""
@@ -226,15 +209,11 @@ class RequirementSet(PromptSet):
 class InstructionSet(PromptSet):
     """Verifiable instructions: IFEval, by the checkers of :mod:`wfine_utils.checks.ifeval`.
 
-    Measures, both of the strict mode: ``prompt-level strict``, 1 where all instructions of a
-    prompt are met; and ``instruction-level strict``, the share of a prompt's instructions that are
-    met, averaged over all instructions and not over prompts, as published. An instruction without
-    a checker is left out of the second and makes the first NaN, whatever the others say.
+    Measures, of the strict mode: ``prompt-level strict``, 1 where all instructions of a prompt are
+    met; ``instruction-level strict``, the share of instructions that are met, averaged over all of
+    them and not over prompts, as published. An instruction without a checker is left out of the
+    second and makes the first NaN.
     """
-
-    def by(self, requirement: Requirement) -> By:
-        """Who judges a requirement of this set."""
-        return "machine" if (requirement.check or {}).get("kind") in CHECKS else "nobody"
 
     def with_judge(self, backend: Backend) -> Self:
         """The same set: all is judged by machine."""
@@ -250,11 +229,7 @@ class InstructionSet(PromptSet):
         }
 
     def _one(self, query: Query, text: str) -> dict[str, float]:
-        met = [
-            check(r.check, text)
-            for r in query.requirements
-            if r.check is not None and self.by(r) == "machine"
-        ]
+        met = [check(r.check or {}, text) for r in query.requirements if self.by(r) == "machine"]
         return {
             PROMPT_LEVEL: float(all(met)) if len(met) == len(query.requirements) else np.nan,
             INSTRUCTION_LEVEL: float(np.mean(met)) if met else np.nan,
@@ -281,14 +256,9 @@ class ChecklistSet(PromptSet):
     scale: ClassVar[tuple[float, float]] = (1, 10)
     scale_label: ClassVar[str] = "mean score of the critic, 1 to 10"
 
-    def by(self, requirement: Requirement) -> By:
-        """Who judges a requirement of this set."""
-        return "nobody" if self.scorer is None else "judge"
-
     def with_judge(self, backend: Backend) -> Self:
         """This set with a language model as critic."""
-        critic = Critic(backend, template=templates.CHECKLIST)
-        return replace(self, scorer=critic)
+        return replace(self, scorer=Critic(backend, template=templates.CHECKLIST))
 
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
         """See :meth:`PromptSet.judge`."""
@@ -309,12 +279,11 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
         tiny: the queries that "tiny" stands for: those of notebook 02.
 
     Returns:
-        The sets in the order of ``sources``, without judges. That of a file is called by the
-        file's name without its suffix.
+        The sets in this order, without judges. That of a file has the file's name without suffix.
 
     Raises:
         WfineError: a file is missing or wrong, with up to 20 of its problems; two sets would
-            have one name; "tiny" is asked for without queries.
+            have one name; "tiny" without queries.
     """
     sets: dict[str, PromptSet] = {}
     for source in sources:
