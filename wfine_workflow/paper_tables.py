@@ -1,12 +1,9 @@
 """The tables of the project, computed from results files alone.
 
-Every function takes the folder of a preset (``outputs/mini``), reads CSV and JSON that the
-other notebooks have written there, and returns a DataFrame of plain numbers. A value with an
-interval has three columns, ``x``, ``x_ci_low`` and ``x_ci_high``; ``notebook.render.pretty`` makes
-one text of them. No model is loaded and nothing is estimated anew.
-
-A result that is not there raises :class:`~wfine_workflow.results.MissingRun`; one that is there but
-is not as it should be raises another ``WfineError``.
+Every function takes the folder of a preset (``outputs/mini``), reads what the other notebooks have
+written there, and returns plain numbers. A value with an interval has three columns, ``x``,
+``x_ci_low`` and ``x_ci_high``. A result that is not there raises ``results.MissingRun``; one that
+is there but is not as it should be, another ``WfineError``.
 """
 
 from __future__ import annotations
@@ -29,7 +26,6 @@ INTERVAL = ("", "_ci_low", "_ci_high")
 """How the columns of a value and of the ends of its interval end."""
 
 _TIDY = ["value", "ci_low", "ci_high"]
-_MIB_PER_GIB = 1024
 
 
 class Table(NamedTuple):
@@ -219,7 +215,7 @@ def table_t4(folder: Path) -> pd.DataFrame:
 
 
 def table_t5(folder: Path) -> pd.DataFrame:
-    """T5: validity, questions 1, 2, 6 and 7: drops, dirt, WEval against RL, a bias for length."""
+    """T5: validity, questions 1, 2, 6 and 7: drops, noise, WEval against RL, a bias for length."""
     return read_answers(folder, (1, 2, 6, 7))
 
 
@@ -229,13 +225,11 @@ def table_t5(folder: Path) -> pd.DataFrame:
 def table_t6(folder: Path) -> pd.DataFrame:
     """T6: time and peak memory of every notebook, time of every stage in it.
 
-    From Snakemake's benchmark files (``s``: seconds; ``max_rss``: MiB) and from
-    ``stage.json``. A notebook run by hand has no benchmark file and so no memory. One that
-    was repeated on finished stages took less time than they did; their time is added, so that
-    it is charged what its results cost (its peak memory is that of the repetition). The cells of
-    the study are one stage of notebook 06, from its ``cells.csv``: seconds × threads / cores of
-    the machine, which is wall-clock time if all cores were kept busy. These are the only numbers
-    of all the tables that differ from run to run.
+    From Snakemake's benchmark files and from ``stage.json``. A notebook run by hand has no
+    benchmark file and so no memory. One that was repeated on finished stages took less time than
+    they did; their time is added, so that it is charged what its results cost. The cells of the
+    study are one stage of notebook 06: seconds × threads / cores of the machine, which is
+    wall-clock time if all cores were kept busy.
     """
     rows = []
     for path in sorted((folder / "benchmarks").glob("*.tsv")):
@@ -274,12 +268,12 @@ def benchmark(path: Path) -> dict[str, float]:
         seconds, mib = float(cost["s"].iloc[-1]), float(cost["max_rss"].iloc[-1])
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise malformed(path, f"unreadable ({error})", "columns s and max_rss") from error
-    return {"minutes": seconds / 60, "peak_memory_gib": mib / _MIB_PER_GIB}
+    return {"minutes": seconds / 60, "peak_memory_gib": mib / 1024}
 
 
 def _cells_minutes(folder: Path) -> float:
-    numbers = dict.fromkeys(["seconds", "threads", "cpu_cores"], float)
-    cells = read_results(folder, STUDY, "cells.csv", numbers)
+    columns = dict.fromkeys(["seconds", "threads", "cpu_cores"], float)
+    cells = read_results(folder, STUDY, "cells.csv", columns)
     return float((cells["seconds"] * cells["threads"] / cells["cpu_cores"]).sum() / 60)
 
 
@@ -302,7 +296,7 @@ TABLES: tuple[Table, ...] = (
     Table("T3_policies", "Policies on the same prompts, before and after WRL.", table_t3),
     Table("T3_comparisons", "Paired differences, policy a minus policy b.", table_t3_comparisons),
     Table("T4_ablations", "Ablations: filter, choices of the recipe, generalisation.", table_t4),
-    Table("T5_validity", "Validity: drops, dirt, WEval against RL, a bias for length.", table_t5),
+    Table("T5_validity", "Validity: drops, noise, WEval against RL, a bias for length.", table_t5),
     Table("T6_cost", "Time and peak memory.", table_t6),
 )  # fmt: skip
 """Every table of notebook 07, in order."""

@@ -23,18 +23,8 @@ from wfine_utils.chains import weval_hand
 from wfine_utils.chains.files import load_chains
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml, resolve
+from wfine_utils.notebook import params
 from wfine_utils.notebook.code_digest import imported_modules
-from wfine_utils.notebook.params import (
-    AnnotationParams,
-    BaseModelParams,
-    DataParams,
-    DroppingParams,
-    NotebookParams,
-    PolicyParams,
-    RewardModelParams,
-    TablesParams,
-    WevalParams,
-)
 from wfine_utils.settings import Settings
 
 BASE, DROPS, COLLECTS = "00_base_model", "02_requirement_dropping", "07_paper_tables"
@@ -56,11 +46,12 @@ NOTEBOOKS[COLLECTS] = tuple(NOTEBOOKS)
 BY_HAND = ("08_annotation",)
 """Notebooks that need a person: they have parameter files, and are no part of the batch run."""
 
-PARAMS: dict[str, type[NotebookParams]] = {
+PARAMS: dict[str, type[params.NotebookParams]] = {
     model.notebook: model
     for model in (
-        BaseModelParams, DataParams, DroppingParams, RewardModelParams, PolicyParams, WevalParams,
-        ValidityParams, TablesParams, AnnotationParams,
+        params.BaseModelParams, params.DataParams, params.DroppingParams, params.RewardModelParams,
+        params.PolicyParams, params.WevalParams, ValidityParams, params.TablesParams,
+        params.AnnotationParams,
     )
 }  # fmt: skip
 """The parameters of every notebook."""
@@ -89,11 +80,6 @@ class Choice(Settings):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:
-        if odd := [name for name in self.notebooks if name not in NOTEBOOKS]:
-            raise ValueError(
-                f"notebooks: found {odd[0]!r}, which is no notebook, expected some of "
-                f"{', '.join(NOTEBOOKS)}"
-            )
         if self.notebooks != [name for name in NOTEBOOKS if name in self.notebooks]:
             raise ValueError(
                 f"notebooks: found {', '.join(self.notebooks)}, expected some of "
@@ -115,11 +101,7 @@ def presets() -> list[str]:
 
 
 def preset_choice(preset: str) -> Choice:
-    """What a preset runs, and on what; without a ``preset.yaml`` everything, on a CPU.
-
-    Raises:
-        WfineError: the ``preset.yaml`` of the preset does not hold.
-    """
+    """What the ``preset.yaml`` of a preset says; without one: everything, on a CPU."""
     path = project_root() / "params" / preset / CHOICE
     return Choice.checked(read_yaml(path), display_path(path)) if path.exists() else Choice()
 
@@ -128,13 +110,13 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     """:data:`NOTEBOOKS`, restricted to those that a preset runs.
 
     Raises:
-        WfineError: the ``preset.yaml`` of the preset does not hold, or its base model is to write
-            chains and no notebook makes it.
+        WfineError: its ``preset.yaml`` does not hold, or no notebook makes the model that is to
+            write chains.
     """
     chosen = preset_choice(preset).notebooks
     edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
     path = project_root() / "params" / preset / f"{DROPS}.yaml"
-    if DROPS in edges and path.exists() and DroppingParams.from_file(path).writer == "model":
+    if DROPS in edges and path.exists() and params.DroppingParams.from_file(path).writer == "model":
         if BASE not in chosen:
             raise WfineError(
                 f"{display_path(path)}: found writer: model without {BASE}, whose model it is. "
@@ -144,7 +126,7 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     return edges
 
 
-def load_preset(preset: str) -> dict[str, NotebookParams]:
+def load_preset(preset: str) -> dict[str, params.NotebookParams]:
     """Read and check all parameter files of a preset.
 
     Args:
@@ -154,10 +136,8 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
         The parameters of the notebooks that it runs, in the order of :data:`NOTEBOOKS`.
 
     Raises:
-        WfineError: there is no such preset; a file is missing, superfluous or no YAML; a
-            parameter is missing, unknown or has a bad value; ``preset`` or ``output_root``
-            differ between files; the study of notebook 06 has no grid; ``chains_path``,
-            ``released_path`` or ``prompt_sets`` points to a file that cannot be used.
+        WfineError: there is no such preset; a file is missing, superfluous or no YAML; a value does
+            not hold or does not fit the other files; a file of the user's cannot be used.
     """
     if preset not in presets():
         close = difflib.get_close_matches(preset, presets(), n=1)
@@ -177,25 +157,24 @@ def load_preset(preset: str) -> dict[str, NotebookParams]:
             f"preset reads: expected {', '.join(sorted(expected))}. Rename or remove the file."
         )
     checked = {name: PARAMS[name].from_file(folder / f"{name}.yaml") for name in (*runs, *by_hand)}
-    for name, params in checked.items():
-        if params.preset != preset:
-            raise WfineError(
-                f"params/{preset}/{name}.yaml: preset is {params.preset!r}, but the file lies in "
-                f"the folder of preset {preset!r}; results would be written over those of another "
-                f"preset. Expected preset: {preset}"
-            )
-    if len(roots := {params.output_root for params in checked.values()}) > 1:
-        raise WfineError(
-            f"{display_path(folder)}: output_root differs between the notebooks "
-            f"({', '.join(sorted(roots))}), which would not find each other's results. Write the "
-            "same one in all files."
-        )
-    for name, params in checked.items():
+    for name, values in checked.items():
         where = f"params/{preset}/{name}.yaml"
-        if isinstance(params, ValidityParams):
+        if values.preset != preset:
+            raise WfineError(
+                f"{where}: preset is {values.preset!r}, but the file lies in the folder of preset "
+                f"{preset!r}; results would be written over those of another preset. Expected "
+                f"preset: {preset}"
+            )
+        if values.output_root != checked[runs[0]].output_root:
+            raise WfineError(
+                f"{where}: output_root differs between the notebooks: found {values.output_root}, "
+                f"expected {checked[runs[0]].output_root} as in {runs[0]}.yaml, or they would not "
+                "find each other's results. Write the same one in all files."
+            )
+        if isinstance(values, ValidityParams):
             with _problems_in(where):
-                all_cells(params.study)
-        for field, paths in own_files(params.model_dump()).items():
+                all_cells(values.study)
+        for field, paths in own_files(values.model_dump()).items():
             with _problems_in(f"{where}: {field}"):
                 if field in CHAINS_FIELDS:
                     load_chains(paths[0])

@@ -27,18 +27,10 @@ import pandas as pd
 import pyarrow as pa
 from tqdm.auto import tqdm
 
+from wfine_utils import files
 from wfine_utils.chains.files import FORMATS, ChainFile, portions
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import (
-    PARTIAL,
-    alone_in,
-    atomic_write,
-    display_path,
-    plain,
-    sha256_file,
-    write_json,
-)
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.run import versions
 from wfine_utils.settings import Granularity, Precision
@@ -76,9 +68,8 @@ def score_file(
         ``n_chains, n_responses, n_nan, n_shards``, and ``n_kept``, the shards of earlier runs.
 
     Raises:
-        WfineError: the file is wrong somewhere; the folder holds shards of something else, is being
-            written by another process, or cannot be written; the scorer returns something that is
-            not one number per response.
+        WfineError: the file is wrong somewhere; the folder holds shards of something else or cannot
+            be written; the scorer returns something that is not one number per response.
     """
     out_folder = Path(out_folder)
     for name, value in (("shard_size", shard_size), ("portion", portion)):
@@ -88,13 +79,13 @@ def score_file(
     belongs_to = {
         "scorer": scorer.name,
         "scorer_fingerprint": fingerprint,
-        "chains_sha256": sha256_file(chains_file),
+        "chains_sha256": files.sha256_file(chains_file),
         "shard_size": shard_size,
         "portion": portion,
         "source_sha256": digest(with_imports([Path(__file__)])),
         "versions": versions(),
     }
-    with alone_in(out_folder):
+    with files.alone_in(out_folder):
         _claim(out_folder, belongs_to)
         return _score_shards(scorer, file, out_folder, shard_size, portion)
 
@@ -120,7 +111,7 @@ def _score_shards(
                 scores += checked_scores(f"scorer {scorer.name!r}", scorer.score(part), part)
                 bar.update(sum(len(chain.responses) for chain in part))
             table = scores_table({scorer.name: scores}, chains)
-            atomic_write(path, partial(table.to_parquet, index=False))
+            files.atomic_write(path, partial(table.to_parquet, index=False))
         n_nan += int(table["score"].isna().sum())
         n_shards += 1
     bar.close()
@@ -133,15 +124,15 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
     paths = sorted(Path(out_folder).glob("scores-*.parquet"))
     if not paths:
         raise WfineError(
-            f"{display_path(Path(out_folder))}: found no scores-*.parquet, expected a folder that "
-            "python -m wfine_workflow.score_file has written."
+            f"{files.display_path(Path(out_folder))}: found no scores-*.parquet, expected a folder "
+            "that python -m wfine_workflow.score_file has written."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
 
 
 def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:
     """Write the manifest, or make sure that the one which is there says the same."""
-    path, expected = folder / MANIFEST, plain(belongs_to)
+    path, expected = folder / MANIFEST, files.plain(belongs_to)
     if path.is_file():
         try:
             present = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -150,20 +141,20 @@ def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:
         if differ := [key for key in expected if present.get(key) != expected[key]]:
             key = differ[0]
             raise WfineError(
-                f"{display_path(path)}: {key}: found {present.get(key)!r}, expected "
+                f"{files.display_path(path)}: {key}: found {present.get(key)!r}, expected "
                 f"{expected[key]!r}: the scores in this folder belong to another scorer, file, "
                 f"shard size or version (differing: {', '.join(differ)}). Give another folder, or "
                 "delete this one to start anew."
             )
     elif any(folder.glob("scores-*.parquet")):
         raise WfineError(
-            f"{display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an empty "
-            "folder or one of an earlier run, because nobody knows what these scores belong to. "
-            "Give another folder, or delete this one."
+            f"{files.display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an "
+            "empty folder or one of an earlier run, because nobody knows what these scores belong "
+            "to. Give another folder, or delete this one."
         )
     else:
-        write_json(path, expected)
-    for left_over in folder.glob(f"{PARTIAL}*"):
+        files.write_json(path, expected)
+    for left_over in folder.glob(f"{files.PARTIAL}*"):
         left_over.unlink(missing_ok=True)
 
 
@@ -191,8 +182,7 @@ def load_scorer(
         options: of :class:`wfine_utils.rewards.classifier.ClassifierScorer`.
 
     Raises:
-        WfineError: the model cannot be loaded or trusted; a reward model and options, because
-            its own folder says how it is to be used.
+        WfineError: the model cannot be loaded or trusted, or is a reward model with options.
     """
     folder = Path(folder)
     name = name or folder.resolve().name
@@ -203,15 +193,15 @@ def load_scorer(
         return classifier, _fingerprint(classifier.fingerprint, options.get("token_budget"))
     if options:
         raise WfineError(
-            f"{display_path(folder)}: found a reward model of notebook 03 and "
+            f"{files.display_path(folder)}: found a reward model of notebook 03 and "
             f"{', '.join(options)}; expected no such option, because the model's folder says how "
             "it is to be used."
         )
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
     model = RewardModelScorer(folder, name=name, progress=False)
-    files = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
-    return model, _fingerprint(*((p.name, sha256_file(p)) for p in files))
+    parts = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
+    return model, _fingerprint(*((p.name, files.sha256_file(p)) for p in parts))
 
 
 def _fingerprint(*facts: Any) -> str:
@@ -261,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scorer, fingerprint = load_scorer(folder, **options)
     counts = score_file(scorer, fingerprint, chains, out, **job)
     sys.stdout.write(
-        f"{display_path(Path(out))}: {counts['n_responses']:,} responses of "
+        f"{files.display_path(Path(out))}: {counts['n_responses']:,} responses of "
         f"{counts['n_chains']:,} chains in {counts['n_shards']:,} shards, {counts['n_kept']:,} of "
         f"them kept from earlier runs; {counts['n_nan']:,} responses could not be scored\n"
     )

@@ -257,7 +257,7 @@ def test_file_that_no_notebook_reads(project):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("notebooks: [00_base_model, 06_other]", "found '06_other', which is no notebook"),
+        ("notebooks: [00_base_model, 06_other]", "found 00_base_model, 06_other, expected some of"),
         ("notebooks: [02_requirement_dropping, 00_base_model]", "in this order, each once"),
         ("notebooks: [00_base_model, 03_reward_model]", "without 02_requirement_dropping"),
         ("notebooks: []", "notebooks: List should have at least 1 item"),
@@ -295,7 +295,7 @@ def test_parameters_of_another_preset(project):
 
 def test_output_root_that_differs(project):
     edit(project, "02_requirement_dropping", output_root="elsewhere")
-    refused(project, "output_root differs", "elsewhere, outputs")
+    refused(project, "output_root differs", "found elsewhere, expected outputs")
 
 
 def test_output_folder_that_cannot_be_written(project):
