@@ -1,9 +1,8 @@
 """What the cells of the study say to the questions of notebook 06, as tidy tables with tests.
 
-Every function reads the tables that finished cells have left (:mod:`wfine_study.run_cell`); nothing
-is trained or scored here. Questions 6 and 7, about policies, stand in
-:mod:`wfine_study.policies`. An *answer* is a number with an interval, a p-value and an effect size,
-and says what it is an average over:
+Nothing is trained or scored here: every function reads what finished cells have left
+(:mod:`wfine_study.run_cell`); questions 6 and 7 stand in :mod:`wfine_study.policies`. An *answer*
+is a number with an interval, a p-value and an effect size, and says what it averages over:
 
 * **training seeds**, where at least three of them were run: t-intervals and paired t-tests, so
   that a difference has to hold from one training run to the next;
@@ -106,17 +105,14 @@ def answers_in_words(table: pd.DataFrame) -> list[str]:
     lines = []
     for question, part in table.groupby("question"):
         single = part["quantity"].str.contains("IFEval, ") & ~part["quantity"].str.contains(", all")
-        rows = part[~single].to_dict("records")
-        answers = "; ".join(map(_statement, rows))
+        answers = "; ".join(map(_statement, part[~single].to_dict("records")))
         lines.append(f"{question}. **{QUESTIONS[int(str(question))]}** {answers}.")
     return lines
 
 
 def _statement(row: Mapping[Any, Any]) -> str:
-    interval = (
-        f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if row["ci_low"] == row["ci_low"] else ""
-    )
-    p = f", p {row['p_holm']:.2g}" if row["p_holm"] == row["p_holm"] else ""
+    interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if pd.notna(row["ci_low"]) else ""
+    p = f", p {row['p_holm']:.2g}" if pd.notna(row["p_holm"]) else ""
     return f"{row['quantity']}: {row['value']:.3f}{interval} (n = {row['n']:,} {row['unit']}{p})"
 
 

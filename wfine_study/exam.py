@@ -160,10 +160,10 @@ def ifeval_pairs(
     nothing but the instruction tells systematically which is better.
 
     Args:
-        instruction_id: one of :data:`IFEVAL`.
+        instruction_id: one of :data:`IFEVAL`; its arguments are drawn for each pair.
         n: number of pairs.
         granularity: the instruction alone, or behind the base task of the query.
-        seed: of everything; the arguments of the instruction are drawn for each pair.
+        seed: of everything.
 
     Raises:
         WfineError: the texts do not give as many pairs.

@@ -1,9 +1,8 @@
 """Training pairs of the tiny world, a known share of which has one kind of noise.
 
 A clean pair is what requirement dropping promises: ``rejected`` fails exactly what was dropped,
-meets whatever else ``chosen`` meets, and differs in nothing else. Real pairs fall short of that.
-Here the shortfall is the experiment: one kind of it at a time, in a share that is exact, with the
-checkers as witnesses.
+meets whatever else ``chosen`` meets, and differs in nothing else. Real pairs fall short of that:
+here in one way at a time and an exact share, with the checkers as witnesses.
 
 Pair k depends on the seed and on k alone. So two sets of one seed that differ in share or kind of
 noise hold the same pairs wherever both are clean, and a pair that is noisy at one share is noisy at
@@ -84,11 +83,10 @@ def noisy_pairs(
     sloppy             one of the first two, at random
     =================  =====================================================================
 
-    Some noise cannot be had with some pairs: when "at most 28 words" is dropped, the text that
-    exceeds it is not the shorter one; a pair that keeps nothing else has nothing else to break.
-    Then texts and plan (what is kept, what is dropped) are drawn anew, and after eight attempts the
-    query too. So with ``length`` the types of what is dropped are not spread quite as in clean
-    pairs, nor are kept sets with ``others_broken``; ``StudyPair.attempt`` counts the draws.
+    Some noise cannot be had with some pairs: a text that exceeds "at most 28 words" is not the
+    shorter one. Then texts and plan are drawn anew, and after eight attempts the query too. So
+    with ``length`` the types of what is dropped are not spread quite as in clean pairs, nor are
+    kept sets with ``others_broken``; ``StudyPair.attempt`` counts the draws.
 
     Args:
         queries: of the tiny world; pair k answers query k, or k modulo their number.
@@ -103,22 +101,16 @@ def noisy_pairs(
         droppable: requirements for which it is False are never dropped, so that they are never
             the instruction of a pair; with plan "nested" they are kept to the end.
 
-    Returns:
-        The pairs, in the order of k.
-
     Raises:
-        WfineError: no queries, an unknown noise, a share beyond 0 to 1 or without noise, or a pair
-            that could not be had in 200 attempts.
+        WfineError: bad arguments, or a pair that could not be had in 200 attempts.
     """
-    if not queries or not 0 <= share <= 1 or (noise is None and share) or n < 1:
+    is_known = share == 0 if noise is None else noise in NOISE_KINDS and 0 <= share <= 1
+    if not queries or n < 1 or not is_known:
         raise WfineError(
-            f"noisy_pairs: found {len(queries)} queries, noise {noise!r}, share {share} and n = "
-            f"{n}; expected at least one query and one pair, and a share of 0 to 1, which is 0 "
-            "where there is no noise. Mend the arguments."
+            f"noisy_pairs: found noise {noise!r}, share {share}, n = {n} and {len(queries)} "
+            f"queries; expected noise of {', '.join(NOISE_KINDS)} with a share of 0 to 1, or None "
+            "with 0; at least one query and one pair. Mend the arguments."
         )
-    if noise is not None and noise not in NOISE_KINDS:
-        expected = ", ".join(NOISE_KINDS)
-        raise WfineError(f"noisy_pairs: found noise {noise!r}, expected one of {expected}.")
     is_noisy = np.zeros(n, dtype=bool)
     is_noisy[rng_for(seed, "noisy pairs", "which").permutation(n)[: round(share * n)]] = True
     return [

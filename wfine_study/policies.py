@@ -29,7 +29,7 @@ from wfine_study.cells import (
     PolicyCell,
     RewardCell,
     StudySettings,
-    cells_by_question,
+    all_cells,
     clean_cell,
     length_cell,
 )
@@ -45,9 +45,7 @@ _MEASURES = {  # of a policy's answers, and their columns in ``per_query.parquet
 
 def policy_cells(settings: StudySettings) -> list[PolicyCell]:
     """The policies of questions 6 and 7, each once."""
-    by_question = cells_by_question(settings)
-    cells = dict.fromkeys(cell for q in (6, 7) for cell in by_question.get(q, []))
-    return [cell for cell in cells if isinstance(cell, PolicyCell)]
+    return [cell for cell in all_cells(settings) if isinstance(cell, PolicyCell)]
 
 
 def policy_table(settings: StudySettings, folder: Path) -> pd.DataFrame:
@@ -67,10 +65,8 @@ def policy_table(settings: StudySettings, folder: Path) -> pd.DataFrame:
         row |= weval_columns(model, settings, folder)
         before, after = _per_query(cell, folder)
         for name, column in _MEASURES.items():
-            row[f"{name}_before"], row[f"{name}_after"] = (
-                before[column].mean(),
-                after[column].mean(),
-            )
+            row[f"{name}_before"] = before[column].mean()
+            row[f"{name}_after"] = after[column].mean()
         rows.append(row | {"n_queries": len(after)})
     return pd.DataFrame(rows)
 
@@ -115,13 +111,12 @@ def weval_columns(cell: RewardCell, settings: StudySettings, folder: Path) -> di
     """The columns of WEval that might warn of a bias, for one reward model."""
     chains, scores = exam_scores(cell, settings, folder)
     controlled = partial_tau(chains, scores, n_boot=0).set_index("metric")["value"].to_dict()
-    matched = length_matched(chains, scores, n_boot=0).query("subset == 'matched'")
+    matched = length_matched(chains, scores, n_boot=0)
+    matched = matched.query("subset == 'matched' and metric == 'pairwise_accuracy'")
     return {
         TAU: float(chain_values(folder, [cell]).mean()),
         "partial_tau": controlled["pooled_partial_tau_b"],
-        "accuracy_length_matched": dict(matched[["metric", "value"]].to_numpy())[
-            "pairwise_accuracy"
-        ],
+        "accuracy_length_matched": float(matched["value"].iloc[0]),
         "tau_with_length": float(_tau_with_length(cell, settings, folder).mean()),
     }
 

@@ -1,10 +1,9 @@
 """The cells of the study, each computed once: alone, or several at a time.
 
 A cell leaves a folder ``<out>/<slug>`` with ``result.json`` (metrics with their n, sizes, seconds,
-versions) and tables in parquet that later tests pair: chain by chain, pair by pair, query by
-query. The folder appears when it is complete, and a cell is run again only if something that its
-numbers depend on has changed; ``stage.json`` holds all of that. The adapter of a reward model
-stays only where a policy needs it.
+versions) and tables in parquet that later tests pair by chain, pair or query. It is run again only
+if something that its numbers depend on has changed; ``stage.json`` holds all of that. The adapter
+of a reward model stays only where a policy needs it.
 """
 
 from __future__ import annotations
@@ -186,10 +185,10 @@ def read_metrics(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """The metrics of all finished cells, tidy.
 
     Returns:
-        One row per cell, metric and subset: ``slug``, the fields of the cell (a policy's are those
-        of its reward model, and ``policy`` is True), ``metric, subset_kind, subset, used, value,
-        n``. ``used`` is "as trained", or "whole prompt" for a reward model of single
-        requirements that was given the whole prompt; "before" and "after" for a policy.
+        One row per cell, metric and subset: ``slug, policy``, the fields of the cell (a policy's
+        are those of its reward model), ``metric, subset_kind, subset, used, value, n``. ``used``
+        is "as trained", or "whole prompt" for a reward model of single requirements that was given
+        the whole prompt; "before" and "after" for a policy.
     """
     return pd.DataFrame(
         fields | row for fields, result in _results(settings, folder) for row in result["metrics"]
@@ -200,9 +199,8 @@ def read_costs(settings: StudySettings, folder: Path) -> pd.DataFrame:
     """What every finished cell is and what it cost, one row each.
 
     Returns:
-        ``slug, policy``, the fields of the cell (a policy's are those of its reward model),
-        ``seconds`` (wall clock), ``cpu_seconds``, ``threads`` it was given, ``cpu_cores`` of the
-        machine.
+        ``slug, policy`` and fields as in :func:`read_metrics`; ``seconds`` of wall clock,
+        ``cpu_seconds`` of all threads, ``threads``, ``cpu_cores`` of the machine.
     """
     return pd.DataFrame(
         fields
@@ -252,8 +250,8 @@ def run_cells(
         "computed" or "loaded" by slug, in the order of ``cells``.
 
     Raises:
-        WfineError: fewer than one job; or a cell failed: the message names it. Those that run at
-            that time are brought to their end, and everything finished is kept.
+        WfineError: fewer than one job; or a cell failed: the message names it, those that run are
+            brought to their end, and everything finished is kept.
     """
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
     if jobs < 1:

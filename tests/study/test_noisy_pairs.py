@@ -153,11 +153,11 @@ class TestErrors:
          (QUERIES, None, 0.5, 1), (QUERIES, None, 0, 0)],
     )  # fmt: skip
     def test_arguments(self, queries, noise, share, n):
-        with pytest.raises(WfineError, match="expected at least one query"):
+        with pytest.raises(WfineError, match=r"expected noise of .* at least one query"):
             noisy_pairs(queries, noise=noise, share=share, n=n, seed=0)
 
     def test_unknown_kind(self):
-        with pytest.raises(WfineError, match="found noise 'mud', expected one of not_dropped"):
+        with pytest.raises(WfineError, match=r"found noise 'mud'.*expected noise of not_dropped"):
             make("mud", 0.5)
 
     def test_what_cannot_be_had(self):
