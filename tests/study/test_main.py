@@ -25,6 +25,7 @@ class TestCommandLine:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
         )
 
+    @pytest.mark.slow
     def test_list_run_kill_and_run_again(self, tiny_base, tmp_path):
         settings, record, out = (tmp_path / n for n in ("settings.yaml", "base.json", "out"))
         # so many pairs that there is time to kill it

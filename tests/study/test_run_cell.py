@@ -76,6 +76,7 @@ class TestRewardCell:
             assert accuracy.loc[(kind, "all"), "value"] == pytest.approx(right.mean())
             assert accuracy.loc[kind].drop("all")["n"].sum() == len(part)
 
+    @pytest.mark.slow
     def test_same_seed_same_result_and_another_seed_another(self, folder, base, tmp_path):
         run_cell(CLEAN, SETTINGS, base, tmp_path)
         other = clean_cell(SETTINGS, 1)
@@ -85,6 +86,7 @@ class TestRewardCell:
         a, b = (pd.read_parquet(f / CLEAN.slug / "scores.parquet") for f in (folder, tmp_path))
         pd.testing.assert_frame_equal(a, b)
 
+    @pytest.mark.slow
     def test_the_adapter_stays_only_where_a_policy_needs_it(self, folder, base, tmp_path):
         adapter = f"{CLEAN.slug}/{ADAPTER}/adapter_model.safetensors"
         assert (folder / adapter).exists()
@@ -175,6 +177,7 @@ class TestResume:
 
 
 class TestJobs:
+    @pytest.mark.slow
     def test_same_numbers_as_one_by_one_and_a_second_call_loads(self, base, tmp_path, capfd):
         settings, record, out = (tmp_path / n for n in ("settings.yaml", "base.json", "out"))
         settings.write_text(yaml.safe_dump(SMALL))
@@ -199,6 +202,7 @@ class TestJobs:
         assert list(states.items()) == [(cell.slug, "loaded") for cell in both]
         assert not is_done(clean_cell(SETTINGS, 1), SETTINGS, base, folder)
 
+    @pytest.mark.slow
     def test_a_cell_that_fails_is_named(self, base, tmp_path):
         alone = PolicyCell(seed=0, reward_cell=CLEAN)
         with pytest.raises(WfineError, match=f"cell {alone.slug} failed.*expected the reward mod"):

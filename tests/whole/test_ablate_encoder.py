@@ -13,7 +13,7 @@ from wfine_utils.files import PARTIAL
 from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.tiny_world import vocabulary, writer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")
