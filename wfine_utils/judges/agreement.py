@@ -1,8 +1,7 @@
-"""Agreement of judges: which requirements does a response meet?
+"""Agreement of judges on which requirements a response meets.
 
 A judge is a person, a language model, a reward model, the checkers or the construction of a chain
-itself; the last two can be compared without asking anybody (:func:`chain_verdicts`). The
-coefficients and the intervals over chains are those of :mod:`wfine_utils.weval.agreement`.
+itself; the last two can be compared without asking anybody (:func:`chain_verdicts`).
 """
 
 from __future__ import annotations
@@ -44,12 +43,9 @@ def chain_verdicts(chains: Sequence[Chain]) -> pd.DataFrame:
         :data:`CHECKERS` say 1 where the response meets it, NaN where no machine can judge.
     """
     table = drop_outcomes(chains)
-    judges = {CONSTRUCTION: table["kept"], CHECKERS: table["holds"]}
     parts = [
-        table.assign(
-            judge=judge, verdict=verdict.astype("Float64").to_numpy(float, na_value=np.nan)
-        )
-        for judge, verdict in judges.items()
+        table.assign(judge=judge, verdict=table[column].astype("Float64").astype(float))
+        for judge, column in ((CONSTRUCTION, "kept"), (CHECKERS, "holds"))
     ]
     return pd.concat(parts, ignore_index=True)[[*VERDICT_COLUMNS, "type"]]
 
@@ -131,15 +127,14 @@ def requirement_verdicts(
     """A reward model's probabilities that requirements are met, as verdicts of a judge.
 
     Args:
-        probabilities: ``chain_id, response, requirement, probability``, as the study keeps them in
-            ``verdicts.parquet``; more chains than ``chains`` do no harm.
+        probabilities: ``chain_id, response, requirement, probability``, as in the study's
+            ``verdicts.parquet``; rows of other chains do no harm.
         chains: the chains to judge.
         judge: how tables call the reward model.
 
     Returns:
-        Columns :data:`VERDICT_COLUMNS`, one row per requirement of every response:
-        ``verdict`` is 1 from a probability of 0.5 on, as for ``RequirementJudge``, else 0, and NaN
-        where the probability is NaN.
+        Columns :data:`VERDICT_COLUMNS`, one row per requirement of every response: ``verdict`` is
+        1 from a probability of 0.5 on, else 0, NaN where the probability is NaN.
 
     Raises:
         WfineError: a column or a requirement is missing, or a probability is not in [0, 1].
@@ -173,14 +168,11 @@ def judge_table(
     """How far judges agree with the construction of the chains, the checkers and each other.
 
     Args:
-        verdict_tables: of one judge or several each, with the columns :data:`VERDICT_COLUMNS` and
-            any others: of :func:`requirement_verdicts`, or of ``RequirementJudge.verdicts``. A
-            requirement without a row has no verdict. A critic's marks are no verdicts: say first
-            from which mark on a requirement is met.
+        verdict_tables: of one judge or several each: of :func:`requirement_verdicts`, or of
+            ``RequirementJudge.verdicts``. A requirement without a row has no verdict. A critic's
+            marks are no verdicts: say first from which mark on a requirement is met.
         chains: the chains that were judged; rows of others are left out.
-        n_boot: as for :func:`verdict_agreement`.
-        seed: the same.
-        confidence: the same.
+        n_boot: with ``seed`` and ``confidence`` as for :func:`verdict_agreement`.
 
     Returns:
         As :func:`verdict_agreement`; judges stand in the order given, then construction, then

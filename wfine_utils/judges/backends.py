@@ -105,16 +105,14 @@ class FunctionBackend:
 class CachedBackend:
     """A backend that asks for nothing that it has been told before.
 
-    What is missing is asked for in slices, and each slice is stored before the next is begun: a
-    run that is killed loses one slice. A prompt that occurs twice is asked once. Failures are not
-    stored, so the next run tries them again; these are replies without a text, and rows of
-    log-probabilities in which no option is known.
+    What is missing is asked for in slices, each stored before the next is begun: a run that is
+    killed loses one slice. Failures are not stored, so the next run tries them again: replies
+    without a text, and rows of log-probabilities in which no option is known.
 
     Args:
-        backend: asked for what is not in the cache.
+        backend: asked for what is not in the cache, each prompt once.
         cache: may be shared with other backends, and with other processes.
-        slice_size: prompts per call of the backend. A larger slice occupies a model better, a
-            smaller one is lost sooner.
+        slice_size: prompts per call of the backend.
 
     Attributes:
         n_calls: prompts handed to the backend by this object.
@@ -198,9 +196,8 @@ def call_digest(key: Mapping[str, Any]) -> str:
 class CallCache:
     """Answers on disk, each under the digest of what it depends on.
 
-    A connection is opened for each use and closed after it, so that an object can be shared by
-    threads, and with forked processes. The journal is SQLite's older, slower kind, because the
-    newer one (WAL) does not work on the network file systems of clusters.
+    A connection is opened for each use, so that threads and forked processes can share an object.
+    SQLite's newer journal (WAL) is not used: it fails on the network file systems of clusters.
 
     Args:
         path: the file; made, with its folders, where it is missing.
@@ -217,7 +214,7 @@ class CallCache:
             )
 
     def get_many(self, keys: Sequence[Mapping[str, Any]]) -> list[Any | None]:
-        """What is kept under each key, in the order of the keys; None where nothing is.
+        """What is stored under each key, in the order of the keys; None where nothing is.
 
         Args:
             keys: JSON values: strings, whole numbers, finite floats, lists, mappings.
@@ -232,11 +229,11 @@ class CallCache:
         return [None if row is None else json.loads(row[0]) for row in rows]
 
     def put_many(self, items: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
-        """Keep a value under each key, all of them or, if it is killed, none.
+        """Store a value under each key, all of them or, if it is killed, none.
 
         Args:
-            items: pairs of key and value. A value is JSON, with NaN and infinite numbers, and
-                not None, which would read as missing. It replaces what was kept before.
+            items: pairs of key and value: JSON, with NaN and infinite numbers, but not None,
+                which would read as missing. A value replaces an older one.
         """
         # A half of a surrogate pair in a text becomes an escape here, which SQLite can store.
         rows = [(call_digest(key), json.dumps(value)) for key, value in items]
@@ -244,7 +241,7 @@ class CallCache:
             database.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
 
     def __len__(self) -> int:
-        """How many answers are kept."""
+        """How many answers are stored."""
         with self._database() as database:
             return database.execute("SELECT count(*) FROM calls").fetchone()[0]
 

@@ -53,9 +53,8 @@ class EndpointBackend:
     """Chat completions of any OpenAI-compatible server, several at a time.
 
     A call that runs out of time, loses its connection, or is answered with 408, 409, 429 or a
-    server error is tried again by the client, after a pause that doubles each time, with jitter,
-    or after as long as the server asks for in ``Retry-After``. What fails for good, or is no
-    valid reply, becomes a :class:`Reply` with its problem.
+    server error is tried again by the client, after a pause that doubles each time or is as long
+    as ``Retry-After`` asks. What fails for good becomes a :class:`Reply` with its problem.
 
     Args:
         base_url: of the server, with its ``/v1`` where it has one: ``http://localhost:8000/v1``.
@@ -66,14 +65,13 @@ class EndpointBackend:
         timeout_s: seconds that a server may be silent before a try counts as failed.
         retries: further tries after the first.
         top_logprobs: how many of the likeliest tokens to ask for; an option beyond them is
-            unknown. 20 is the most that OpenAI and vLLM give; some servers give less and refuse
-            to be asked for more.
+            unknown. OpenAI and vLLM give 20 at most; some servers refuse to be asked for so many.
         extra_body: further fields of each request, such as
             ``{"chat_template_kwargs": {"enable_thinking": False}}`` for vLLM.
 
     Raises:
-        WfineError: an address that is none or holds a password, or a variable that is not set; or
-            openai, of the extra ``judges``, is not installed.
+        WfineError: an address that is none or holds a password, a variable that is not set, or
+            the extra ``judges`` is not installed.
 
     Source: ``openai`` 3.54.0 retries and waits; ``_base_client.py``.
     """
@@ -126,7 +124,7 @@ class EndpointBackend:
     def complete(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> list[Reply]:
-        """See :class:`wfine_utils.judges.backends.Backend`.
+        """See :class:`~wfine_utils.judges.backends.Backend`.
 
         Raises:
             WfineError: the server cannot be reached at all.
@@ -141,12 +139,9 @@ class EndpointBackend:
     def option_logprobs(
         self, prompts: Sequence[str], options: Sequence[str]
     ) -> NDArray[np.float64]:
-        """See :class:`wfine_utils.judges.backends.Backend`; NaN too where the server gives none.
+        """As :meth:`complete`; NaN too where the server gives none.
 
         An option must be spelt as the server spells the token, with its space where it has one.
-
-        Raises:
-            WfineError: the server cannot be reached at all.
         """
         answers = self._ask_all(
             prompts,

@@ -79,7 +79,7 @@ class RequirementJudge:
             One row per chain, response and requirement (places from 0): ``judge, model, prompt,
             prompt_hash, chain_id, response, requirement, type, verdict, probability, reply,
             problem``. ``verdict`` is 0, 1 or NaN, in mode "logits" 1 from a probability of 0.5 on;
-            ``probability`` is NaN in mode "text"; ``problem`` says why there is no verdict.
+            ``problem`` says why there is none.
         """
         table, prompts = _questions(self.name, self.backend, self.wording, "requirement", chains)
         if self.mode == "text":
@@ -101,12 +101,7 @@ class RequirementJudge:
         return table
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
-        """Mean over requirements, in [0, 1]; NaN for a response with a missing verdict.
-
-        Args:
-            table: of :meth:`verdicts`, rows in any order.
-            chains: the chains to return scores for.
-        """
+        """Mean over requirements, in [0, 1]; NaN for a response with a missing verdict."""
         return [grid.mean(axis=1) for grid in _grids(table, self._column, chains)]
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -215,13 +210,9 @@ def with_readings(
     read: Callable[[str], Reading],
     **columns: Callable[[Reading], Any],
 ) -> pd.DataFrame:
-    """A table of questions with what was answered: ``verdict, reply, problem``, and more.
+    """A table of questions with ``verdict, reply, problem`` of each, and further ``columns``.
 
-    Args:
-        table: one row per question.
-        replies: one to each.
-        read: what a text says; a reply without a text is NaN and the backend's problem.
-        columns: further columns, made of what was read.
+    ``read`` says what a text says; a reply without a text is NaN with the backend's problem.
     """
     readings = [
         Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
@@ -253,11 +244,7 @@ def _questions(
 
 
 def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any, float]:
-    """The verdicts of one judge by chain id and two places in the chain.
-
-    Raises:
-        WfineError: two verdicts on one place, as where two chains have one id.
-    """
+    """The verdicts of one judge by chain id and two places in the chain, each there once."""
     twice = table[table.duplicated(list(keys))]
     if len(twice):
         raise WfineError(
@@ -271,13 +258,9 @@ def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any,
 def _grids(table: pd.DataFrame, column: str, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
     """The verdicts of every chain, shape [responses, requirements]; NaN where there is none."""
     known = by_place(table, ["chain_id", "response", "requirement"], column)
-    return [
-        np.array(
-            [
-                [known.get((chain.chain_id, i, j), NAN) for j in range(len(chain.requirements))]
-                for i in range(len(chain.responses))
-            ],
-            dtype=np.float64,
-        )
-        for chain in chains
-    ]
+    grids = []
+    for chain in chains:
+        shape = len(chain.responses), len(chain.requirements)
+        values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
+        grids.append(np.array(values, dtype=float).reshape(shape))
+    return grids

