@@ -1,9 +1,8 @@
 """The grid of a cluster run: presets (one base model each) × seeds × scorers.
 
-A grid file says what is compared. A *scorer* is a name with the parameters of notebooks 03 to 05
-that make it, e.g. another loss of the reward model; what it does not name stays as in the preset.
-``workflow/grid.smk`` makes one papermill job per notebook and cell of the grid, and ``python -m
-wfine_workflow.grid`` puts the cells' WEval into one table.
+A *scorer* is a name with the parameters of notebooks 03 to 05 that make it, e.g. another loss of
+the reward model; what it does not name stays as in the preset. ``workflow/grid.smk`` makes one
+papermill job per notebook and cell of the grid, ``python -m wfine_workflow.grid`` one table.
 """
 
 from __future__ import annotations
@@ -71,8 +70,7 @@ def load_grid(path: str | Path) -> Grid:
     """Read and check a grid file, and every parameter of every cell.
 
     Raises:
-        WfineError: the file does not hold, there is no such preset, or a scorer changes a
-            notebook or parameter that it cannot, or to a bad value.
+        WfineError: the file or a preset does not hold, or a scorer changes what it cannot.
     """
     path = resolve(path)
     grid = Grid.checked(read_yaml(path), display_path(path))

@@ -16,7 +16,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -129,7 +129,7 @@ def watch(
         notebook: name to show.
         executed: where papermill writes the executed notebook.
         source: file descriptor of papermill's output.
-        out: where to write; a terminal sees one line that moves, a log file the last state.
+        out: a terminal sees one line that moves, a log file the last state.
 
     Returns:
         0, or :data:`EXPLAINED` when papermill has failed.
@@ -182,27 +182,23 @@ def explain(executed: Path, talk: Sequence[str] = ()) -> str:
         cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError):
         cells = []
-    errors = [
-        (cell.get("execution_count"), output)
-        for cell in cells
-        for output in cell.get("outputs", [])
-        if output.get("output_type") == "error"
-    ]
     where = f"Executed so far: {display_path(executed.resolve())}"
-    if not errors:
-        last = next((x for x in reversed(talk) if x.strip()), "papermill said nothing")
-        return f"The notebook could not be run to its end: {last}\n{where}"
-    count, error = errors[0]
-    if error["ename"] == WfineError.__name__:
-        return f"{error['evalue']}\n{where}"
-    return f"Cell [{count}] stopped with {error['ename']}: {error['evalue']}\n{where}"
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if output.get("ename") == WfineError.__name__:
+                return f"{output['evalue']}\n{where}"
+            if output.get("output_type") == "error":
+                error = f"{output['ename']}: {output['evalue']}"
+                return f"Cell [{cell['execution_count']}] stopped with {error}\n{where}"
+    last = next((x for x in reversed(talk) if x.strip()), "papermill said nothing")
+    return f"The notebook could not be run to its end: {last}\n{where}"
 
 
 def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     """Say in one line that a cell of the study is finished, or in one paragraph why it is not.
 
     Args:
-        log: what ``wfine_study.run_cell run`` said of this cell alone.
+        log: what ``python -m wfine_study run`` said of this cell alone.
         result: the file that a finished cell leaves, in the cell's folder.
         out: where to write.
 
@@ -212,13 +208,13 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     slug = result.parent.name
     said = [x for x in re.split(r"[\r\n]+", log.read_text("utf-8", errors="replace")) if x.strip()]
     last = said[-1] if said else "it was ended before it said anything"
-    how = next((x for x in ("computed", "loaded") if f"{slug}: {x}" in said), None)
-    if how:  # not always the last line: libraries may still warn when Python ends
+    outcome = next((x for x in ("computed", "loaded") if f"{slug}: {x}" in said), None)
+    if outcome:  # not always the last line: libraries may still warn when Python ends
         total = json.loads(result.read_text(encoding="utf-8"))["seconds"]["total"]
         minutes, seconds = divmod(int(total), 60)
-        cost = f"{minutes:>3}:{seconds:02} min" if how == "computed" else ""
+        cost = f"{minutes:>3}:{seconds:02} min" if outcome == "computed" else ""
         # one write: several cells may end at the same moment
-        out.write(f"      {slug:<67} {how:<8} {cost}".rstrip() + "\n")
+        out.write(f"      {slug:<67} {outcome:<8} {cost}".rstrip() + "\n")
         out.flush()
         return 0
     out.write(
@@ -238,21 +234,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("preset")
     one.add_argument("--output-root", help="write here instead of where the parameters say")
     one.add_argument("--cores", default="all")
-    two = commands.add_parser(
-        "watch", help="(used by workflow/Snakefile) show papermill's progress"
-    )
+    two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
     two.add_argument("preset")
     two.add_argument("notebook")
     two.add_argument("executed", type=Path)
-    three = commands.add_parser("cell", help="(used by workflow/Snakefile) say how a cell ended")
+    three = commands.add_parser("cell", help="(used by the Snakefile) say how a cell ended")
     three.add_argument("log", type=Path)
     three.add_argument("result", type=Path)
-    args = parser.parse_args(arguments)
-    if args.command == "run":
-        return run(args.preset, output_root=args.output_root, cores=args.cores)
-    if args.command == "cell":
-        return cell(args.log, args.result)
-    return watch(args.preset, args.notebook, args.executed)
+    args = vars(parser.parse_args(arguments))
+    command: Callable[..., int] = {"run": run, "watch": watch, "cell": cell}[args.pop("command")]
+    return command(**args)
 
 
 if __name__ == "__main__":
