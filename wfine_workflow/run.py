@@ -242,8 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     three.add_argument("log", type=Path)
     three.add_argument("result", type=Path)
     args = vars(parser.parse_args(arguments))
-    command: Callable[..., int] = {"run": run, "watch": watch, "cell": cell}[args.pop("command")]
-    return command(**args)
+    acts: dict[str, Callable[..., int]] = {"run": run, "watch": watch, "cell": cell}
+    return acts[args.pop("command")](**args)
 
 
 if __name__ == "__main__":

@@ -160,8 +160,6 @@ def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:
 
 def _kept(path: Path, chains: Sequence[Chain]) -> pd.DataFrame | None:
     """A finished shard, or None where there is none, or a damaged one."""
-    if not path.is_file():
-        return None
     try:
         table = pd.read_parquet(path)
         ids, places = table["chain_id"].tolist(), table["response"].tolist()
