@@ -98,13 +98,6 @@ class ValidityParams(NotebookParams):
         return self
 
 
-LOSSES: dict[Loss, str] = {
-    "bradley_terry": "bt",
-    "cross_entropy": "ce",
-    "bradley_terry_margin": "btm",
-}
-"""Losses of reward models, as they are called in slugs."""
-
 ADAPTER = "reward_model"
 """Folder of a reward model inside that of its cell."""
 
@@ -150,7 +143,8 @@ class RewardCell(Settings):
     @property
     def slug(self) -> str:
         """A name for files and tables; two cells that differ have different ones."""
-        parts = ["rm", self.granularity, self.pair_plan, LOSSES[self.loss], f"n{self.n_pairs}"]
+        loss = "".join(word[0] for word in self.loss.split("_"))  # bt, btm, ce
+        parts = ["rm", self.granularity, self.pair_plan, loss, f"n{self.n_pairs}"]
         if self.noise:
             parts += [*self.noise.split("_"), repr(round(100 * self.share, 10)).removesuffix(".0")]
         if self.is_filtered:

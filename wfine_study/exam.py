@@ -104,10 +104,9 @@ def _sentence_count(requirement: Requirement) -> int | None:
 
 def make_exam(settings: StudySettings, granularity: Granularity) -> Exam:
     """Chains and pairs for a reward model with that input, all from ``settings.seed``."""
-    n, n_ifeval, seed = settings.n_test_pairs, settings.n_ifeval_pairs, settings.seed
-    return Exam(
-        exam_chains(settings.n_test_chains, seed), _exam_pairs(n, n_ifeval, granularity, seed)
-    )
+    s = settings
+    pairs = _exam_pairs(s.n_test_pairs, s.n_ifeval_pairs, granularity, s.seed)
+    return Exam(exam_chains(s.n_test_chains, s.seed), pairs)
 
 
 @cache
