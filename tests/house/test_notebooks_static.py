@@ -46,23 +46,23 @@ def tagged(path: Path, tag: str) -> list[nbformat.NotebookNode]:
 def literals(path: Path) -> dict[str, Any]:
     """The parameters cell as a mapping; fails if anything in it is not a plain literal."""
     (cell,) = tagged(path, "parameters")
-    found = {}
+    values = {}
     for node in ast.parse(cell.source).body:
         assert isinstance(node, ast.AnnAssign), "a parameter is written name: type = literal"
         assert isinstance(node.target, ast.Name)
-        found[node.target.id] = ast.literal_eval(node.value)
-    return found
+        values[node.target.id] = ast.literal_eval(node.value)
+    return values
 
 
 def models() -> dict[str, type[wfine_utils.notebook.params.NotebookParams]]:
-    todo, found = [wfine_utils.notebook.params.NotebookParams], {}
+    todo, known = [wfine_utils.notebook.params.NotebookParams], {}
     while todo:
         for model in todo.pop().__subclasses__():
             todo.append(model)
             if "notebook" in vars(model) and model.__module__.startswith("wfine_"):
-                assert model.notebook not in found, "two models for one notebook"
-                found[model.notebook] = model
-    return found
+                assert model.notebook not in known, "two models for one notebook"
+                known[model.notebook] = model
+    return known
 
 
 def test_the_batch_run_knows_every_notebook_and_only_earlier_ones_feed_later():
@@ -227,5 +227,5 @@ def test_project_files_name_no_folder_of_a_machine():
     files += [ROOT / x for x in ("README.md", "Makefile", "environment.yml")]
     files += [p for p in (ROOT / "workflow").rglob("*") if p.is_file()]
     for path in files:
-        found = re.search(r"/(home|Users|root|work)/\w+", path.read_text(encoding="utf-8"))
-        assert not found, f"{path.name}: {found[0]}"
+        folder = re.search(r"/(home|Users|root|work)/\w+", path.read_text(encoding="utf-8"))
+        assert not folder, f"{path.name}: {folder[0]}"

@@ -39,6 +39,14 @@ def test_signs_around_another_null_with_a_size_for_every_row():
     assert "low -0.40 [-0.50, -0.30] (n = 1 pairs)" in sentence
 
 
+def test_a_corrected_p_value_has_to_agree_with_the_interval():
+    table = TABLE.iloc[[0, 2]].assign(p_holm=[0.2, 0.01])
+    title, sentence = signs(table, "τ-b")
+    assert title == "τ-b: 1 of 2 above 0, 1 of 2 not shown to differ from 0"
+    assert "Not shown to differ from 0: low" in sentence
+    assert sentence.endswith("or a corrected p of 0.05 or more, means *not shown*, not *none*.")
+
+
 def test_an_interval_that_touches_the_null_shows_nothing():
     table = pd.DataFrame(
         {"scorer": ["constant"], "value": 0.0, "ci_low": 0.0, "ci_high": 0.0, "n_chains": 3}

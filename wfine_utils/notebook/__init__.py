@@ -9,7 +9,6 @@ from wfine_utils.notebook.figures import (
     group_plot,
     length_by_kept,
     metric_heatmap,
-    nf4_plot,
     readable,
 )
 from wfine_utils.notebook.params import (

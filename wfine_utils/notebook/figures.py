@@ -41,14 +41,12 @@ LABELS = {
     "released_rule_tau": "τ by the released rule",
     "krippendorff_alpha": "Krippendorff's α",
     "fleiss_kappa": "Fleiss' κ",
-    "coarse": "coarse",
     "wrl_prompt": "WRL, whole prompt",
     "wrl_requirement": "WRL, one requirement",
     "base": "base model",
     "bradley_terry": "Bradley–Terry",
     "bradley_terry_margin": "Bradley–Terry with margin",
     "cross_entropy": "cross-entropy",
-    "length": "length",
 }
 """How metrics, models and losses are called in figures; see :func:`readable`."""
 
@@ -314,29 +312,3 @@ def curve_plot(
         ax.legend(title=None, frameon=False)
     sns.despine(ax=ax)
     return ax
-
-
-def nf4_plot(
-    levels: np.ndarray, weights: np.ndarray, restored: np.ndarray, axes: Sequence[Axes]
-) -> Sequence[Axes]:
-    """What 4-bit NF4 does to weights: where its levels lie, and the staircase they make.
-
-    Args:
-        levels: the 16 levels, in [-1, 1].
-        weights: shape [n], n a multiple of 64.
-        restored: shape [n], the same weights after quantisation and back.
-        axes: two.
-    """
-    block = np.abs(weights.reshape(-1, 64)).max(axis=1, keepdims=True)
-    scaled, back = (x.reshape(-1, 64) / block for x in (weights, restored))
-    axes[0].hist(scaled.ravel(), bins=80, color="#9ecae1")
-    for level in levels:
-        axes[0].axvline(level, color="#D55E00", linewidth=1)
-    axes[0].set(xlabel="weight / largest of its block of 64", ylabel="weights")
-    axes[1].plot([-1, 1], [-1, 1], color="#555555", linestyle=":", label="no quantisation")
-    axes[1].scatter(scaled, back, s=3, color="#0072B2", label="NF4")
-    axes[1].set(xlabel="weight / largest of its block", ylabel="after NF4 and back")
-    axes[1].legend(frameon=False)
-    for ax in axes:
-        sns.despine(ax=ax)
-    return axes

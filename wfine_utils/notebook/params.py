@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml
-from wfine_utils.settings import BaseModelSettings, PolicySettings, RewardSettings, Settings
+from wfine_utils.settings import BaseModelSettings, Count, PolicySettings, RewardSettings, Settings
 
 
 class NotebookParams(Settings):
@@ -26,14 +26,9 @@ class NotebookParams(Settings):
 
     notebook: ClassVar[str]
 
-    preset: str = Field(
-        min_length=1, description="name of the parameter set; names the output folder"
-    )
-    output_root: str = Field(
-        min_length=1,
-        description="folder of all presets; relative paths count from the project root",
-    )
-    seed: int = Field(ge=0, lt=2**32, description="seed of everything stochastic in this notebook")
+    preset: str = Field(min_length=1)
+    output_root: str = Field(min_length=1)
+    seed: int = Field(ge=0, lt=2**32)
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
@@ -129,15 +124,20 @@ def _assigned(source: str) -> dict[str, ast.expr]:
     return values
 
 
+Limit = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+DropOrder = Literal["random", "balanced"]
+
+
 class BaseModelParams(BaseModelSettings, NotebookParams):
     """Notebook 00: a tiny writer made here, or a model from a folder or the Hub."""
 
     notebook: ClassVar[str] = "00_base_model"
 
-    base_model: str = Field(description="folder or Hub id; empty: train the tiny writer")
-    revision: str = Field(description="Hub revision; empty: the newest, or a folder")
-    n_eval: int = Field(gt=0, description="queries on test topics to measure adherence on")
-    max_new_tokens: int = Field(gt=0, description="longest completion")
+    base_model: str
+    revision: str
+    n_eval: Count
+    max_new_tokens: Count
 
 
 class DataParams(NotebookParams):
@@ -145,11 +145,8 @@ class DataParams(NotebookParams):
 
     notebook: ClassVar[str] = "01_data_taxonomy"
 
-    chains_path: str = Field(description="chains file to look at; empty: a tiny-world sample")
-    n_chains: int = Field(ge=1, description="size of the tiny-world sample")
-
-
-DropOrder = Literal["random", "balanced"]
+    chains_path: str
+    n_chains: Count
 
 
 class DroppingParams(NotebookParams):
@@ -157,24 +154,20 @@ class DroppingParams(NotebookParams):
 
     notebook: ClassVar[str] = "02_requirement_dropping"
 
-    n_train_single: int = Field(ge=1, description="training, one dropped alone")
-    n_train_nested: int = Field(ge=0, description="training, dropped step by step")
-    n_validation: int = Field(ge=1, description="nested chains on validation topics")
-    n_test: int = Field(ge=1, description="nested chains on test topics")
-    n_policy_train: int = Field(ge=1, description="queries without responses, training topics")
-    n_policy_test: int = Field(ge=1, description="queries without responses, test topics")
-    train_order: DropOrder = Field(description="drop order of nested training chains")
-    test_order: DropOrder = Field(description="drop order of validation and test chains")
-    n_sloppy: int = Field(ge=1, description="single-drop chains by the sloppy writer")
-    p_broken: float = Field(
-        ge=0, le=1, description="P(the sloppy writer breaks a kept requirement)"
-    )
-    p_chance: float = Field(ge=0, le=1, description="P(the sloppy writer meets a dropped one)")
-    released_path: str = Field(description="chains file to check for contrast; empty: none")
-    writer: Literal["tiny", "model"] = Field(
-        description="who writes the chains: the tiny world, or notebook 00's model, validated"
-    )
-    writer_max_tokens: int = Field(gt=0, description="longest response of that model")
+    n_train_single: Count
+    n_train_nested: Limit
+    n_validation: Count
+    n_test: Count
+    n_policy_train: Count
+    n_policy_test: Count
+    train_order: DropOrder
+    test_order: DropOrder
+    n_sloppy: Count
+    p_broken: Probability
+    p_chance: Probability
+    released_path: str
+    writer: Literal["tiny", "model"]
+    writer_max_tokens: Count
 
 
 class RewardModelParams(RewardSettings, NotebookParams):
@@ -182,17 +175,13 @@ class RewardModelParams(RewardSettings, NotebookParams):
 
     notebook: ClassVar[str] = "03_reward_model"
 
-    chains_path: str = Field(description="train on this file instead of notebook 02's chains")
-    n_pairs_requirement: int = Field(gt=0, description="training pairs, one requirement as input")
-    n_pairs_prompt: int = Field(gt=0, description="training pairs, whole prompt as input")
-    n_pairs_coarse: int = Field(gt=0, description="training pairs, good against worse writing")
-    n_pairs_validation: int = Field(gt=0, description="validation pairs per model")
-    max_drop_distance: int = Field(
-        ge=1, description="requirements dropped between the responses of a pair, at most"
-    )
-    n_folds: int = Field(
-        ge=0, description="of a cross-validation of the one-requirement model; 0: none"
-    )
+    chains_path: str
+    n_pairs_requirement: Count
+    n_pairs_prompt: Count
+    n_pairs_coarse: Count
+    n_pairs_validation: Count
+    max_drop_distance: Count
+    n_folds: Limit
 
 
 class PolicyParams(PolicySettings, NotebookParams):
@@ -200,18 +189,12 @@ class PolicyParams(PolicySettings, NotebookParams):
 
     notebook: ClassVar[str] = "04_wrl_policy"
 
-    n_train_queries: int = Field(gt=0, description="training queries used, from notebook 02")
-    n_test_queries: int = Field(gt=0, description="held-out queries answered before and after")
-    n_bootstrap: int = Field(gt=0, description="bootstrap draws of every interval")
-    prompt_sets: list[Annotated[str, Field(min_length=1)]] = Field(
-        min_length=1,
-        description="what policies are judged on: tiny, weval_hand, or files of prompts",
-    )
-    n_prompts: int = Field(ge=0, description="of each set but tiny, at most; 0: all")
-    judge_model: str = Field(
-        description="language model as judge of rubrics and checklists: folder, Hub id, or the "
-        "name of a packaged model; empty: none"
-    )
+    n_train_queries: Count
+    n_test_queries: Count
+    n_bootstrap: Count
+    prompt_sets: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    n_prompts: Limit
+    judge_model: str
 
     @model_validator(mode="after")
     def _each_set_once(self) -> Self:
@@ -220,26 +203,24 @@ class PolicyParams(PolicySettings, NotebookParams):
         return self
 
 
-class TablesParams(NotebookParams):
-    """Notebook 07: how the collected tables look."""
-
-    notebook: ClassVar[str] = "07_paper_tables"
-
-    digits: int = Field(ge=1, le=6, description="decimals in the Markdown and LaTeX tables")
-
-
 class WevalParams(NotebookParams):
     """Notebook 05: which chains and scorers, and how many draws."""
 
     notebook: ClassVar[str] = "05_weval_correlation"
 
-    chains_path: str = Field(description="chains file to evaluate on; empty: 02's test chains")
-    score_models: bool = Field(description="score with the models of notebooks 00 and 03 too")
-    out_of_fold: bool = Field(
-        description="scores of chains_path are those of the cross-validation in notebook 03"
-    )
-    n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
-    n_permutations: int = Field(ge=1, description="random sign flips, for every p-value")
+    chains_path: str
+    score_models: bool
+    out_of_fold: bool
+    n_boot: Count
+    n_permutations: Count
+
+
+class TablesParams(NotebookParams):
+    """Notebook 07: how the collected tables look."""
+
+    notebook: ClassVar[str] = "07_paper_tables"
+
+    digits: int = Field(ge=1, le=6)
 
 
 class AnnotationParams(NotebookParams):
@@ -247,10 +228,8 @@ class AnnotationParams(NotebookParams):
 
     notebook: ClassVar[str] = "08_annotation"
 
-    chains_path: str = Field(description="chains file to rank; empty: dev chains of WEval-Hand")
-    n_chains: int = Field(ge=1, description="chains to rank, the same ones for all annotators")
-    annotations_dir: str = Field(min_length=1, description="folder of the annotators' files")
-    annotator: str = Field(
-        pattern=r"^[A-Za-z0-9_-]{0,32}$", description="pseudonym; empty: the form asks for it"
-    )
-    n_boot: int = Field(ge=1, description="bootstrap draws over chains, for every interval")
+    chains_path: str
+    n_chains: Count
+    annotations_dir: str = Field(min_length=1)
+    annotator: str = Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")
+    n_boot: Count

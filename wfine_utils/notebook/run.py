@@ -103,8 +103,7 @@ class Run:
 
     def write_json(self, obj: Any, name: str) -> Path:
         """Write JSON with sorted keys; NaN and infinity are refused, see :func:`plain`."""
-        text = json_text(obj, name)
-        return self.write_text(text, name)
+        return self.write_text(json_text(obj, name), name)
 
     def write_text(self, text: str, name: str) -> Path:
         """Write a text file, UTF-8, line feeds."""
@@ -349,14 +348,12 @@ def environment() -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
+    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 10, "check": True}
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=project_root(), capture_output=True, text=True,
-            timeout=10, check=True,
-        )  # fmt: skip
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project_root(), **options)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return str(done.stdout).strip()
 
 
 def _cpu_name() -> str:

@@ -9,6 +9,9 @@ import pandas as pd
 
 from wfine_utils.notebook.figures import readable
 
+ALPHA = 0.05
+"""Below it, a p-value that was corrected for the number of comparisons counts as shown."""
+
 
 class Finding(NamedTuple):
     """What was found: a short form for a figure's title, and a sentence to stand below it."""
@@ -67,7 +70,8 @@ def signs(
     """Which rows are shown to lie above ``null``, which below, and for which nothing is shown.
 
     Args:
-        table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``.
+        table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``. Where
+            there is a column ``p_holm``, it has to be below :data:`ALPHA` too.
         what: is estimated.
         label: column of the rows' names.
         value: column of the estimates.
@@ -87,7 +91,9 @@ def signs(
         index=table.index,
         dtype=str,
     )
-    above, below = table["ci_low"] > null, table["ci_high"] < null
+    corrected = "p_holm" in table
+    certain = table["p_holm"] < ALPHA if corrected else pd.Series(True, index=table.index)
+    above, below = (table["ci_low"] > null) & certain, (table["ci_high"] < null) & certain
     unknown = table["ci_low"].isna()
     open_ = ~(above | below | unknown)
     groups = {
@@ -102,7 +108,9 @@ def signs(
         title = f"{names.iloc[0]}, {title.removeprefix('1 of 1 ')}"
     said = [f"{words.capitalize()}: {'; '.join(names[part])}." for words, part in groups.items()]
     if open_.any():
-        said.append(f"An interval that includes {null:g} means *not shown*, not *none*.")
+        rule = f"An interval that includes {null:g}"
+        rule += f", or a corrected p of {ALPHA} or more," if corrected else ""
+        said.append(f"{rule} means *not shown*, not *none*.")
     size = f", n = {table[n].iloc[0]:,.0f} {unit}" if shared else ""
     return Finding(f"{what}: {title or 'no value'}", f"{what}{size}. {' '.join(said)}")
 
