@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from prompt_rows import (
+    BAD,
+    GOOD,
+    MARKS,
+    QUERIES,
+    ROWS,
+    Reader,
+    ifeval_row,
+    jsonl,
+    parquet,
+    values,
+    writingbench_row,
+)
 
-from wfine_utils.adherence.compare import WORDS, evaluate_policies, linearised
+from wfine_utils.adherence.compare import WORDS, evaluate_policies
 from wfine_utils.adherence.measure import adherence
-from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writingbench
 from wfine_utils.adherence.prompt_sets import (
     CHECKLIST,
     INSTRUCTION_LEVEL,
@@ -31,107 +39,10 @@ from wfine_utils.chains.files import save_chains
 from wfine_utils.chains.taxonomy import Query, Requirement
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import WfineError
-from wfine_utils.judges.backends import Reply
-from wfine_utils.tiny_world.vocabulary import TOPICS
-from wfine_utils.tiny_world.writer import sample_queries, write
 from wfine_utils.weval.scorers import LengthScorer
 from wfine_workflow.presets import load_preset, own_files
 
 SHARED = ROOT.parent / "shared" / "data"
-QUERIES = sample_queries(12, TOPICS["test"], seed=3)
-MARKS = ("1-2", "3-4", "5-6", "7-8", "9-10")
-
-
-def ifeval_row(key: int, *instructions: tuple[str, dict], prompt: str = "Write.") -> dict:
-    """A record of IFEval; arguments of other instructions are None, as in the published file."""
-    names = {name: None for _, kwargs in instructions for name in kwargs}
-    return {
-        "key": key,
-        "prompt": f"{prompt} {key}",
-        "instruction_id_list": [instruction_id for instruction_id, _ in instructions],
-        "kwargs": [names | kwargs for _, kwargs in instructions],
-    }
-
-
-NO_COMMA = ("punctuation:no_comma", {})
-TWO_WORDS = ("length_constraints:number_words", {"num_words": 2.0, "relation": "at least"})
-UNKNOWN = ("detectable_format:haiku", {"lines": 3})
-
-
-ROWS = [
-    ifeval_row(10, NO_COMMA),
-    ifeval_row(11, NO_COMMA, TWO_WORDS),
-    ifeval_row(12, TWO_WORDS, UNKNOWN),
-    ifeval_row(13, UNKNOWN),
-]
-
-
-def writingbench_row(index: int, n_criteria: int = 2) -> dict:
-    """A record of WritingBench."""
-    return {
-        "index": index,
-        "domain1": "Law",
-        "domain2": "Contracts",
-        "query": f"Draft contract number {index}.",
-        "checklist": [
-            {"name": f"criterion {k}", "criteria_description": f"Looks at {index}.{k}."}
-            | {marks: f"worth {marks}" for marks in MARKS}
-            for k in range(n_criteria)
-        ],
-    }
-
-
-def jsonl(path: Path, rows: list) -> Path:
-    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def parquet(path: Path, rows: list[dict]) -> Path:
-    pd.DataFrame(rows).to_parquet(path)
-    return path
-
-
-@dataclass
-class Reader:
-    """A backend that finds a text met, or worth a 9, if it has the word "good" in it.
-
-    It is silent on texts with the word "mute".
-    """
-
-    fingerprint: str = "reader"
-    asked: list[str] = field(default_factory=list)
-
-    def response(self, prompt: str) -> str:
-        self.asked.append(prompt)
-        return re.search(r"<<response \w+>>\n(.*?)\n<<end of response", prompt, re.S)[1]
-
-    def complete(self, prompts, *, max_tokens, temperature=0.0, seed=0):
-        texts = [self.response(prompt) for prompt in prompts]
-        return [
-            Reply("Hm." if "mute" in text else json.dumps(
-                {"reason": "Read it.", "score": 9 if "good" in text else 2}
-            ))
-            for text in texts
-        ]  # fmt: skip
-
-    def option_logprobs(self, prompts, options):
-        texts = [self.response(prompt) for prompt in prompts]
-        p = np.array([np.nan if "mute" in t else 0.9 if "good" in t else 0.2 for t in texts])
-        return np.log(np.column_stack([p, 1 - p]))
-
-
-def values(table: pd.DataFrame, policy: str) -> pd.DataFrame:
-    return table[table["policy"] == policy].set_index("measure")
-
-
-GOOD, BAD = (
-    [
-        write(q, (met,) * len(q.requirements), np.random.default_rng(i))
-        for i, q in enumerate(QUERIES)
-    ]
-    for met in (True, False)
-)
 
 
 class TestTypedRequirements:
@@ -157,8 +68,8 @@ class TestTypedRequirements:
         judge = hand.with_judge(reader)
         assert judge.describe()["n_by_judge"] == len(rubrics)
         judged = judge.judge({"a": ["good"] * 40, "b": ["mute"] * 40})
-        assert len(reader.asked) == 2 * len(rubrics)
-        assert all(any(rubric in prompt for prompt in reader.asked) for rubric in rubrics)
+        assert len(reader.prompts) == 2 * len(rubrics)
+        assert all(any(rubric in prompt for prompt in reader.prompts) for rubric in rubrics)
         has_rubric = hand.n_requirements()[JUDGED] > 0
         assert (judged["a"][JUDGED].round(6) == 0.9).equals(has_rubric)
         assert judged["b"][JUDGED].isna().all()
@@ -186,8 +97,8 @@ class TestIfeval:
     @pytest.fixture(params=["parquet", "jsonl"])
     def ifeval(self, request, tmp_path) -> InstructionSet:
         save = {"parquet": parquet, "jsonl": jsonl}[request.param]
-        (found,) = load_prompt_sets([str(save(tmp_path / f"ours.{request.param}", ROWS))])
-        return found
+        (one,) = load_prompt_sets([str(save(tmp_path / f"ours.{request.param}", ROWS))])
+        return one
 
     def test_both_levels_by_hand(self, ifeval):
         assert (type(ifeval), ifeval.name) == (InstructionSet, "ours")
@@ -215,82 +126,27 @@ class TestIfeval:
         (ours,) = load_prompt_sets([str(jsonl(tmp_path / "one.jsonl", [row]))])
         assert ours.judge({"a": ["write. 1 Yes."]})["a"][PROMPT_LEVEL].tolist() == [1]
 
-    @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
-    def test_bad_rows_are_named_all_at_once(self, tmp_path, suffix):
-        rows = [
-            ifeval_row(1, NO_COMMA),
-            ifeval_row(2, ("length_constraints:number_words", {"num_words": 2.5})),
-            ifeval_row(3, NO_COMMA) | {"kwargs": []},
-            ifeval_row(1, NO_COMMA),
-            ifeval_row(4, NO_COMMA) | {"prompt": ""},
-        ]
-        path = {"parquet": parquet, "jsonl": jsonl}[suffix](tmp_path / f"bad.{suffix}", rows)
-        with pytest.raises(WfineError) as caught:
-            load_ifeval(path)
-        said = str(caught.value)
-        first = 0 if suffix == "parquet" else 1
-        place = f"bad.{suffix}:{'row ' if suffix == 'parquet' else ''}"
-        assert "4 problems" in said
-        assert f"{place}{first + 1}: kwargs.0: check ifeval/length_constraints:number_words" in said
-        assert f"{place}{first + 2}: kwargs: found 0 sets of arguments, expected 1" in said
-        assert f"{place}{first + 3}: key: found 1 again, first at" in said
-        assert f"{place}{first + 4}: prompt: found an empty text" in said
-
-    def test_a_column_that_is_missing(self, tmp_path):
-        rows = [{k: v for k, v in row.items() if k != "kwargs"} for row in ROWS]
-        path = parquet(tmp_path / "half.parquet", rows)
-        with pytest.raises(WfineError, match=r"kwargs: found no such column, expected it"):
-            load_prompt_sets([str(path)])
-
-    @settings(max_examples=50, deadline=None)
-    @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=2, max_size=30))
-    def testlinearised_mean_and_spread_are_those_of_a_ratio(self, pairs):
-        n = np.array([a for a, _ in pairs], dtype=float)
-        met = np.minimum(n, [b for _, b in pairs])
-        found = linearised(pd.DataFrame({"x": met / n}), {"x": n})["x"]
-        ratio = met.sum() / n.sum()
-        assert found.mean() == pytest.approx(ratio)
-        np.testing.assert_allclose(found - ratio, (met - ratio * n) / n.mean(), atol=1e-12)
-
-    def test_the_interval_is_that_of_a_ratio(self, tmp_path):
-        rng = np.random.default_rng(0)
-        rows = [
-            ifeval_row(k, *[NO_COMMA, TWO_WORDS, ("startend:quotation", {})][: 1 + k % 3])
-            for k in range(150)
-        ]
-        (ours,) = load_prompt_sets([str(jsonl(tmp_path / "many.jsonl", rows))])
-        texts = [["a, b", "a", '"a b"', "a b, c"][i] for i in rng.integers(4, size=150)]
-        got = values(evaluate_policies(ours, {"a": texts}).table, "a").loc[INSTRUCTION_LEVEL]
-        n = ours.weights()[INSTRUCTION_LEVEL]
-        met = n * ours.judge({"a": texts})["a"][INSTRUCTION_LEVEL].to_numpy()
-        draws = rng.integers(150, size=(4000, 150))
-        low, high = np.quantile(met[draws].sum(1) / n[draws].sum(1), [0.025, 0.975])
-        assert got["value"] == pytest.approx(met.sum() / n.sum())
-        assert (got["ci_low"], got["ci_high"]) == pytest.approx((low, high), abs=0.012)
-        two = values(evaluate_policies(ours.thinned(3), {"a": ["a, b", "a", '"a b"']}).table, "a")
-        assert 0 <= two.loc[INSTRUCTION_LEVEL, "ci_low"] <= two.loc[INSTRUCTION_LEVEL, "value"]
-
 
 class TestWritingBench:
     @pytest.fixture
     def bench(self, tmp_path) -> ChecklistSet:
         rows = [writingbench_row(i, n_criteria=1 + i) for i in range(3)]
-        (found,) = load_prompt_sets([str(jsonl(tmp_path / "bench.jsonl", rows))])
-        return found
+        (one,) = load_prompt_sets([str(jsonl(tmp_path / "bench.jsonl", rows))])
+        return one
 
     def test_a_critic_reads_every_criterion_of_the_prompts_own_list(self, bench):
         reader = Reader()
         judge = bench.with_judge(reader)
         texts = {"a": ["good", "bad", "mute"], "b": ["bad", "good", "good"]}
-        found = evaluate_policies(judge, texts)
-        assert len(reader.asked) == 2 * (1 + 2 + 3)
-        last = reader.asked[-1]
+        evaluation = evaluate_policies(judge, texts)
+        assert len(reader.prompts) == 2 * (1 + 2 + 3)
+        last = reader.prompts[-1]
         assert "Draft contract number 2." in last and "criterion 2: Looks at 2.2." in last
         assert all(f"{marks}: worth {marks}" in last for marks in MARKS)
-        a, b = values(found.table, "a"), values(found.table, "b")
+        a, b = values(evaluation.table, "a"), values(evaluation.table, "b")
         assert a.loc[CHECKLIST, ["value", "n", "n_unreadable"]].tolist() == [5.5, 2, 1]
         assert b.loc[CHECKLIST, ["value", "n", "n_unreadable"]].tolist() == [20 / 3, 3, 0]
-        (row,) = found.comparisons.query("measure == @CHECKLIST").to_dict("records")
+        (row,) = evaluation.comparisons.query("measure == @CHECKLIST").to_dict("records")
         assert (row["policy_a"], row["policy_b"], row["difference"], row["n"]) == ("b", "a", 0, 2)
 
     def test_without_a_judge_nothing_is_made_up(self, bench):
@@ -306,63 +162,8 @@ class TestWritingBench:
         with pytest.raises(ValueError, match="nothing can be dropped"):
             bench.queries[1].prompt((True, False))
 
-    def test_bad_lines_are_named_with_line_and_field(self, tmp_path):
-        no_mark = writingbench_row(2)
-        del no_mark["checklist"][1]["9-10"]
-        rows = [
-            '{"index": 0, "query',
-            writingbench_row(1),
-            no_mark,
-            writingbench_row(3) | {"checklist": []},
-            writingbench_row(1),
-            writingbench_row(5) | {"domain1": 5, "prompt": "x"},
-        ]
-        with pytest.raises(WfineError) as caught:
-            load_prompt_sets([str(jsonl(tmp_path / "bad.jsonl", rows))])
-        said = str(caught.value)
-        assert "6 problems" in said and "nothing was loaded" in said
-        for text in (
-            "bad.jsonl:1: whole record: found",
-            "bad.jsonl:3: checklist.1.9-10: found nothing, expected this field",
-            "bad.jsonl:4: checklist: found 0, expected at least 1",
-            "bad.jsonl:5: index: found 1 again, first at line 2",
-            "bad.jsonl:6: domain1: found 5",
-            "bad.jsonl:6: prompt: found 'x', expected no field of this name",
-        ):
-            assert text in said
-
-    def test_twenty_problems_at_most(self, tmp_path):
-        rows = [writingbench_row(i) | {"query": ""} for i in range(30)]
-        with pytest.raises(WfineError, match="30 problems, the first 20 of which are") as caught:
-            load_writingbench(jsonl(tmp_path / "bad.jsonl", rows))
-        assert str(caught.value).count("bad.jsonl:") == 20
-
 
 class TestLoading:
-    def test_layouts_are_told_apart(self, tmp_path):
-        assert layout(jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])) == "ifeval"
-        assert layout(parquet(tmp_path / "a.parquet", ROWS)) == "ifeval"
-        assert layout(jsonl(tmp_path / "b.jsonl", ["[1]", writingbench_row(1)])) == "writingbench"
-        released = {"prompt": "", "instruction_id_list": [], "constraint": [], "chosen": ""}
-        assert layout(jsonl(tmp_path / "c.jsonl", [released])) == "chains"
-
-    @pytest.mark.parametrize(
-        ("content", "expected"),
-        [
-            (None, "does not exist"),
-            ("", "is empty"),
-            ("[1]\nnothing\n", "no line that is a JSON object"),
-            ('{"text": "a"}\n', "looked for"),
-        ],
-        ids=["missing", "empty", "no objects", "other fields"],
-    )
-    def test_a_file_that_is_no_prompt_set(self, tmp_path, content, expected):
-        path = tmp_path / "mine.jsonl"
-        if content is not None:
-            path.write_text(content)
-        with pytest.raises(WfineError, match=expected):
-            load_prompt_sets([str(path)])
-
     def test_names_are_kept_apart(self, tmp_path):
         (tmp_path / "b").mkdir()
         paths = [jsonl(tmp_path / x / "a.jsonl", [writingbench_row(1)]) for x in ("", "b")]
@@ -399,78 +200,6 @@ class TestLoading:
         path.write_text(f"{text}prompt_sets: [tiny, tiny]\n")
         with pytest.raises(WfineError, match="expected each set once"):
             load_preset("smoke")
-
-
-class TestTables:
-    def test_pairs_directions_and_holm(self, tmp_path):
-        path = jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(20)])
-        (ours,) = load_prompt_sets([str(path)])
-        answers = {"base": ["a, b"] * 20, "new": ["a b"] * 20, "old": ["a, b"] * 20}
-        found = evaluate_policies(ours, answers)
-        one = found.comparisons.query("measure == @PROMPT_LEVEL").set_index(
-            ["policy_a", "policy_b"]
-        )
-        assert one["difference"].to_dict() == {
-            ("new", "base"): 1, ("old", "base"): 0, ("old", "new"): -1,
-        }  # fmt: skip
-        assert (found.comparisons["p_holm"] >= found.comparisons["p_value"]).all()
-        assert one.loc[("new", "base"), "p_holm"] < 0.01
-        two = evaluate_policies(ours, answers, pairs=[("base", "new")]).comparisons
-        assert two[["policy_a", "policy_b"]].drop_duplicates().to_numpy().tolist() == [
-            ["base", "new"]
-        ]
-        assert {"prompt_set"} | set(two) == set(found.comparisons)
-
-    def test_every_text_is_kept_with_its_values(self, tmp_path):
-        path = jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(2)])
-        (ours,) = load_prompt_sets([str(path)])
-        found = evaluate_policies(ours, {"base": ["a, b", "a"], "new": ["b", "c, d"]})
-        assert found.completions["text"].tolist() == ["a, b", "a", "b", "c, d"]
-        assert found.completions[PROMPT_LEVEL].tolist() == [0, 1, 1, 0]
-        assert found.completions["query"].tolist() == [0, 1, 0, 1]
-        assert set(found.completions["prompt_set"]) == {"a"}
-
-    def test_further_measures_stand_beside_the_sets_own(self):
-        (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES)
-        rewards = {"base": np.linspace(0, 1, 12), "new": np.linspace(1, 2, 12)}
-        further = {p: pd.DataFrame({"reward": r}, index=range(5, 17)) for p, r in rewards.items()}
-        further["base"].iloc[3] = np.nan
-        evaluation = evaluate_policies(tiny, {"base": BAD, "new": GOOD}, further=further)
-        own = evaluate_policies(tiny, {"base": BAD, "new": GOOD})
-        pd.testing.assert_frame_equal(
-            evaluation.table.query("measure != 'reward'").reset_index(drop=True), own.table
-        )
-        base = values(evaluation.table, "base").loc["reward"]
-        assert base[["n", "n_unreadable"]].tolist() == [11, 1]
-        assert base["value"] == pytest.approx(np.nanmean(further["base"]["reward"]))
-        row = evaluation.comparisons.set_index("measure").loc["reward"]
-        assert (row["difference"], row["n"]) == (pytest.approx(1), 11)
-        assert evaluation.completions["reward"].isna().sum() == 1
-
-    @pytest.mark.parametrize(
-        "further",
-        [
-            {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"kl": [0.0, 1.0]})},
-            {"a": pd.DataFrame({"kl": [0.0]})},
-            {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"reward": [0.0]})},
-        ],
-        ids=["rows", "policies", "columns"],
-    )
-    def test_further_measures_that_do_not_fit(self, further):
-        one = RequirementSet("one", tuple(QUERIES[:1]))
-        with pytest.raises(WfineError, match=r"one: further: found .* expected 1 rows"):
-            evaluate_policies(one, {"a": ["x"], "b": ["y"]}, further=further)
-
-    def test_one_policy_has_no_comparisons(self, tmp_path):
-        path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
-        found = evaluate_policies(load_prompt_sets([str(path)])[0], {"base": ["a"]})
-        assert found.comparisons.empty and "p_holm" in found.comparisons
-
-    @pytest.mark.parametrize("answers", [{}, {"a": ["x"], "b": ["x", "y"]}])
-    def test_answers_that_do_not_fit(self, tmp_path, answers):
-        path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
-        with pytest.raises(WfineError, match="expected 1 of each policy"):
-            evaluate_policies(load_prompt_sets([str(path)])[0], answers)
 
 
 def test_prompts_that_a_model_cannot_read_are_left_out_and_counted():

@@ -33,9 +33,9 @@ from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.judges import Critic, RequirementJudge
 from wfine_utils.weval.scorers import Scorer, score_all
 
-TINY, HAND = "tiny", "weval_hand"
+TINY, WEVAL_HAND = "tiny", "weval_hand"
 
-BUILT_IN = (TINY, HAND)
+BUILT_IN = (TINY, WEVAL_HAND)
 """Sets that go by a name; any other is a file."""
 
 JUDGED, CHECKLIST = "by judge", "checklist score"
@@ -307,8 +307,8 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
 
 
 def _load(source: str) -> PromptSet:
-    if source == HAND:
-        return RequirementSet(HAND, tuple(chain.query for chain in load_weval_hand("test")))
+    if source == WEVAL_HAND:
+        return RequirementSet(source, tuple(chain.query for chain in load_weval_hand("test")))
     path = resolve(source)
     kind = layout(path)
     if kind == "ifeval":

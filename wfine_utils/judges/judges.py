@@ -11,7 +11,7 @@ A *backend* answers the prompts (:mod:`wfine_utils.judges.backends`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -255,12 +255,24 @@ def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any,
     return table.set_index(list(keys))[column].to_dict()
 
 
+def verdict_grids(
+    table: pd.DataFrame, keys: list[str], column: str, shapes: Iterable[tuple[str, int, int]]
+) -> list[NDArray[np.float64]]:
+    """The verdicts of one judge, one array per chain; NaN where there is none.
+
+    Args:
+        table: of ``verdicts``, rows in any order.
+        keys: the columns of the chain's id and of the two places in the array.
+        column: that of the verdicts.
+        shapes: id, rows and columns of every chain.
+    """
+    known = by_place(table, keys, column)
+    return [
+        np.array([[known.get((name, i, j), NAN) for j in range(m)] for i in range(n)], dtype=float)
+        for name, n, m in shapes
+    ]
+
+
 def _grids(table: pd.DataFrame, column: str, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
-    """The verdicts of every chain, shape [responses, requirements]; NaN where there is none."""
-    known = by_place(table, ["chain_id", "response", "requirement"], column)
-    grids = []
-    for chain in chains:
-        shape = len(chain.responses), len(chain.requirements)
-        values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
-        grids.append(np.array(values, dtype=float).reshape(shape))
-    return grids
+    shapes = [(c.chain_id, len(c.responses), len(c.requirements)) for c in chains]
+    return verdict_grids(table, ["chain_id", "response", "requirement"], column, shapes)

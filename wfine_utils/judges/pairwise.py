@@ -22,7 +22,7 @@ from wfine_utils.errors import import_extra
 from wfine_utils.judges import templates
 from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.bounds import tau_bounds
-from wfine_utils.judges.judges import ask, by_place, with_heading, with_readings
+from wfine_utils.judges.judges import ask, by_place, verdict_grids, with_heading, with_readings
 from wfine_utils.judges.templates import NAN, Template
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores
@@ -184,11 +184,5 @@ def position_bias(
 
 
 def _grids(table: pd.DataFrame, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
-    """The verdicts of every chain, shape [first, second]; NaN where there is none."""
-    known = by_place(table, PAIR, "verdict")
-    grids = []
-    for chain in chains:
-        shape = len(chain.responses), len(chain.responses)
-        values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
-        grids.append(np.array(values, dtype=float).reshape(shape))
-    return grids
+    shapes = [(c.chain_id, len(c.responses), len(c.responses)) for c in chains]
+    return verdict_grids(table, PAIR, "verdict", shapes)

@@ -67,10 +67,9 @@ class Template:
         """The prompt.
 
         Args:
-            parts: the text of every slot. Each is set between two marks that carry a code,
-                which occurs in no part and depends on the part alone unless one of them contains
-                it. So no part can end early, and prompts that begin with the same parts have
-                the same beginning, which a server may keep.
+            parts: the text of every slot. Each is set between two marks with a code that occurs in
+                no part, so that none can end early. It depends on the part alone, unless one
+                contains it: prompts with the same first parts begin alike, as caches like.
 
         Raises:
             WfineError: the template has a slot that is not among the parts.
@@ -153,8 +152,8 @@ _FENCED = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
 def read_review(reply: str) -> Reading:
     """The score 1 … 10 and the reason of a reply that is one JSON object.
 
-    The object may stand in a code fence, as many models put it there whatever they are told;
-    words around it are a problem, as are a score that is no whole number and an empty reason.
+    The object may stand in a code fence; words around it are a problem, as are a score that is
+    no whole number and an empty reason.
 
     >>> read_review('```json\\n{"reason": "No close.", "score": 4}\\n```')
     Reading(value=4.0, problem=None, reason='No close.')

@@ -1,0 +1,123 @@
+"""Values with intervals, paired differences and further measures of policies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prompt_rows import BAD, GOOD, NO_COMMA, QUERIES, TWO_WORDS, ifeval_row, jsonl, values
+
+from wfine_utils.adherence.compare import evaluate_policies, linearised
+from wfine_utils.adherence.prompt_sets import (
+    INSTRUCTION_LEVEL,
+    PROMPT_LEVEL,
+    RequirementSet,
+    load_prompt_sets,
+)
+from wfine_utils.errors import WfineError
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=2, max_size=30))
+def test_pooled_mean_and_spread_are_those_of_a_ratio(pairs):
+    n = np.array([a for a, _ in pairs], dtype=float)
+    met = np.minimum(n, [b for _, b in pairs])
+    linear = linearised(pd.DataFrame({"x": met / n}), {"x": n})["x"]
+    ratio = met.sum() / n.sum()
+    assert linear.mean() == pytest.approx(ratio)
+    np.testing.assert_allclose(linear - ratio, (met - ratio * n) / n.mean(), atol=1e-12)
+
+
+def test_the_interval_is_that_of_a_ratio(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        ifeval_row(k, *[NO_COMMA, TWO_WORDS, ("startend:quotation", {})][: 1 + k % 3])
+        for k in range(150)
+    ]
+    (ours,) = load_prompt_sets([str(jsonl(tmp_path / "many.jsonl", rows))])
+    texts = [["a, b", "a", '"a b"', "a b, c"][i] for i in rng.integers(4, size=150)]
+    got = values(evaluate_policies(ours, {"a": texts}).table, "a").loc[INSTRUCTION_LEVEL]
+    n = ours.weights()[INSTRUCTION_LEVEL]
+    met = n * ours.judge({"a": texts})["a"][INSTRUCTION_LEVEL].to_numpy()
+    draws = rng.integers(150, size=(4000, 150))
+    low, high = np.quantile(met[draws].sum(1) / n[draws].sum(1), [0.025, 0.975])
+    assert got["value"] == pytest.approx(met.sum() / n.sum())
+    assert (got["ci_low"], got["ci_high"]) == pytest.approx((low, high), abs=0.012)
+    two = values(evaluate_policies(ours.thinned(3), {"a": ["a, b", "a", '"a b"']}).table, "a")
+    assert 0 <= two.loc[INSTRUCTION_LEVEL, "ci_low"] <= two.loc[INSTRUCTION_LEVEL, "value"]
+
+
+def test_pairs_directions_and_holm(tmp_path):
+    path = jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(20)])
+    (ours,) = load_prompt_sets([str(path)])
+    answers = {"base": ["a, b"] * 20, "new": ["a b"] * 20, "old": ["a, b"] * 20}
+    evaluation = evaluate_policies(ours, answers)
+    one = evaluation.comparisons.query("measure == @PROMPT_LEVEL").set_index(
+        ["policy_a", "policy_b"]
+    )
+    assert one["difference"].to_dict() == {
+        ("new", "base"): 1, ("old", "base"): 0, ("old", "new"): -1,
+    }  # fmt: skip
+    assert (evaluation.comparisons["p_holm"] >= evaluation.comparisons["p_value"]).all()
+    assert one.loc[("new", "base"), "p_holm"] < 0.01
+    two = evaluate_policies(ours, answers, pairs=[("base", "new")]).comparisons
+    assert two[["policy_a", "policy_b"]].drop_duplicates().to_numpy().tolist() == [["base", "new"]]
+    assert {"prompt_set"} | set(two) == set(evaluation.comparisons)
+
+
+def test_every_text_is_kept_with_its_values(tmp_path):
+    path = jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(2)])
+    (ours,) = load_prompt_sets([str(path)])
+    evaluation = evaluate_policies(ours, {"base": ["a, b", "a"], "new": ["b", "c, d"]})
+    assert evaluation.completions["text"].tolist() == ["a, b", "a", "b", "c, d"]
+    assert evaluation.completions[PROMPT_LEVEL].tolist() == [0, 1, 1, 0]
+    assert evaluation.completions["query"].tolist() == [0, 1, 0, 1]
+    assert set(evaluation.completions["prompt_set"]) == {"a"}
+
+
+def test_further_measures_stand_beside_the_sets_own():
+    (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES)
+    rewards = {"base": np.linspace(0, 1, 12), "new": np.linspace(1, 2, 12)}
+    further = {p: pd.DataFrame({"reward": r}, index=range(5, 17)) for p, r in rewards.items()}
+    further["base"].iloc[3] = np.nan
+    evaluation = evaluate_policies(tiny, {"base": BAD, "new": GOOD}, further=further)
+    own = evaluate_policies(tiny, {"base": BAD, "new": GOOD})
+    pd.testing.assert_frame_equal(
+        evaluation.table.query("measure != 'reward'").reset_index(drop=True), own.table
+    )
+    base = values(evaluation.table, "base").loc["reward"]
+    assert base[["n", "n_unreadable"]].tolist() == [11, 1]
+    assert base["value"] == pytest.approx(np.nanmean(further["base"]["reward"]))
+    row = evaluation.comparisons.set_index("measure").loc["reward"]
+    assert (row["difference"], row["n"]) == (pytest.approx(1), 11)
+    assert evaluation.completions["reward"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"kl": [0.0, 1.0]})},
+        {"a": pd.DataFrame({"kl": [0.0]})},
+        {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"reward": [0.0]})},
+    ],
+    ids=["rows", "policies", "columns"],
+)
+def test_further_measures_that_do_not_fit(further):
+    one = RequirementSet("one", tuple(QUERIES[:1]))
+    with pytest.raises(WfineError, match=r"one: further: found .* expected 1 rows"):
+        evaluate_policies(one, {"a": ["x"], "b": ["y"]}, further=further)
+
+
+def test_one_policy_has_no_comparisons(tmp_path):
+    path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
+    evaluation = evaluate_policies(load_prompt_sets([str(path)])[0], {"base": ["a"]})
+    assert evaluation.comparisons.empty and "p_holm" in evaluation.comparisons
+
+
+@pytest.mark.parametrize("answers", [{}, {"a": ["x"], "b": ["x", "y"]}])
+def test_answers_that_do_not_fit(tmp_path, answers):
+    path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
+    with pytest.raises(WfineError, match="expected 1 of each policy"):
+        evaluate_policies(load_prompt_sets([str(path)])[0], answers)
