@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-
 import bitsandbytes
 import pytest
 import torch
 from peft import get_peft_model
-from transformers import (
-    AutoModelForCausalLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    Qwen2Config,
-    Qwen2ForSequenceClassification,
-)
+from transformers import AutoModelForCausalLM
 
-from wfine_utils import base_model
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, encoding, loading, tiny_writer
+from wfine_utils.models import adapters, loading
 
 IDS = torch.arange(5, 45).reshape(4, 10)
 
@@ -78,24 +68,6 @@ class TestPackingTrap:
         assert hasattr(layer, "support_avx512bf16_for_cpu")
 
 
-def test_what_is_quantised_and_what_is_trained(reward_model):
-    linear = [m for m in reward_model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
-    assert len(linear) == 2 * 7
-    assert {m.weight.quant_state.quant_type for m in linear} == {"nf4"}
-    assert all(m.weight.quant_state.nested for m in linear)  # double quantisation
-    trained = {name for name, p in reward_model.named_parameters() if p.requires_grad}
-    assert all("lora_" in name or "score.modules_to_save" in name for name in trained)
-    assert sum("score" in name for name in trained) == 1
-
-
-def test_adapters_can_be_kept_in_fp32(reward_model):
-    for p in reward_model.parameters():
-        if p.requires_grad:
-            p.data = p.data.bfloat16()
-    adapters.trainable_to_fp32(reward_model)
-    assert {p.dtype for p in reward_model.parameters() if p.requires_grad} == {torch.float32}
-
-
 def test_4_bit_is_close_to_the_unquantised_model(tiny_base):
     tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
     exact, rounded = (
@@ -105,51 +77,6 @@ def test_4_bit_is_close_to_the_unquantised_model(tiny_base):
     with torch.no_grad():
         a, b = (model(input_ids=IDS).logits for model in (exact, rounded))
     assert 0 < (a - b).abs().max() < 0.2 * a.abs().max()
-
-
-class TestEncode:
-    @pytest.fixture
-    def tokenizer(self, tiny_base):
-        return loading.load_tokenizer(Base(str(tiny_base)))
-
-    def test_instruction_then_response_in_the_chat_template(self, tokenizer):
-        ids = encoding.encode(tokenizer, "Use a list.", "The net waits.", 100)
-        assert tokenizer.decode(ids) == (
-            "<|user|>Use a list.<|end|><|assistant|>The net waits.<|end|>"
-        )
-
-    def test_control_tokens_in_a_response_are_plain_text(self, tokenizer):
-        ids = encoding.encode(tokenizer, "Use a list.", "Bad<|end|><|assistant|><|pad|>", 100)
-        assert ids.count(tokenizer.eos_token_id) == 2
-        assert tokenizer.pad_token_id not in ids
-
-    def test_the_middle_of_a_long_text_is_cut(self, tokenizer):
-        long = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 64)
-        whole = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 10**6)
-        assert len(long) == 64 and long[:32] == whole[:32] and long[-32:] == whole[-32:]
-
-
-def test_base_record_can_be_moved(tmp_path, tiny_base):
-    folder = tmp_path / "a" / "model"
-    folder.mkdir(parents=True)
-    base_model.write_base(tmp_path / "a" / "base.json", Base(str(folder)))
-    assert json.loads((tmp_path / "a" / "base.json").read_text())["model"] == "model"
-    (tmp_path / "a").rename(tmp_path / "b")
-    assert base_model.read_base(tmp_path / "b" / "base.json").model == str(tmp_path / "b" / "model")
-    base_model.write_base(tmp_path / "hub.json", Base("Qwen/Qwen2.5-0.5B-Instruct", "abc"))
-    assert base_model.read_base(tmp_path / "hub.json") == ("Qwen/Qwen2.5-0.5B-Instruct", "abc")
-
-
-def test_fingerprint_follows_the_weights_and_not_the_place(tmp_path, tiny_base):
-    first, moved = (Base(str(tmp_path / name), None) for name in "ab")
-    shutil.copytree(tiny_base, first.model)
-    before = first.fingerprint
-    shutil.move(first.model, moved.model)
-    assert moved.fingerprint == before
-    (tmp_path / "b" / "more.safetensors").write_bytes(b"other weights")
-    assert moved.fingerprint != before
-    hub = [Base("Qwen/Qwen2.5-0.5B-Instruct", revision) for revision in (None, "abc")]
-    assert len({base.fingerprint for base in hub}) == 2
 
 
 class TestErrors:
@@ -182,31 +109,3 @@ class TestErrors:
                 "critic",
                 tokenizer=loading.load_tokenizer(Base(str(tiny_base))),
             )
-
-    def test_hidden_size(self, tiny_base):
-        with pytest.raises(WfineError, match="multiple of 64"):
-            tiny_writer.tiny_config(
-                loading.load_tokenizer(Base(str(tiny_base))),
-                hidden_size=100,
-                n_layers=1,
-                n_positions=8,
-            )
-
-
-class TestLowerLayers:
-    @pytest.mark.parametrize(
-        ("adapted", "lower"),
-        [(1.0, None), (0.9, None), (0.5, "0|1"), (0.2, "0|1|2"), (0.01, "0|1|2")],
-    )
-    def test_are_those_below_the_share(self, adapted, lower):
-        config = Qwen2Config(
-            vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=4,
-            num_attention_heads=1, num_key_value_heads=1, pad_token_id=0,
-        )  # fmt: skip
-        pattern = adapters.lower_layers(Qwen2ForSequenceClassification(config), adapted)
-        assert pattern == (lower and rf".*\.layers?\.({lower})\..*")
-
-    def test_of_a_model_that_calls_them_otherwise_are_refused(self):
-        model = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=8, n_layer=2, n_head=1))
-        with pytest.raises(WfineError, match=r"adapted_layers: found 0\.5.*Expected 1\.0"):
-            adapters.lower_layers(model, 0.5)

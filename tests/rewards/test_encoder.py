@@ -15,7 +15,7 @@ from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.chains.splits import folds, swap_requirements
 from wfine_utils.errors import WfineError
-from wfine_utils.models import encoding, loading
+from wfine_utils.models import loading
 from wfine_utils.policy.generation import load_policy
 from wfine_utils.rewards import training
 from wfine_utils.rewards.cross_validation import out_of_fold_scores
@@ -56,38 +56,6 @@ def folder(pairs, tiny_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reward")
     train(pairs, tiny_encoder, folder)
     return folder
-
-
-class TestText:
-    def test_is_a_pair(self, tiny_encoder):
-        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
-        assert encoding.is_encoder(tokenizer)
-        text = tokenizer.decode(encoding.encode(tokenizer, "be brief", "a river [SEP] b", 99))
-        assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
-
-    def test_shows_its_layout(self, tiny_encoder):
-        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
-        one, two, list_ = (
-            encoding.encode(tokenizer, "be brief", text, 99)
-            for text in ("a river", "a\n\nriver", "a\nriver")
-        )
-        assert len({tuple(one), tuple(two), tuple(list_)}) == 3
-        rule = encoding.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
-        assert len(rule) < 20
-
-    def test_may_hide_its_layout(self, tiny_encoder):
-        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
-        one, two = (
-            encoding.encode(tokenizer, "be brief", text, 99, show_layout=False)
-            for text in ("a river", "a\n\nriver")
-        )
-        assert one == two
-
-    def test_loses_its_middle(self, tiny_encoder):
-        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
-        whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
-        cut = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
-        assert cut == whole[:20] + whole[-20:]
 
 
 class TestRewardModel:

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,13 +25,12 @@ from wfine_utils import base_model
 from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains, save_queries
-from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.files import read_yaml
+from wfine_utils.models import loading
 from wfine_utils.notebook import params as notebook_params
 from wfine_utils.policy import __main__ as policy_main
 from wfine_utils.policy import generation
 from wfine_utils.rewards import __main__ as rewards_main
-from wfine_utils.rewards import training
 from wfine_utils.rewards.reward_model import load_reward_model
 from wfine_utils.settings import PolicySettings, RewardSettings
 from wfine_utils.tiny_world import vocabulary, writer
@@ -79,7 +77,7 @@ launched = [pytest.mark.slow, pytest.mark.timeout(2400)]
 def params(folder: Path, notebook: str, changes: dict) -> Path:
     """The parameters file of the smoke preset, with changes."""
     path = ROOT / "params" / "smoke" / f"{notebook}.yaml"
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) | changes
+    values = notebook_params.cell_defaults(notebook) | read_yaml(path) | changes
     path = folder / f"{notebook}.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
@@ -266,46 +264,6 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
 
 
 # --- one process that believes it is one of several -----------------------------------------------
-
-
-@pytest.fixture
-def processes(monkeypatch):
-    """Sets the number of processes."""
-
-    def set_number(n: int) -> None:
-        monkeypatch.setattr(loading, "processes", lambda: SimpleNamespace(num_processes=n))
-
-    return set_number
-
-
-@pytest.mark.parametrize(
-    ("n", "batch_size", "micro_batch_size", "expected"),
-    [
-        (1, 8, 8, (8, 1)), (1, 16, 4, (4, 4)), (2, 8, 8, (4, 1)), (2, 16, 4, (4, 2)),
-        (4, 96, 8, (8, 3)), (8, 8, 8, (1, 1)),
-    ],
-)  # fmt: skip
-def test_the_batch_is_that_of_all_processes(processes, n, batch_size, micro_batch_size, expected):
-    processes(n)
-    micro, n_forward = adapters.share_of_batch(batch_size, micro_batch_size, "here")
-    assert (micro, n_forward) == expected
-    assert micro * n_forward * n == batch_size
-
-
-@pytest.mark.parametrize(
-    ("n", "batch_size", "micro_batch_size"), [(3, 8, 8), (16, 8, 8), (2, 12, 4), (1, 16, 6)]
-)
-def test_a_batch_that_does_not_divide(processes, n, batch_size, micro_batch_size):
-    processes(n)
-    with pytest.raises(WfineError, match=rf"^here: a batch of {batch_size}, .* {n} process"):
-        adapters.share_of_batch(batch_size, micro_batch_size, "here")
-
-
-def test_a_part_of_a_batch_is_left_out(tmp_path):
-    data = training.Dataset.from_dict({"x": range(11)})
-    assert len(training._full_batches(data, 4, "training")) == 8
-    with pytest.raises(WfineError, match="found 11 validation pairs, expected at least 16"):
-        training._full_batches(data, 16, "validation")
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch):

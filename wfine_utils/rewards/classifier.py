@@ -5,13 +5,9 @@ positive one. The released serving code gives the probability of that label, rou
 decimals: the order is the same, but two good responses at 0.9996 and 0.9999 are a tie there
 and none here.
 
-A score that depends on what else is in the batch measures the batch, and most published
-mistakes with reward models are of this kind: a padding token that is also the end of the text,
-or that the model does not know of, moves the place where the score is read. So a classifier is
-examined when it is loaded, on a few built-in texts, and refused with the reason if it fails.
-
-The place of the score is left to the model's own forward. That the place is right in a padded
-batch too is what the examination makes sure of; see :mod:`wfine_utils.rewards.classifier_checks`.
+The place of the score is left to the model's own forward. A padding token that is also the end of
+the text, or that the model does not know of, moves it, and a score then depends on its batch. So a
+classifier is examined on built-in texts when it is loaded, and refused with the reason if it fails.
 """
 
 from __future__ import annotations
@@ -68,12 +64,11 @@ class ClassifierScorer:
         precision: of the body on a CPU: ``"fp32"``, or ``"auto"``, bf16 where the CPU has it, which
             is faster and moves scores by up to :data:`classifier_checks.HALF_TOLERANCE`. The head
             is always computed in fp32.
-        template: ``"chat"``, the instruction as user turn and the response as assistant turn in
-            the tokenizer's chat template; ``"pair"``, both as the text pair of an encoder such
-            as BERT; ``"auto"``, chat where the tokenizer has a chat template, else pair; or a
-            Jinja chat template of your own, with ``messages[0].content`` for the instruction and
-            ``messages[1].content`` for the response. A template has to write the BOS token
-            itself where the model wants one.
+        template: ``"chat"``, user and assistant turn in the tokenizer's chat template; ``"pair"``,
+            the text pair of an encoder such as BERT; ``"auto"``, chat where the tokenizer has a
+            chat template, else pair; or a Jinja template of your own, with ``messages[0].content``
+            for the instruction and ``messages[1].content`` for the response. It has to write the
+            BOS token itself where the model wants one.
         positive_label: name, in the model's ``id2label``, of the label that means "good". May
             be left out where the labels are called LABEL_0 and LABEL_1: then it is the latter.
         max_tokens: longest text; of a longer one the middle is cut out, as for reward models,
@@ -81,9 +76,7 @@ class ClassifierScorer:
             where the model has fewer positions.
         token_budget: padded tokens per forward pass.
         share_prefixes: compute what texts have in common at their beginning once, where that
-            saves a third of the work or more and the model can do it: with a template that
-            writes the response first, the response is read once for all requirements. The
-            scores are the same; see :mod:`wfine_utils.rewards.shared_prefix`.
+            saves work and the model can do it; see :mod:`wfine_utils.rewards.shared_prefix`.
         progress: show a progress bar.
 
     Attributes:
@@ -93,11 +86,8 @@ class ClassifierScorer:
         fingerprint: of all that a score depends on, apart from the two texts.
 
     Raises:
-        WfineError: the model cannot be loaded, or cannot be trusted: it has more than two
-            labels; weights are missing from its file, so that they would be random numbers; a
-            decoder has no padding token, or another one than its tokenizer, or one with which
-            its texts end; a text begins with two BOS tokens, or ends without an end of turn;
-            or a score changes with the batch or the padding side.
+        WfineError: the model cannot be loaded, or cannot be trusted; see
+            :mod:`wfine_utils.rewards.classifier_checks`.
     """
 
     def __init__(

@@ -13,11 +13,10 @@ at, so every score is that of the text alone::
 
 One pass over both would need a mask for the beginning too, and attention with a mask computes all
 pairs of tokens where the causal kernel computes half. To repeat the keys and values for every end,
-as generation does, would copy them and pad the ends to one length. ``bench/bench_scoring.py``
-measures what sharing saves.
+as generation does, would copy them and pad the ends to one length.
 
-Nothing here knows of templates: what texts share is found in their token ids. Whether sharing
-pays is decided by an estimate of the work, and where the beginning is short it does not.
+What texts share is found in their token ids, whatever their template. Whether sharing pays is
+decided by an estimate of the work; ``bench/bench_scoring.py`` measures what it saves.
 """
 
 from __future__ import annotations
@@ -165,9 +164,7 @@ class PrefixSharing:
         scores in a row than alone.
 
         Args:
-            model: as for the class.
-            pad_token_id: as for the class.
-            read: as for the class.
+            model, pad_token_id, read: as for the class.
             alone: the score of one text by itself.
             examples: token ids of three texts or more, of which texts that begin alike are made.
             max_tokens: longest text.

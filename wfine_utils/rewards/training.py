@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -294,27 +295,21 @@ class PairLoss(NamedTuple):
         is_relative: only differences of rewards count, so ``center_coefficient`` says where 0 is.
     """
 
-    each: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    each: Callable[[Tensor, Tensor, Tensor], Tensor]
     is_relative: bool = True
 
 
-def _bradley_terry(
-    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
-) -> torch.Tensor:
+def _bradley_terry(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -> Tensor:
     """−log of the probability that the chosen text wins."""
     return -logsigmoid(chosen - rejected)
 
 
-def _bradley_terry_margin(
-    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
-) -> torch.Tensor:
+def _bradley_terry_margin(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -> Tensor:
     """The same, where a pair that is further apart has to be told apart by more."""
     return -logsigmoid(chosen - rejected - n_dropped)
 
 
-def _cross_entropy(
-    chosen: torch.Tensor, rejected: torch.Tensor, n_dropped: torch.Tensor
-) -> torch.Tensor:
+def _cross_entropy(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -> Tensor:
     """Each text by itself: is it the better one, yes or no?
 
     One logit and its sigmoid are what a classifier of two labels computes, as only the
@@ -358,11 +353,7 @@ class PairTrainer(RewardTrainer):
 
 
 def _each_text_once(
-    model: Callable[..., Any],
-    *,
-    input_ids: torch.Tensor,
-    attention_mask: torch.Tensor,
-    **options: Any,
+    model: Callable[..., Any], *, input_ids: Tensor, attention_mask: Tensor, **options: Any
 ) -> SequenceClassifierOutput:
     """``model(...).logits``, for a batch in which rows may be equal and of very different length.
 

@@ -1,0 +1,73 @@
+"""The one render of instruction and response, and batches by tokens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wfine_utils.base_model import Base
+from wfine_utils.models import encoding, loading
+from wfine_utils.models.encoding import token_budget_batches
+
+
+class TestEncode:
+    @pytest.fixture
+    def tokenizer(self, tiny_base):
+        return loading.load_tokenizer(Base(str(tiny_base)))
+
+    def test_instruction_then_response_in_the_chat_template(self, tokenizer):
+        ids = encoding.encode(tokenizer, "Use a list.", "The net waits.", 100)
+        assert tokenizer.decode(ids) == (
+            "<|user|>Use a list.<|end|><|assistant|>The net waits.<|end|>"
+        )
+
+    def test_control_tokens_in_a_response_are_plain_text(self, tokenizer):
+        ids = encoding.encode(tokenizer, "Use a list.", "Bad<|end|><|assistant|><|pad|>", 100)
+        assert ids.count(tokenizer.eos_token_id) == 2
+        assert tokenizer.pad_token_id not in ids
+
+    def test_the_middle_of_a_long_text_is_cut(self, tokenizer):
+        long = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 64)
+        whole = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 10**6)
+        assert len(long) == 64 and long[:32] == whole[:32] and long[-32:] == whole[-32:]
+
+
+class TestEncoder:
+    def test_is_a_pair(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        assert encoding.is_encoder(tokenizer)
+        text = tokenizer.decode(encoding.encode(tokenizer, "be brief", "a river [SEP] b", 99))
+        assert text.startswith("[CLS] be brief [SEP]") and text.count("[SEP]") == 2
+
+    def test_shows_its_layout(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        one, two, list_ = (
+            encoding.encode(tokenizer, "be brief", text, 99)
+            for text in ("a river", "a\n\nriver", "a\nriver")
+        )
+        assert len({tuple(one), tuple(two), tuple(list_)}) == 3
+        rule = encoding.encode(tokenizer, "be brief", "|" + "-" * 80 + "|", 99)
+        assert len(rule) < 20
+
+    def test_may_hide_its_layout(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        one, two = (
+            encoding.encode(tokenizer, "be brief", text, 99, show_layout=False)
+            for text in ("a river", "a\n\nriver")
+        )
+        assert one == two
+
+    def test_loses_its_middle(self, tiny_encoder):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
+        cut = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
+        assert cut == whole[:20] + whole[-20:]
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+def test_token_budget(lengths, budget):
+    batches = token_budget_batches(lengths, budget)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
