@@ -99,10 +99,11 @@ def test_further_measures_stand_beside_the_sets_own():
     "further",
     [
         {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"kl": [0.0, 1.0]})},
+        {policy: pd.DataFrame({"kl": [0.0, 1.0]}) for policy in "ab"},
         {"a": pd.DataFrame({"kl": [0.0]})},
         {"a": pd.DataFrame({"kl": [0.0]}), "b": pd.DataFrame({"reward": [0.0]})},
     ],
-    ids=["rows", "policies", "columns"],
+    ids=["rows", "all rows", "policies", "columns"],
 )
 def test_further_measures_that_do_not_fit(further):
     one = RequirementSet("one", tuple(QUERIES[:1]))

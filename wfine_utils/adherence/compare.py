@@ -48,21 +48,20 @@ def evaluate_policies(
     Args:
         prompt_set: n prompts.
         answers: n texts for each policy.
-        further: measures that the set does not know, such as rewards or a KL divergence: for each
-            policy n rows, the same columns for all.
+        further: measures that the set does not know, such as rewards: n rows for each policy, the
+            same columns for all.
         pairs: which policies are compared, (a, b) for a − b; None compares each with every one
             before it.
         n_boot: bootstrap draws over prompts.
         seed: of the draws and of the sign flips.
 
     Returns:
-        ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: those
-        of the set, ``length (words)`` and the further ones. ``table``: ``prompt_set, policy,
-        measure, value, ci_low, ci_high, n, n_unreadable``, the last counting prompts on which there
-        was something to judge and no verdict. ``comparisons``: ``prompt_set, policy_a, policy_b,
-        measure, difference, ci_low, ci_high, p_value, p_holm, n``, paired on the prompts on which
-        both have a value; two-sided sign-flip tests, with Holm's correction over the comparisons
-        of this set.
+        ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: the
+        set's own, ``length (words)``, the further ones. ``table``: ``prompt_set, policy, measure,
+        value, ci_low, ci_high, n, n_unreadable`` (prompts with something to judge and no verdict).
+        ``comparisons``: ``prompt_set, policy_a, policy_b, measure, difference, ci_low, ci_high,
+        p_value, p_holm, n``, paired on the prompts on which both have a value: sign-flip tests,
+        with Holm's correction over the comparisons of this set.
 
     Raises:
         WfineError: no policy, another number of texts or rows than prompts, or further measures
@@ -77,7 +76,8 @@ def evaluate_policies(
         )
     further = further or {policy: pd.DataFrame(index=range(n)) for policy in answers}
     shapes = {policy: (len(frame), *frame.columns) for policy, frame in further.items()}
-    if set(shapes) != set(answers) or len({(n, *shape) for shape in shapes.values()}) > 1:
+    expected = {(n, *frame.columns) for frame in further.values()}
+    if set(shapes) != set(answers) or len(expected) > 1 or set(shapes.values()) != expected:
         raise WfineError(
             f"{prompt_set.name}: further: found rows and columns {shapes}; expected {n} rows and "
             f"the same columns for each of {', '.join(answers)}. Measure all policies alike."

@@ -26,12 +26,7 @@ from wfine_utils.files import display_path
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for one prompt.
-
-    Attributes:
-        text: the answer, which may be empty; None where none came.
-        problem: why none came, for a reader; None where there is a text.
-    """
+    """What came back for one prompt: a text, which may be empty, or the problem why none came."""
 
     text: str | None
     problem: str | None = None
@@ -41,8 +36,8 @@ class Reply:
 class Backend(Protocol):
     """What answers prompts. No base class is needed.
 
-    ``fingerprint`` names the model and its revision, and all else that answers depend on except
-    the arguments of the call; it is part of every key of the cache.
+    ``fingerprint`` names all that answers depend on except the arguments of the call, such as the
+    model and its revision; it is part of every key of the cache.
     """
 
     fingerprint: str
@@ -63,15 +58,14 @@ class Backend(Protocol):
     def option_logprobs(
         self, prompts: Sequence[str], options: Sequence[str]
     ) -> NDArray[np.float64]:
-        """How likely each option is as the first token of the answer.
+        """Natural log-probability of each option as the first token of the answer.
 
         Args:
             prompts: each is the one message of a user.
             options: texts of one token each, as ``["Yes", "No"]``.
 
         Returns:
-            Natural logarithms of probabilities among all tokens, shape [prompts, options]; NaN
-            where it is not known.
+            Shape [prompts, options]; NaN where it is not known.
         """
         ...
 

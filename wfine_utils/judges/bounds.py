@@ -1,8 +1,4 @@
-"""What unreadable verdicts can hide: tau-b at its worst and at its best.
-
-A judge whose replies cannot be read leaves holes. Scores without them say nothing of the hard
-cases, so tau-b is bounded over all that the missing verdicts might have been.
-"""
+"""What unreadable verdicts can hide: tau-b over all that they might have been."""
 
 from __future__ import annotations
 
@@ -44,9 +40,9 @@ def tau_bounds(
 
     Returns:
         Rows "worst" and "best": ``bound, metric, value, n_chains`` (with two different gold
-        ranks), ``n_incomplete`` (chains with something missing), ``n_exact`` (of these). Unlike
-        ``evaluate``, which leaves out what was not scored, every response counts here. So
-        its value may lie outside these bounds, where the unscored responses are the hard ones.
+        ranks), ``n_incomplete`` (chains with something missing), ``n_exact`` (of these). Every
+        response counts here; ``evaluate`` leaves out what was not scored, so its value may lie
+        outside these bounds.
     """
     rows = []
     for chain, options in zip(chains, possible, strict=True):
