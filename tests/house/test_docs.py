@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -122,6 +123,15 @@ def test_links_lead_somewhere(page):
             if not other.exists() or (anchor and f"# {anchor}" not in read(other).lower()):
                 broken.append(target)
     assert not broken
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_links_of_a_notebook_lead_somewhere(path):
+    """In its copy in lab/ too, which lies as deep."""
+    cells = json.loads(read(path))["cells"]
+    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    links = re.findall(r"\]\(([^)\s#]+)", text)
+    assert not [x for x in links if "://" not in x and not (path.parent / x).exists()]
 
 
 @pytest.mark.parametrize("code", blocks("python"))
