@@ -191,8 +191,8 @@ def _ranks(table: pd.DataFrame, caller: str) -> pd.DataFrame:
     n_rows = table.groupby(["chain_id", "annotator"]).size().unstack(fill_value=0)
     partly |= n_rows.rename(columns=str).ne(n_ranked)  # a rank that is no number is a row, too
     if partly.any(axis=None):
-        stacked = partly.stack()
-        chain_id, annotator = stacked.index[stacked][0]
+        row, column = np.argwhere(partly.to_numpy())[0]
+        chain_id, annotator = partly.index[row], partly.columns[column]
         raise WfineError(
             f"{caller}: found {n_ranked.loc[chain_id, annotator]} ranks by annotator "
             f"{annotator!r} in chain {chain_id!r}, expected a finite number for each of its "

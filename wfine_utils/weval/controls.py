@@ -93,9 +93,8 @@ def partial_tau(
     values = (plain, with_score, with_gold, unknown.astype(float), where_defined, partial)
     rows = mean_rows(boot, np.stack(values, axis=1), PARTIAL_METRICS[:-1], "all", "all")
     distinct, counts = distinct_rows(sums)
-    (pooled,) = zip(*boot.interval(lambda times: _partial(times @ distinct)[-1][:, None], counts,
-                                   "pooled"), strict=True)  # fmt: skip
-    rows.append((PARTIAL_METRICS[-1], "all", "all", *pooled, len(sums)))
+    pooled = boot.interval(lambda n: _partial(n @ distinct)[-1][:, None], counts, "pooled")
+    rows.append((PARTIAL_METRICS[-1], "all", "all", *(x.item() for x in pooled), len(sums)))
     n_pairs, n_defined = int(sums[:, 1].sum()), int(sums[~unknown, 1].sum())
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.assign(n_pairs=[n_pairs] * 4 + [n_defined] * 2 + [n_pairs])
@@ -112,9 +111,9 @@ def length_matched(
 ) -> pd.DataFrame:
     """Pairwise accuracy on the pairs of responses that are about equally long.
 
-    Two responses are matched if their numbers of words differ by at
-    most ``tolerance`` times the larger one. Such pairs may also lie closer in gold and so be
-    harder; ``mean_gap`` says by how much.
+    Two responses are matched if their numbers of words differ by at most ``tolerance`` times
+    the larger one. Such pairs may also lie closer in gold and so be harder; ``mean_gap`` says
+    by how much.
 
     Args:
         tolerance: largest relative difference, 0 to 1.

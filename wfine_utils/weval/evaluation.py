@@ -103,15 +103,10 @@ def evaluate(
     categories = np.array([chain.category for chain in chains], dtype=object)
     groups = [
         ("all", "all", METRICS, values),
-        *(
-            ("category", category, METRICS, values[categories == category])
-            for category in TaskCategory
-        ),
-        *(
-            ("type", kind, SINGLE_DROP_METRICS, shares)
-            for kind, shares in single_drop_metrics(chains, data).items()
-        ),
-    ]
+        *(("category", name, METRICS, values[categories == name]) for name in TaskCategory),
+        *(("type", name, SINGLE_DROP_METRICS, shares)
+          for name, shares in single_drop_metrics(chains, data).items()),
+    ]  # fmt: skip
     rows = [
         row
         for kind, subset, metrics, part in groups

@@ -122,13 +122,13 @@ def times_drawn(
 
     Yields:
         Together ``n_boot`` draws from Multinomial(units, counts / units): float arrays [draws,
-        distinct units]. A binomial number costs as much as some thirty uniform ones, so units
-        that rarely repeat are drawn one by one.
+        distinct units]. A binomial number costs as much as a dozen uniform ones, so units that
+        rarely repeat are drawn one by one.
     """
     n_units, n_rows = int(counts.sum()), len(counts)
-    one_by_one = n_units < 30 * n_rows
+    one_by_one = n_units < 12 * n_rows
     unit_of = np.repeat(np.arange(n_rows), counts)  # [units], number of the distinct unit
-    step = max(1, MAX_CELLS // (n_units if one_by_one else n_rows))
+    step = max(1, 500_000 // (n_units if one_by_one else n_rows))  # fits the processor's cache
     for first in range(0, n_boot, step):
         size = min(step, n_boot - first)
         if one_by_one:

@@ -47,7 +47,10 @@ class Scorer(Protocol):
     on how they are batched.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+        ...
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One float per response per chain."""
