@@ -335,6 +335,7 @@ def papermill(project: Path, name: str, *options: str) -> tuple[str, str]:
     return done.stderr, (project / "out.ipynb").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_plain_papermill_with_a_parameter_that_the_notebook_does_not_have(project):
     said, _ = papermill(project, "01_data_taxonomy", "-p", "n_chainz", "3")
     assert "WfineError" in said
@@ -342,12 +343,14 @@ def test_plain_papermill_with_a_parameter_that_the_notebook_does_not_have(projec
     assert "Known parameters: " in said
 
 
+@pytest.mark.slow
 def test_plain_papermill_without_the_notebooks_before(project):
     said, _ = papermill(project, "05_weval_correlation")
     assert "is missing: run notebook" in said
     assert "make reproduce PRESET=smoke" in said
 
 
+@pytest.mark.slow
 def test_plain_papermill_on_a_truncated_chains_file(project):
     (project / "mine.jsonl").write_bytes(b'{"chain_id": "a", "category": "crea')
     said, _ = papermill(project, "01_data_taxonomy", "-p", "chains_path", "mine.jsonl")
