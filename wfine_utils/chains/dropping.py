@@ -1,9 +1,8 @@
 """Requirement dropping: drop plans, and chains of responses written to them.
 
-A query carries requirements. Dropping some of them from the instruction and writing to what
-is left gives a response that should be worse on exactly what was dropped. Chains of such
-responses rank themselves (WEval), and two responses that differ by one dropped requirement
-make a preference pair (WRL).
+Dropping requirements from the instruction and writing to what is left gives a response that
+should be worse on exactly what was dropped. Chains of such responses rank themselves (WEval), and
+two responses that differ by one dropped requirement make a preference pair (WRL).
 
 Source: arXiv 2604.27453, sections on WEval and WRL. Differences from it: the drop order can
 be balanced instead of random, so that no requirement type is among the first dropped more
@@ -34,9 +33,6 @@ OrderPlan = Literal["random", "balanced"]
 Plan = Literal["single"] | OrderPlan
 
 
-# --- drop plans -------------------------------------------------------------------------
-
-
 def single_drops(n_requirements: int) -> list[KeptSet]:
     """Everything kept, then each requirement dropped alone.
 
@@ -52,9 +48,6 @@ def nested_drops(order: Sequence[int]) -> list[KeptSet]:
 
     Args:
         order: a permutation of the requirement indices; ``order[0]`` is dropped first.
-
-    Returns:
-        ``len(order) + 1`` kept sets; each is a strict subset of the one before.
 
     Raises:
         ValueError: ``order`` is not a permutation of 0 … n−1.
@@ -80,8 +73,6 @@ def drop_orders(
 
     Args:
         n_requirements: requirements per query, at least 1.
-        n_chains: number of orders.
-        plan: ``"random"`` or ``"balanced"``.
         seed: order k depends on the seed and k alone, not on ``n_chains``.
 
     Returns:
@@ -97,13 +88,9 @@ def drop_orders(
     orders: list[tuple[int, ...]] = []
     for block in range(-(-n_chains // n_requirements)):
         rng = rng_for(seed, "drop orders", block)
-        base = rng.permutation(n_requirements)
-        shifts = rng.permutation(n_requirements)
+        base, shifts = rng.permutation(n_requirements), rng.permutation(n_requirements)
         orders += [tuple(np.roll(base, shift).tolist()) for shift in shifts]
     return orders[:n_chains]
-
-
-# --- chains -----------------------------------------------------------------------------
 
 
 def build_chain(
@@ -138,12 +125,10 @@ def build_chains(
     does not change when others are added behind it or are written in another order.
 
     Args:
-        queries: one chain is made of each.
         plan: ``"single"`` (:func:`single_drops`), or nested drops in ``"random"`` or
             ``"balanced"`` order (:func:`drop_orders`). What is balanced are the requirement
             *types*, wherever they stand in the prompt, among the queries that carry the same
             types; unlabelled requirements are balanced by their place in the prompt.
-        writer: ``writer(query, kept, rng) -> text``.
         seed: of the drop orders and of the writer.
         prefix: chain ids are ``prefix-00000``, ``prefix-00001``, …
         source: recorded with every response, e.g. the writer's name.

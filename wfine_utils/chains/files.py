@@ -8,6 +8,7 @@ line, its fields exactly those of the class. The two layouts of the paper's auth
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -38,9 +39,9 @@ def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
     """Load chains from our JSON lines, or from either layout of the paper's authors.
 
     Args:
-        path: the file; ``.jsonl``, ``.json``, ``.ndjson``, ``.parquet`` or ``.pq``.
-        format: one of ``FORMATS``. "auto" looks at the suffix and at the names of the
-            columns (of the first line's fields, in JSON lines).
+        path: ``.jsonl``, ``.json``, ``.ndjson``, ``.parquet`` or ``.pq``.
+        format: one of ``FORMATS``. "auto" looks at the suffix and at the names of the columns
+            (of the first line's fields, in JSON lines).
 
     Returns:
         The chains in the order of the file. In our own layout ``chain_id`` is unique; the
@@ -113,16 +114,13 @@ def _read(adapter: TypeAdapter[Any], path: Path, format: str) -> Iterator[Any]:
     first_line: dict[str, int] = {}
     for number, text in read_lines(path, problems):
         record = validated(adapter, text, number, problems)
-        if isinstance(record, Chain):
-            first = first_line.setdefault(record.chain_id, number)
-            if first != number:
-                problems.add(
-                    number, "chain_id",
-                    f"found {short(record.chain_id)} again, first at line {first}, expected "
-                    "every id once",
-                )  # fmt: skip
-        if record is not None:
-            yield record
+        if record is None:
+            continue
+        first = first_line.setdefault(record.chain_id, number) if adapter is _CHAIN else number
+        if first != number:
+            problems.add(number, "chain_id", f"found {short(record.chain_id)} again, first at "
+                         f"line {first}, expected every id once")  # fmt: skip
+        yield record
     problems.raise_if_any()
 
 
@@ -130,26 +128,20 @@ def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
     """Save chains as JSON lines; :func:`load_chains` gives back equal ones.
 
     Args:
-        chains: at least one, each ``chain_id`` once. Tuples inside a ``check`` come back as
-            lists.
-        path: ``.jsonl``; written whole or not at all.
-
-    Returns:
-        ``path``.
+        chains: at least one, each ``chain_id`` once. Tuples inside a ``check`` become lists.
+        path: ``.jsonl``; written whole or not at all, and returned.
 
     Raises:
         WfineError: no chains, an id twice, another suffix, a number in a ``check`` that is
             not finite, half a surrogate pair in a text, or a folder that cannot be written.
     """
     path = Path(path)
-    seen: set[str] = set()
-    for chain in chains:
-        if chain.chain_id in seen:
-            raise WfineError(
-                f"{display_path(path)}: chain_id: found {chain.chain_id!r} twice in the chains to "
-                "save, expected every id once; give them ids of their own."
-            )
-        seen.add(chain.chain_id)
+    repeated = [k for k, n in Counter(chain.chain_id for chain in chains).items() if n > 1]
+    if repeated:
+        raise WfineError(
+            f"{display_path(path)}: chain_id: found {repeated[0]!r} twice in the chains to "
+            "save, expected every id once; give them ids of their own."
+        )
     if path.suffix.lower() not in _JSONL:
         raise WfineError(
             f"{display_path(path)}: found the suffix {path.suffix!r}, expected .jsonl; chains are "
@@ -159,61 +151,39 @@ def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
 
 
 def load_queries(path: str | Path) -> list[Query]:
-    """Load queries from JSON lines, one :class:`~wfine_utils.chains.taxonomy.Query` each.
-
-    Raises:
-        WfineError: as :func:`load_chains`.
-    """
+    """Load queries from JSON lines, one ``Query`` each; errors are those of :func:`load_chains`."""
     return list(_read(_QUERY, Path(path), "queries"))
 
 
 def save_queries(queries: Sequence[Query], path: str | Path) -> Path:
-    """Save queries as JSON lines; :func:`load_queries` gives back equal ones.
-
-    Raises:
-        WfineError: as :func:`save_chains`.
-    """
+    """Save queries as JSON lines; :func:`load_queries` gives back equal ones."""
     return _save_lines(_QUERY, queries, Path(path))
 
 
 def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -> Path:
-    # not mode="json", which would turn NaN into null without a word
-    lines = [_json(adapter.dump_python(record), path) + "\n" for record in records]
+    lines = []
+    for record in records:
+        value = adapter.dump_python(record)  # not mode="json": NaN would silently become null
+        try:
+            lines.append(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        except ValueError as error:
+            raise WfineError(
+                f"{display_path(path)}: found NaN or infinity in {short(value)}, expected finite "
+                "numbers."
+            ) from error
     if not lines:
         raise WfineError(
             f"{display_path(path)}: found nothing to save, expected at least one record."
         )
-    return atomic_write(
-        path, lambda p: p.write_text("".join(lines), encoding="utf-8", newline="\n")
-    )
-
-
-def _json(value: Any, path: Path) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:
-        raise WfineError(
-            f"{display_path(path)}: found NaN or infinity in {short(value)}, expected finite "
-            "numbers."
-        ) from error
+    text = "".join(lines)
+    return atomic_write(path, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
 
 
 class ChainFile:
     """A file of chains that is checked when it is opened, and then read as often as one likes.
 
-    Our own layout is read chain by chain. The authors' two layouts are loaded whole, because in
-    one of them the responses of a chain lie far apart.
-
-    Args:
-        path: the file; see :func:`load_chains`.
-        format: one of ``FORMATS``.
-
-    Attributes:
-        n_chains: number of chains.
-        n_responses: number of responses.
-
-    Raises:
-        WfineError: as :func:`load_chains`.
+    Arguments and errors are those of :func:`load_chains`. Our own layout is read chain by chain;
+    the authors' two are loaded whole, because in one of them a chain's responses lie far apart.
     """
 
     def __init__(self, path: str | Path, format: str = "auto") -> None:

@@ -21,13 +21,10 @@ class PreferencePair:
     """Two responses to one instruction, the first of which is better.
 
     Args:
-        chain_id: the chain both responses come from.
         topic: of the chain; training and test are kept apart by topic.
         requirement_type: type of what was dropped; None where the dropped requirements are
             unlabelled or of several types, and for pairs that drop nothing.
         instruction: what the reward model is given: the whole prompt, or one requirement.
-        chosen: the better response.
-        rejected: the worse response.
         n_dropped: requirements that ``chosen`` was asked to meet and ``rejected`` was not.
     """
 
@@ -49,14 +46,6 @@ def preference_pairs(
     ``max_drop_distance``. The instruction is always the *full* one: with ``"prompt"`` the
     whole prompt, with ``"requirement"`` the text of a dropped requirement (one pair for each
     of them). Pairs with twice the same text are left out; :func:`n_identical` counts them.
-
-    Args:
-        chains: e.g. from :func:`build_chains` or ``load_chains``.
-        granularity: what the reward model is given beside the response.
-        max_drop_distance: 1 keeps only pairs that differ by exactly one requirement.
-
-    Returns:
-        The pairs, chain by chain.
     """
     return [
         pair
@@ -85,9 +74,9 @@ def coarse_pairs(
     looks like and nothing about requirements. It is the *coarse* reward model.
 
     Args:
-        chains: chains without a response that keeps every requirement give no pair.
-        damage: ``damage(text, rng) -> text``, generally worse; chains for which it returns
-            the text unchanged give no pair either.
+        chains: those without a response that keeps every requirement give no pair.
+        damage: ``damage(text, rng) -> text``, generally worse; a text that it returns unchanged
+            gives no pair either.
         seed: the damage depends on the seed and the chain id alone.
 
     Returns:

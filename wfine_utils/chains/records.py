@@ -1,7 +1,5 @@
-"""Reading files record by record: lines and rows with their place, and all that is wrong at once.
-
-A loader collects what is wrong in a :class:`Problems` and raises it all at once, so that a
-user mends a file in one go and never works with half of it.
+"""Reading files record by record: lines and rows with their place, and all that is wrong at once,
+so that a user mends a file in one go and never works with half of it.
 """
 
 from __future__ import annotations
@@ -32,7 +30,6 @@ class Problems:
     """What is wrong with one file, as ``file:line: field: what was found, what was expected``.
 
     Args:
-        path: the file.
         unit: "" for line numbers, which count from 1; "row " for rows, which count from 0.
         format: name of the format that the file was read as.
     """
@@ -50,7 +47,7 @@ class Problems:
         if not self.lines:
             return
         n = len(self.lines)
-        count = "1 problem" if n == 1 else f"{n} problems"
+        count = f"{n} problem{'s' * (n > 1)}"
         if n > MAX_SHOWN:
             count += f", the first {MAX_SHOWN} of which are"
         rows = " (rows count from 0)" if self.unit else ""
@@ -106,12 +103,9 @@ def check_is_file(path: Path) -> None:
 def read_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of every line that is not blank, read one after the other.
 
-    A byte order mark at the start is skipped. Only a line feed ends a line: the other
-    characters that Unicode calls line ends may stand inside a JSON string.
-
-    Args:
-        path: a UTF-8 text file.
-        problems: where lines that are not UTF-8 are noted; they are passed over.
+    A byte order mark at the start is skipped. Only a line feed ends a line: the other characters
+    that Unicode calls line ends may stand inside a JSON string. Lines that are not UTF-8 are
+    noted in ``problems`` and passed over.
 
     Raises:
         WfineError: the file is missing, a folder, empty, blank or unreadable.
@@ -156,11 +150,8 @@ def read_rows(
 ) -> Iterator[tuple[int, str]]:
     """Number (from 0) and JSON text of every row, so that rows and lines pass the same checks.
 
-    Args:
-        path: a parquet file; some hundred rows of it are in memory at a time.
-        required: columns that must be there.
-        optional: columns that may be there; any other is refused.
-        problems: where problems with columns are noted, and raised from.
+    Some hundred rows are in memory at a time. Columns besides ``required`` and ``optional`` are
+    refused.
     """
     columns, name = set(read_columns(path)), display_path(path)
     for column in sorted(required - columns):

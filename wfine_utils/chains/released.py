@@ -83,11 +83,8 @@ def load_released_parquet(path: Path) -> list[Chain]:
     rows = _rows(_ParquetRow, records, problems)
     for row in rows:
         if row.n_kept != len(row.requirements):
-            problems.add(
-                row.place, "instruction_id_list",
-                f"found {row.n_kept} entries, expected one for each of the "
-                f"{len(row.requirements)} entries of constraint",
-            )  # fmt: skip
+            problems.add(row.place, "instruction_id_list", f"found {row.n_kept} entries, expected "
+                         f"one for each of the {len(row.requirements)} of constraint")  # fmt: skip
     problems.raise_if_any()
     levels = _levels(rows, problems)
     problems.raise_if_any()
@@ -100,44 +97,33 @@ def _levels(rows: list[_Placed], problems: Problems) -> list[list[_Placed]]:
     for level in levels:
         place, n_kept = level[0].place, level[0].n_kept
         if n_kept in first_of:
-            problems.add(
-                place, "constraint",
-                f"found {n_kept} requirements again after the level that begins at row "
-                f"{first_of[n_kept]}, expected the rows of one level to be consecutive",
-            )  # fmt: skip
+            problems.add(place, "constraint", f"found {n_kept} requirements again after the level "
+                         f"that begins at row {first_of[n_kept]}, expected the rows of one level "
+                         "to be consecutive")  # fmt: skip
         elif len(level) != len(levels[0]):
-            problems.add(
-                place, "constraint",
-                f"found a level of {len(level)} rows ({n_kept} requirements), expected "
-                f"{len(levels[0])} rows as in the first level",
-            )  # fmt: skip
+            problems.add(place, "constraint", f"found a level of {len(level)} rows ({n_kept} "
+                         f"requirements), expected {len(levels[0])} rows as in the first "
+                         "level")  # fmt: skip
         first_of.setdefault(n_kept, place)
     if len(levels) == 1:
-        problems.add(
-            0, "constraint",
-            f"found {levels[0][0].n_kept} requirements in every row, so each chain has one "
-            "response, expected at least two levels",
-        )  # fmt: skip
+        problems.add(0, "constraint", f"found {levels[0][0].n_kept} requirements in every row, so "
+                     "each chain has one response, expected at least two levels")  # fmt: skip
     return levels
 
 
 def load_released_eval(path: Path) -> list[Chain]:
     """Chains of the eval layout; see the module's first paragraph.
 
-    The list ``constraint`` may hold the chain's whole list on every line, or only the
-    requirements kept. Fields that are not named in ``EVAL_FIELDS`` (scores, times) are
-    not used.
+    ``constraint`` may hold the chain's whole list on every line, or only the requirements kept.
+    Fields that are not named in ``EVAL_FIELDS`` (scores, times) are not used.
     """
     problems = Problems(path, "", "released_eval")
     rows = _rows(_EvalRow, read_lines(path, problems), problems)
     problems.raise_if_any()
     groups = [rows[i : i + EVAL_GROUP] for i in range(0, len(rows), EVAL_GROUP)]
     if len(groups[-1]) != EVAL_GROUP:
-        problems.add(
-            groups[-1][0].place, "whole record",
-            f"found {len(groups[-1])} lines left for the last chain, expected {EVAL_GROUP} "
-            "consecutive lines per chain",
-        )  # fmt: skip
+        problems.add(groups[-1][0].place, "whole record", f"found {len(groups[-1])} lines left for "
+                     f"the last chain, expected {EVAL_GROUP} consecutive lines")  # fmt: skip
     problems.raise_if_any()
     return _assembled(groups, problems)
 
@@ -151,46 +137,31 @@ def _assembled(groups: list[list[_Placed]], problems: Problems) -> list[Chain]:
 def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | None:
     before = len(problems.lines)
     longest = max(group, key=lambda row: len(row.requirements))
-    full = longest.requirements
+    full, at = longest.requirements, f"at {problems.unit or 'line '}{longest.place}"
     base = _base_task(longest.prompt, full)
     for row in group:
         if row.n_kept > len(full):
-            problems.add(
-                row.place, "instruction_id_list",
-                f"found {row.n_kept} entries, expected at most the {len(full)} of constraint",
-            )  # fmt: skip
+            problems.add(row.place, "instruction_id_list", f"found {row.n_kept} entries, expected "
+                         f"at most the {len(full)} of constraint")  # fmt: skip
         elif row.requirements not in (full, full[: row.n_kept]):
-            problems.add(
-                row.place, "constraint",
-                f"found {short(row.requirements)}, expected the first {row.n_kept} entries of "
-                f"its chain's list at {problems.unit or 'line '}{longest.place}",
-            )  # fmt: skip
+            problems.add(row.place, "constraint", f"found {short(row.requirements)}, expected the "
+                         f"first {row.n_kept} entries of its chain's list {at}")  # fmt: skip
         elif absent := [r for r in full[: row.n_kept] if r not in row.prompt]:
-            problems.add(
-                row.place, "prompt",
-                f"found no {short(absent[0])} in it, expected every kept requirement verbatim",
-            )  # fmt: skip
+            problems.add(row.place, "prompt", f"found no {short(absent[0])} in it, expected every "
+                         "kept requirement verbatim")  # fmt: skip
         elif (own := _base_task(row.prompt, full)) != base:
-            problems.add(
-                row.place, "prompt",
-                f"found {short(own)} besides the requirements, expected {short(base)} as at "
-                f"{problems.unit or 'line '}{longest.place}",
-            )  # fmt: skip
+            problems.add(row.place, "prompt", f"found {short(own)} besides the requirements, "
+                         f"expected {short(base)} as {at}")  # fmt: skip
     if not base:
         problems.add(longest.place, "prompt", "found nothing besides the requirements, "
                      "expected a task")  # fmt: skip
     if len(problems.lines) > before:
         return None
-    return Chain(
-        chain_id=chain_id,
-        category=None,
-        base_task=base,
-        requirements=tuple(Requirement(None, None, text) for text in full),
-        responses=tuple(
-            Response(row.text, tuple(i < row.n_kept for i in range(len(full))), "released")
-            for row in group
-        ),
+    responses = tuple(
+        Response(row.text, tuple(i < row.n_kept for i in range(len(full))), "released")
+        for row in group
     )
+    return Chain(chain_id, None, base, tuple(Requirement(None, None, t) for t in full), responses)
 
 
 def _base_task(prompt: str, requirements: list[str]) -> str:

@@ -25,10 +25,9 @@ def split_chains(
     task (without regard to case and spaces), so that a repeated task cannot leak.
 
     Args:
-        chains: the chains.
         fractions: shares of the *units* for train, validation and test; they sum to 1. Each
             part with a share above 0 gets at least one unit.
-        seed: seed of the draw. The draw does not depend on the order of ``chains``.
+        seed: of the draw, which does not depend on the order of ``chains``.
 
     Returns:
         ``{"train": …, "validation": …, "test": …}``, each in the order of ``chains``.
@@ -104,8 +103,5 @@ def swap_requirements(chains: Sequence[Chain]) -> list[Chain]:
             f"chains: found {len(chains)} with {sorted(sizes)} requirements, expected two or more "
             "that have the same number, to swap requirements between them."
         )
-    others = [*chains[1:], chains[0]]
-    return [
-        replace(chain, requirements=other.requirements)
-        for chain, other in zip(chains, others, strict=True)
-    ]
+    pairs = zip(chains, [*chains[1:], chains[0]], strict=True)
+    return [replace(chain, requirements=other.requirements) for chain, other in pairs]

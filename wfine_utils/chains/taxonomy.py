@@ -1,7 +1,5 @@
 """What a fine-grained writing query is made of: categories, requirement types, chains.
 
-Every other module speaks in the terms defined here, and this one imports none of them.
-
 A *chain* is one query together with several responses to it. The query is a base task and a
 tuple of typed requirements; each response records which requirements were kept in the
 instruction when it was written. The number kept is the gold rank of the response: that is
@@ -99,19 +97,14 @@ class Requirement:
     rubric: NonEmptyText | None = None
 
     @model_validator(mode="after")
-    def _one_judge(self) -> Requirement:
+    def _one_judge_and_a_subtype_of_the_type(self) -> Requirement:
         if self.check is not None and self.rubric is not None:
             raise ValueError("found a check and a rubric, expected one of the two")
-        return self
-
-    @model_validator(mode="after")
-    def _subtype_belongs_to_type(self) -> Requirement:
-        if self.subtype is not None and (
-            self.type is None or self.subtype not in SUBTYPES[self.type]
-        ):
-            known = list(SUBTYPES[self.type]) if self.type else "none without a type"
+        known = SUBTYPES[self.type] if self.type else ()
+        if self.subtype is not None and self.subtype not in known:
             raise ValueError(
-                f"subtype {self.subtype!r} is not a subtype of {self.type}; known: {known}"
+                f"subtype {self.subtype!r} is not a subtype of {self.type}; known: "
+                f"{list(known) or 'none without a type'}"
             )
         return self
 
@@ -134,16 +127,10 @@ class Query:
     topic: str = ""
 
     def prompt(self, kept: Sequence[bool] | None = None) -> str:
-        """The instruction, full or with requirements dropped.
+        """The instruction: the base task and each kept requirement, with spaces between them.
 
         Args:
-            kept: one flag per requirement; None keeps all of them.
-
-        Returns:
-            The base task, then each kept requirement, separated by single spaces.
-
-        Raises:
-            ValueError: ``kept`` has another length than the requirements.
+            kept: one flag per requirement (else a ValueError); None keeps all of them.
         """
         if kept is None:
             kept = (True,) * len(self.requirements)
@@ -178,11 +165,8 @@ class Chain:
 
     Args:
         chain_id: unique within a file.
-        category: task category, or None where the data set does not label it.
-        base_task: the instruction with every requirement dropped.
-        requirements: at least one.
         responses: at least two; with fewer there is nothing to rank.
-        topic: as in :class:`Query`.
+        category, base_task, requirements, topic: as in :class:`Query`.
 
     Raises:
         pydantic.ValidationError: a kept list of another length than the requirements, fewer

@@ -23,9 +23,6 @@ def load_weval_hand(split: Literal["dev", "test"] | None = None) -> list[Chain]:
     Args:
         split: "dev" (20 chains, to look at and to tune on), "test" (40, for results alone), or
             None for all of them. No split shares a topic with another.
-
-    Returns:
-        Chains in the order of the file.
     """
     chains = load_chains(WEVAL_HAND_CHAINS)
     if split is None:

@@ -1,7 +1,6 @@
 """Coefficients of agreement between raters, and their bootstrap over chains.
 
-What people say of responses is compared in :mod:`wfine_utils.annotation.agreement`, what judges
-say of requirements in :mod:`wfine_utils.judges.agreement`.
+Used for people in :mod:`wfine_utils.annotation.agreement` and judges in ``judges.agreement``.
 """
 
 from __future__ import annotations
@@ -30,11 +29,9 @@ def bootstrap_chains(
         rows: shape [units, ...].
         chain_ids: shape [units], to which chain a unit belongs.
         statistic: takes some of the rows, returns one number per statistic, NaN if undefined.
-        boot: how the intervals are drawn.
 
     Returns:
-        Value, lower and upper end of the interval of every statistic; NaN for fewer than two
-        chains.
+        Value, lower and upper end of every statistic; interval NaN for fewer than two chains.
     """
     chain, names = pd.factorize(np.asarray(chain_ids), sort=True)
 
@@ -76,11 +73,9 @@ def one_row_per_unit(table: pd.DataFrame, columns: Sequence[str], caller: str) -
     """One row per unit, sorted, one column per rater (first of ``columns``); values as float."""
     check_columns(table, columns, caller)
     rater, *unit, value = columns
-    twice = table[table.duplicated([rater, *unit])]
+    twice = table.loc[table.duplicated([rater, *unit]), [rater, *unit]]
     if len(twice):
-        raise WfineError(
-            f"{caller}: found two rows for {twice.iloc[0][[rater, *unit]].to_dict()}, expected one."
-        )
+        raise WfineError(f"{caller}: found two rows for {twice.iloc[0].to_dict()}, expected one.")
     try:
         numbers = table[value].astype("Float64").to_numpy(float, na_value=np.nan)
     except (TypeError, ValueError) as error:

@@ -3,12 +3,10 @@
 A dropped requirement often leaves a shorter text, so a scorer that likes long texts looks good.
 Two controls hold the length fixed: by arithmetic over whole chains (:func:`partial_tau`) and
 by choice of pairs (:func:`length_matched`). A third says whether a score comes from pairs that
-lie far apart (:func:`by_gap`). Results by category and by the type of a single drop are in
-``weval.evaluate``, those by the type that is dropped first in :mod:`wfine_utils.weval.drops`.
+lie far apart (:func:`by_gap`).
 
-The tables have the columns of ``weval.evaluate`` and can be put below one of its tables; in all
-functions ``chains``, ``scores``, ``n_boot``, ``seed`` and ``confidence`` are as there, and so are
-the errors for them. Intervals are bootstrap percentiles over chains.
+The tables have the columns of ``weval.evaluate`` and can be put below one of its tables; options,
+``chains``, ``scores`` and the errors for them are as there.
 """
 
 from __future__ import annotations
@@ -55,12 +53,11 @@ def partial_tau(
 
     For each chain, with s, g and c for score, gold and covariate, the partial correlation is
     (tau_sg - tau_sc tau_gc) / sqrt((1 - tau_sc^2) (1 - tau_gc^2)). It has no value where the
-    covariate orders the responses just as the score or the gold does, which is common in chains
-    of a few responses, and always so for a scorer that *is* the covariate. Those chains are
-    counted in ``undefined_rate``, and ``kendall_tau_b_where_defined`` is the plain tau-b of the
-    others: compare ``partial_tau_b`` with that. ``pooled_partial_tau_b`` loses no chain: the
-    same formula on the correlations over the pairs of all chains together, so that a chain
-    weighs by its number of pairs.
+    covariate orders the responses just as the score or the gold does, which is common in short
+    chains, and always so for a scorer that *is* the covariate. ``undefined_rate`` counts those
+    chains, ``kendall_tau_b_where_defined`` is the plain tau-b of the others: compare
+    ``partial_tau_b`` with that. ``pooled_partial_tau_b`` loses no chain: the same formula over
+    the pairs of all chains together, so that a chain weighs by its number of pairs.
 
     Read it as a control, not as a test of nothing: it does not reach 0 for a scorer that follows
     the length with noise. With normal variables, 0.85 for length with score and 0.75 for
@@ -111,12 +108,11 @@ def length_matched(
 ) -> pd.DataFrame:
     """Pairwise accuracy on the pairs of responses that are about equally long.
 
-    Two responses are matched if their numbers of words differ by at most ``tolerance`` times
-    the larger one. Such pairs may also lie closer in gold and so be harder; ``mean_gap`` says
-    by how much.
+    Matched pairs may also lie closer in gold and so be harder; ``mean_gap`` says by how much.
 
     Args:
-        tolerance: largest relative difference, 0 to 1.
+        tolerance: by how much the numbers of words of two matched responses may differ, as a
+            share of the larger one, 0 to 1.
 
     Returns:
         ``pairwise_accuracy`` (a tie counts 1/2) and ``tie_rate`` of the pairs with different
@@ -140,9 +136,8 @@ def length_matched(
     subsets = {"all": np.ones_like(matched), "matched": matched, "unmatched": ~matched}
     parts = []
     for name, used in subsets.items():
-        gap = np.abs(pairs.gold[used & (pairs.gold != 0)])
-        part = _accuracy(pairs, used, "length", name, boot)
-        parts.append(part.assign(mean_gap=gap.mean() if len(gap) else np.nan))
+        gap = pd.Series(np.abs(pairs.gold[used & (pairs.gold != 0)]))
+        parts.append(_accuracy(pairs, used, "length", name, boot).assign(mean_gap=gap.mean()))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -158,8 +153,7 @@ def by_gap(
 
     Returns:
         ``pairwise_accuracy`` (a tie counts 1/2) and ``tie_rate``, averaged over chains, for
-        every difference of the numbers of requirements kept that occurs: subsets ("gap", "1"),
-        ("gap", "2"), …; columns :data:`PAIR_COLUMNS`.
+        every gap that occurs: subsets ("gap", "1"), …; columns :data:`PAIR_COLUMNS`.
 
     Raises:
         WfineError: also if no chain has two scored responses of different gold.
@@ -189,8 +183,7 @@ class ResponsePairs:
 
     def per_chain(self, values: NDArray) -> FloatArray:
         """Sum of ``values`` [pairs] over the pairs of each chain: shape [chains]."""
-        sums = np.bincount(self.chain, weights=values.astype(float), minlength=self.n_chains)
-        return sums.astype(float)
+        return np.bincount(self.chain, values.astype(float), self.n_chains).astype(float)
 
 
 def response_pairs(
@@ -198,12 +191,7 @@ def response_pairs(
     scores: Sequence[ArrayLike],
     covariate: Sequence[ArrayLike] | None = None,
 ) -> ResponsePairs:
-    """All pairs of scored responses of the same chain.
-
-    Args:
-        chains: at least one.
-        scores: float [chains][responses]; NaN where a response was not scored.
-        covariate: finite float [chains][responses]; None: the number of words.
+    """All pairs of scored responses of the same chain, with the covariate of :func:`partial_tau`.
 
     Raises:
         WfineError: scores or covariate do not fit the chains.

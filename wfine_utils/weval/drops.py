@@ -23,11 +23,8 @@ def drop_shifts(
     """By how much a number changes from a response to one that drops one requirement more.
 
     Args:
-        chains: any.
-        values: shape [chains][responses], such as words or a log-likelihood; NaN where there is
-            none.
-        n_boot: bootstrap draws over steps.
-        seed: of the draws and of the sign flips.
+        values: [chains][responses], such as words or a log-likelihood; NaN where there is none.
+        n_boot, seed: of the bootstrap over steps and of the sign flips.
 
     Returns:
         One row per type of the dropped requirement, "unlabelled" where it has none, and one for
@@ -40,8 +37,7 @@ def drop_shifts(
         for (better, better_value), (worse, worse_value) in permutations(
             zip(chain.responses, np.asarray(numbers, dtype=float), strict=True), 2
         )
-        if better.gold > worse.gold
-        and (dropped := _only_difference(chain, better, worse)) is not None
+        if better.gold > worse.gold and (dropped := _only_difference(chain, better, worse))
     ]
     table = pd.DataFrame(steps, columns=["type", "dropped", "kept"])
     rows = []
@@ -63,15 +59,13 @@ def by_type_dropped_first(
 ) -> pd.DataFrame:
     """WEval by the type of the requirement that a chain drops first.
 
-    Args:
-        chains: as in ``weval.evaluate``, and so are the other arguments and the errors.
-        scores: shape [chains][responses].
+    Arguments and errors are those of ``weval.evaluate``.
 
     Returns:
-        Every metric of ``weval.evaluate`` for the subsets ("type dropped first", type): columns
-        ``weval.COLUMNS``. A chain belongs to a type if its best responses keep one requirement
-        of this type more than those of the second gold rank, and differ in nothing else; all
-        other chains are in the subset "undetermined".
+        Every metric of ``weval.evaluate``, in its columns, for the subsets ("type dropped first",
+        type). A chain belongs to a type if its best responses keep one requirement of this type
+        more than those of the second gold rank, and differ in nothing else; all others are in
+        the subset "undetermined".
     """
     boot = Bootstrap(n_boot, seed, confidence)
     values = per_chain(chains, scores).to_numpy()
@@ -90,12 +84,12 @@ def type_dropped_first(chain: Chain) -> RequirementType | None:
     levels = sorted(set(chain.gold), reverse=True)[:2]
     best, second = ([r for r in chain.responses if r.gold == k] for k in (*levels, -1)[:2])
     dropped = [_only_difference(chain, better, worse) for better in best for worse in second]
-    types = {None if requirement is None else requirement.type for requirement in dropped}
+    types = {requirement.type if requirement else None for requirement in dropped}
     return types.pop() if len(types) == 1 else None
 
 
 def _only_difference(chain: Chain, a: Response, b: Response) -> Requirement | None:
     """The one requirement that only one of two responses keeps; None if there is not just one."""
     flags = zip(chain.requirements, a.kept, b.kept, strict=True)
-    differ = [requirement for requirement, kept_a, kept_b in flags if kept_a != kept_b]
+    differ = [requirement for requirement, in_a, in_b in flags if in_a != in_b]
     return differ[0] if len(differ) == 1 else None

@@ -1,11 +1,7 @@
 """WEval: does a scorer order the responses of a chain as the number of kept requirements does?
 
 The gold ranking of a chain is known by construction, so any function that gives a number to a
-response can be examined: score the responses, compare the order with the gold order, average
-over chains. ``evaluate`` gives every metric with a bootstrap interval, ``compare`` the paired
-difference of two scorers.
-
-Two choices differ from what is common, and both matter:
+response can be examined. Two choices differ from what is common, and both matter:
 
 * **Ties count as ties.** The evaluation script released with the paper sorts responses by
   (score, number of kept requirements), so that a tie is resolved in the gold order and a
@@ -14,10 +10,6 @@ Two choices differ from what is common, and both matter:
 * **A constant scorer has correlation 0.** SciPy returns NaN there, because a correlation with a
   constant is undefined; leaving such chains out of a mean would hide exactly the chains on which
   the scorer said nothing.
-
-It is fast because the metrics of all chains are computed together
-(:mod:`~wfine_utils.weval.metrics`), and because chains with equal metrics are interchangeable under
-resampling (:mod:`~wfine_utils.weval.resampling`). Both are exact.
 """
 
 from __future__ import annotations
@@ -78,7 +70,7 @@ def evaluate(
         chains: shape [chains], any mixture of sizes; gold ranks may tie.
         scores: shape [chains][responses of the chain], float; higher means better adherence.
         n_boot: number of bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: seed of the draws. Equal seeds give equal tables, whatever the order of chains.
+        seed: of the draws. Equal seeds give equal tables, whatever the order of chains.
         confidence: coverage of the percentile interval, between 0 and 1.
 
     Returns:
@@ -127,14 +119,10 @@ def evaluate_all(
     """The tables of :func:`evaluate` of several scorers, one below the other, with a progress bar.
 
     Args:
-        chains: as in :func:`evaluate`, and so are the options.
         scores: the scores of every scorer under its name, as ``score_all`` returns them.
 
     Returns:
         One row per scorer, metric and subset: ``scorer`` and the columns of :func:`evaluate`.
-
-    Raises:
-        WfineError: as in :func:`evaluate`.
     """
     tables = {
         name: evaluate(chains, arrays, n_boot=n_boot, seed=seed, confidence=confidence)
@@ -149,29 +137,19 @@ def mean_rows(
     """Rows for a table with :data:`COLUMNS`: the mean of every metric over chains.
 
     Args:
-        boot: how the intervals are drawn.
         values: shape [chains, metrics], NaN where a chain has no value.
-        metrics: their names.
-        kind: what is told apart, e.g. "category".
-        subset: the name of this part.
+        kind: what is told apart, e.g. "category"; ``subset`` is one of these parts.
     """
     means = zip(*boot.means(values, kind, subset), strict=True)
     return [(m, kind, str(subset), *row) for m, row in zip(metrics, means, strict=True)]
 
 
 def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
-    """Every metric of every chain.
-
-    Args:
-        chains: as in :func:`evaluate`.
-        scores: as in :func:`evaluate`.
+    """Every metric of every chain; arguments and errors are those of :func:`evaluate`.
 
     Returns:
         One row per chain, in the order given, indexed by ``chain_id``; one column per entry of
         :data:`METRICS`. NaN where the scored responses have no two different gold ranks.
-
-    Raises:
-        WfineError: as in :func:`evaluate`.
     """
     values = chain_metrics(scored_chains(chains, scores))
     index = pd.Index([chain.chain_id for chain in chains], name="chain_id")
@@ -192,39 +170,29 @@ def compare(
     """Paired difference a - b of two scorers on the same chains.
 
     Args:
-        chains: as in :func:`evaluate`.
-        scores_a: scores of the first scorer, as in :func:`evaluate`.
-        scores_b: scores of the second scorer.
+        scores_a: scores of the first scorer, as in :func:`evaluate`; ``scores_b``: of the second.
         metrics: which of :data:`METRICS`.
-        n_boot: number of bootstrap draws over chains for the interval.
         n_permutations: number of random sign flips for the p-value.
-        seed: seed of both.
-        confidence: coverage of the percentile interval, between 0 and 1.
 
     Returns:
         One row per metric: ``metric, value_a, value_b, difference, ci_low, ci_high, p_value,
-        cohens_d, n_chains``, as explained in ``resampling.paired_difference``. Only chains
-        on which both scorers have the metric are used. Correct the p-values of several
-        comparisons with :func:`holm`.
+        cohens_d, n_chains``, as explained in ``resampling.PairedDifference``. Only chains on
+        which both scorers have the metric are used. Correct the p-values of several comparisons
+        with :func:`holm`.
 
     Raises:
         WfineError: as in :func:`evaluate`; or an unknown metric.
     """
-    unknown = sorted(set(metrics) - set(METRICS))
-    if unknown:
+    if unknown := sorted(set(metrics) - set(METRICS)):
         raise WfineError(
             f"weval.compare: found unknown metrics {unknown}; expected some of {list(METRICS)}."
         )
     a, b = per_chain(chains, scores_a), per_chain(chains, scores_b)
-    table = []
-    for metric in metrics:
-        difference = paired_difference(
-            a[metric],
-            b[metric],
-            n_boot=n_boot,
-            n_permutations=n_permutations,
-            seed=seed,
-            confidence=confidence,
-        )
-        table.append({"metric": metric, **difference._asdict()})
-    return pd.DataFrame(table).rename(columns={"n": "n_chains"})
+    rows = [
+        paired_difference(a[metric], b[metric], n_boot=n_boot, n_permutations=n_permutations,
+                          seed=seed, confidence=confidence)
+        for metric in metrics
+    ]  # fmt: skip
+    table = pd.DataFrame(rows).rename(columns={"n": "n_chains"})
+    table.insert(0, "metric", list(metrics))
+    return table

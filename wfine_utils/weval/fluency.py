@@ -34,12 +34,9 @@ class FluencyScorer:
     """Mean log-likelihood per character, in nats, under a model of the other chains' texts.
 
     Scores within a chain can be compared; it takes two chains at least, or every score is NaN.
-
-    Attributes:
-        order: number of characters that the model looks back.
     """
 
-    order: int = 5
+    order: int = 5  # characters that the model looks back
     name: str = "fluency (characters)"
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -97,10 +94,10 @@ class FluencyScorer:
 class KeptFluencyScorer:
     """Mean log-likelihood per token of WEval-Hand's texts under a pretrained model, from a file.
 
-    The model has seen no instruction. Its name is in the file, and in ``name``.
+    The model, whose name is in ``name``, has seen no instruction.
 
     Args:
-        path: a table of :func:`keep_fluency`.
+        path: a table of :func:`wfine_utils.models.likelihood.keep_fluency`.
     """
 
     def __init__(self, path: str | Path = KEPT) -> None:

@@ -1,8 +1,7 @@
 """Rank metrics of every chain at once: how the order of the scores agrees with the gold order.
 
-All of them follow from the signs of the pairwise differences, so chains with equally many
-responses are computed together as one array. What the metrics mean
-stands in :func:`wfine_utils.weval.evaluation.evaluate`, which averages them over chains.
+All follow from the signs of the pairwise differences, so chains with equally many responses are
+computed together. What they mean stands in :func:`wfine_utils.weval.evaluation.evaluate`.
 """
 
 from __future__ import annotations
@@ -56,15 +55,7 @@ class ScoredChains:
 
 
 def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> ScoredChains:
-    """The arrays that the metrics are computed from.
-
-    Args:
-        chains: as in ``weval.evaluate``.
-        scores: as in ``weval.evaluate``.
-
-    Raises:
-        WfineError: as in ``weval.evaluate``.
-    """
+    """The arrays that the metrics are computed from; arguments, errors: see ``weval.evaluate``."""
     score = np.concatenate(checked_scores("weval", scores, chains))
     scored = ~np.isnan(score)
     if not scored.any():
@@ -100,9 +91,8 @@ def _signs(x: NDArray) -> NDArray[np.int8]:
 def chain_metrics(data: ScoredChains) -> FloatArray:
     """All metrics of all chains: shape [chains, metrics].
 
-    With s_ij and g_ij the signs of the differences of scores and of gold ranks, the sum of
-    s_ij over j is twice the distance of response i from the middle rank (average ranks for
-    ties). So the rank metrics follow from the same signs as the pair metrics.
+    With s_ij the signs of the differences of scores, their sum over j is twice the distance of
+    response i from the middle rank (average ranks for ties); so too for gold ranks.
     """
     values = np.full((len(data.n_responses), len(METRICS)), np.nan)
     values[:, -1] = 1 - data.n_scored / data.n_responses
@@ -134,8 +124,7 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
                 ],
                 axis=1,
             )
-        result[g_pairs == 0] = np.nan
-        values[batch, :-1] = result
+        values[batch, :-1] = np.where(g_pairs[:, None] == 0, np.nan, result)
     return values
 
 
@@ -147,10 +136,10 @@ def single_drop_metrics(
     type_code = np.array([kinds.index(r.type) for chain in chains for r in chain.requirements])
     n_requirements = np.array([len(chain.requirements) for chain in chains])
     type_start = np.cumsum(n_requirements) - n_requirements
-    n_types, n_chains = len(RequirementType), len(chains)
+    n_types = len(RequirementType)
     if (type_code == n_types).all():  # nothing is labelled
         return {}
-    pairs, right, tied = np.zeros((3, n_chains * n_types))
+    pairs, right, tied = np.zeros((3, len(chains) * n_types))
     for batch, place in data.batches(width=data.kept.shape[1]):
         i, j = np.triu_indices(place.shape[1], 1)
         kept = data.kept[data.pattern[place]]
@@ -169,8 +158,5 @@ def single_drop_metrics(
         tied += np.bincount(cell, weights=first == second, minlength=len(pairs))
     with np.errstate(invalid="ignore"):
         shares = np.stack([right, tied], axis=1) / pairs[:, None]
-    by_type = shares.reshape(n_chains, n_types, 2).swapaxes(0, 1)
-    return {
-        kind: values[~np.isnan(values[:, 0])]
-        for kind, values in zip(RequirementType, by_type, strict=True)
-    }
+    by_type = zip(RequirementType, shares.reshape(-1, n_types, 2).swapaxes(0, 1), strict=True)
+    return {kind: values[~np.isnan(values[:, 0])] for kind, values in by_type}

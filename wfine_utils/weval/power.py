@@ -1,8 +1,4 @@
-"""What a benchmark of n chains can show at all.
-
-The smallest difference between two scorers that it would find (:func:`detectable_difference`)
-follows from how far their differences spread from chain to chain (:func:`paired_spread`).
-"""
+"""What a benchmark of n chains can show at all."""
 
 from __future__ import annotations
 
@@ -49,8 +45,7 @@ def detectable_difference(sd: float, n: int, *, power: float = 0.8, alpha: float
     Args:
         sd: standard deviation of the differences chain by chain; see :func:`paired_spread`.
         n: number of chains, at least 2.
-        power: between ``alpha`` and 1.
-        alpha: between 0 and 1.
+        power: between ``alpha`` and 1; ``alpha``: between 0 and that.
 
     Returns:
         The difference in units of the metric, at least 0.

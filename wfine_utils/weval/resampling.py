@@ -1,13 +1,13 @@
 """Intervals and tests by resampling units: bootstrap, sign flips, Holm's correction.
 
 Equal values are interchangeable under resampling. So a bootstrap draw of n units is one
-multinomial draw over the distinct values, and a random flip of the signs is one binomial draw
-per distinct size. This is exact, and cheap when values repeat, as rank metrics of short
-chains do: five responses without ties have eleven possible values of tau.
+multinomial draw over the distinct values, and a random flip of the signs one binomial draw per
+distinct size: exact, and cheap when values repeat, as rank metrics of short chains do.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -57,15 +57,14 @@ class Bootstrap:
             )
 
     def means(self, values: ArrayLike, *names: str) -> Means:
-        """Means over units, with intervals.
+        """Means over units, with intervals; NaN where no unit has a value.
 
         Args:
-            values: float [units] or [units, columns]; NaN is left out. The order of the units
-                does not matter.
+            values: float [units] or [units, columns], in any order of the units; NaN is left out.
             names: of this result; results of other names are drawn independently.
 
         Returns:
-            NaN where no unit has a value; interval NaN where fewer than two have.
+            The interval is NaN where fewer than two units have a value.
 
         >>> Bootstrap().means([0.0, 1.0, 1.0, 0.0]).mean
         array([0.5])
@@ -96,9 +95,8 @@ class Bootstrap:
             names: as in :meth:`means`.
 
         Returns:
-            Value, lower and upper end, of shape [statistics] each. Draws in which a statistic
-            is NaN are left out of its interval; NaN where no draw is left or fewer than two
-            units are given.
+            Value, lower and upper end, [statistics] each. Draws in which a statistic is NaN are
+            left out of its interval; NaN where none is left, or for fewer than two units.
         """
         (value,) = statistic(counts[None, :].astype(float))
         low = high = np.full(len(value), np.nan)
@@ -106,7 +104,9 @@ class Bootstrap:
             batches = times_drawn(counts, self.n_boot, rng_for(self.seed, "bootstrap", *names))
             draws = np.concatenate([statistic(times) for times in batches])
             tail = (1 - self.confidence) / 2
-            low, high = _quantiles(draws, (tail, 1 - tail))
+            quantile = np.nanquantile if np.isnan(draws).any() else np.quantile
+            with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # all NaN
+                low, high = quantile(draws, (tail, 1 - tail), axis=0)
         return value, low, high
 
 
@@ -117,16 +117,13 @@ def times_drawn(
 
     Args:
         counts: int [distinct units], at least one unit in all.
-        n_boot: number of draws.
-        rng: source of the draws.
 
     Yields:
         Together ``n_boot`` draws from Multinomial(units, counts / units): float arrays [draws,
-        distinct units]. A binomial number costs as much as a dozen uniform ones, so units that
-        rarely repeat are drawn one by one.
+        distinct units].
     """
     n_units, n_rows = int(counts.sum()), len(counts)
-    one_by_one = n_units < 12 * n_rows
+    one_by_one = n_units < 12 * n_rows  # a binomial number costs as much as 12 uniform ones
     unit_of = np.repeat(np.arange(n_rows), counts)  # [units], number of the distinct unit
     step = max(1, 500_000 // (n_units if one_by_one else n_rows))  # fits the processor's cache
     for first in range(0, n_boot, step):
@@ -145,23 +142,21 @@ def distinct_rows(values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
 
     NaN equals NaN. Sorted, so that nothing computed from them depends on the order of the units.
     """
-    columns = list(range(values.shape[1]))
-    counts = pd.DataFrame(values).groupby(columns, dropna=False).size()
-    rows: FloatArray = np.asarray(counts.index.to_frame(), dtype=float)
-    return rows, np.asarray(counts, dtype=np.int64)
+    counts = pd.DataFrame(values).groupby([*range(values.shape[1])], dropna=False).size()
+    return np.asarray(counts.index.to_frame(), dtype=float), np.asarray(counts, dtype=np.int64)
 
 
 class PairedDifference(NamedTuple):
-    """What :func:`paired_difference` returns."""
+    """Two means over the same units, and how far they differ."""
 
     value_a: float
     value_b: float
-    difference: float
-    ci_low: float
+    difference: float  # of the means, a - b
+    ci_low: float  # NaN with fewer than two units
     ci_high: float
-    p_value: float
-    cohens_d: float
-    n: int
+    p_value: float  # two-sided, of differences that are symmetric about 0; NaN without units
+    cohens_d: float  # mean difference / its SD (n - 1); 0 if all are 0, NaN if all equal, not 0
+    n: int  # units with both values
 
 
 def paired_difference(
@@ -178,17 +173,8 @@ def paired_difference(
     Args:
         a: float [units]; NaN where there is no value.
         b: float [units]; only units with both values are used.
-        n_boot: bootstrap draws over units for the percentile interval; 0 leaves it NaN.
+        n_boot, seed, confidence: as in :class:`Bootstrap`. The order of units does not matter.
         n_permutations: random sign flips for the p-value.
-        seed: seed of both. The order of the units does not matter.
-        confidence: coverage of the interval, between 0 and 1.
-
-    Returns:
-        The two means, their difference and its interval (NaN with fewer than two units);
-        ``p_value``, two-sided, of the hypothesis that differences are symmetric about 0, with
-        1 added to both counts so that it is never 0 (NaN without units); ``cohens_d``, the mean
-        difference over its standard deviation with n - 1, 0 if every difference is 0, NaN if
-        they are all equal and not 0; and the number of units used.
 
     >>> paired_difference([1.0, 0.5, 0.5], [0.0, 0.5, 0.0]).difference
     0.5
@@ -215,8 +201,6 @@ def sign_flip_p(difference: ArrayLike, n_permutations: int, rng: np.random.Gener
 
     Args:
         difference: float [units], at least one, no NaN.
-        n_permutations: number of random flips of all signs.
-        rng: source of the flips.
 
     Returns:
         (1 + number of flips with a mean at least as far from 0) / (1 + n_permutations).
@@ -234,15 +218,7 @@ def sign_flip_p(difference: ArrayLike, n_permutations: int, rng: np.random.Gener
 
 
 def holm(p_values: ArrayLike) -> FloatArray:
-    """P-values adjusted for several comparisons by Holm's step-down method.
-
-    Args:
-        p_values: float [comparisons]; NaN entries stay NaN and are not counted.
-
-    Returns:
-        Float [comparisons]: adjusted p-values, at most 1.
-
-    Source: statsmodels ``multipletests(method="holm")``.
+    """P-values [comparisons] adjusted by Holm's method, at most 1; NaN stays and is not counted.
 
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
@@ -254,11 +230,3 @@ def holm(p_values: ArrayLike) -> FloatArray:
     if known.any():
         adjusted[known] = multipletests(p[known], method="holm")[1]
     return adjusted
-
-
-def _quantiles(draws: FloatArray, q: tuple[float, float]) -> FloatArray:
-    """Quantiles down the columns; a draw in which no unit had a value (NaN) is left out."""
-    if not np.isnan(draws).any():
-        return np.quantile(draws, q, axis=0)
-    columns = [column[~np.isnan(column)] for column in draws.T]
-    return np.array([np.quantile(c, q) if len(c) else (np.nan, np.nan) for c in columns]).T

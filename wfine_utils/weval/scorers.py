@@ -1,8 +1,7 @@
 """Scorers: anything that gives every response of a chain a number, higher for better adherence.
 
-A scorer is any object with a ``name`` and a ``score`` method; see :class:`Scorer`. The first
-ones here know nothing of writing. They are the null baselines against which every other scorer
-must be held: a benchmark on which the length of a response does well measures length.
+The scorers here know nothing of writing, but for the oracle. They are the null baselines against
+which every other must be held: a benchmark on which the length does well measures length.
 """
 
 from __future__ import annotations
@@ -39,13 +38,7 @@ _FUNCTION_WORDS = frozenset(
 
 @runtime_checkable
 class Scorer(Protocol):
-    """What WEval examines. No base class is needed: two attributes are enough.
-
-    ``name`` is how the scorer is called in tables. ``score`` takes chains and returns one float
-    array per chain with one number per response; higher is better, NaN means that the
-    response could not be scored. A score must not depend on the order of the chains, nor
-    on how they are batched.
-    """
+    """What WEval examines. No base class is needed: two attributes are enough."""
 
     @property
     def name(self) -> str:
@@ -53,19 +46,18 @@ class Scorer(Protocol):
         ...
 
     def score(self, chains: Sequence[Chain]) -> Scores:
-        """One float per response per chain."""
+        """One float per response per chain: higher is better, NaN says "could not be scored".
+
+        It must depend neither on the order of the chains nor on how they are batched.
+        """
         ...
 
 
 def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, Scores]:
     """Scores of several scorers on the same chains, checked, with a progress bar.
 
-    Args:
-        scorers: their names must differ.
-        chains: at least one.
-
     Returns:
-        The scores of every scorer under its name, in the order given, as float64 arrays.
+        The scores of every scorer under its name, in the order given.
 
     Raises:
         WfineError: something that is no :class:`Scorer`; two scorers of one name; or a scorer
@@ -84,8 +76,7 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
             "tables know a scorer by its name. Rename one of those that occur twice."
         )
     scores: dict[str, Scores] = {}
-    bar = tqdm(scorers, desc="scorers")
-    for scorer in bar:
+    for scorer in (bar := tqdm(scorers, desc="scorers")):
         bar.set_postfix_str(scorer.name)
         try:
             returned = scorer.score(chains)
@@ -107,7 +98,6 @@ def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scor
     Args:
         source: where the scores come from, for the error.
         scores: what should be one number per response, [chains][responses of the chain].
-        chains: at least one.
 
     Raises:
         WfineError: no chains, another number of arrays than chains, an array of the wrong shape,
@@ -123,41 +113,34 @@ def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scor
         )
     arrays = []
     for chain, values in zip(chains, listed, strict=True):
+        problem = None
         try:
             array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError):
             problem = f"a {type(values).__name__} that does not hold numbers only"
-            raise _misfit(source, chain, problem) from error
-        if array.shape != (len(chain.responses),):
-            raise _misfit(source, chain, f"an array of shape {array.shape}")
-        arrays.append(array)
-    infinite = np.isinf(np.concatenate(arrays))
-    if infinite.any():
-        last = np.cumsum([len(array) for array in arrays])
-        place = np.searchsorted(last, infinite.argmax(), side="right")
-        raise _misfit(source, chains[int(place)], "an infinite score")
+        else:
+            if array.shape != (len(chain.responses),):
+                problem = f"an array of shape {array.shape}"
+            elif np.isinf(array).any():
+                problem = "an infinite score"
+            arrays.append(array)
+        if problem:
+            raise WfineError(
+                f"{source}, chain {chain.chain_id!r}: found {problem}; expected "
+                f"{len(chain.responses)} finite numbers, one per response, or NaN for a response "
+                "that cannot be scored. Mend the scorer's score method."
+            )
     return arrays
-
-
-def _misfit(source: str, chain: Chain, problem: str) -> WfineError:
-    return WfineError(
-        f"{source}, chain {chain.chain_id!r}: found {problem}; expected {len(chain.responses)} "
-        "finite numbers, one per response, or NaN for a response that cannot be scored. Mend the "
-        "scorer's score method."
-    )
 
 
 def split_by_chain(flat: NDArray[np.float64], chains: Sequence[Chain]) -> Scores:
     """Scores of all responses in reading order, [responses], cut into one array per chain."""
-    return np.split(flat, np.cumsum([len(chain.responses) for chain in chains])[:-1])
+    ends = np.cumsum([len(chain.responses) for chain in chains])
+    return np.split(flat, ends[:-1]) if chains else []
 
 
 def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.DataFrame:
-    """Scores as a tidy table, to be kept in a file.
-
-    Args:
-        scores: what :func:`score_all` returned for these chains.
-        chains: the chains, in the same order.
+    """What :func:`score_all` returned for these chains, as a tidy table to be kept in a file.
 
     Returns:
         One row per scorer, chain and response: ``scorer, chain_id, response`` (place in the
@@ -177,11 +160,7 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
 
 
 def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str, Scores]:
-    """The scores that a table of :func:`scores_table` holds.
-
-    Args:
-        table: columns ``scorer, chain_id, response, score``, rows in any order.
-        chains: the chains to return scores for.
+    """The scores of ``chains`` from a table of :func:`scores_table`, rows in any order.
 
     Returns:
         As :func:`score_all`. NaN where the table has no row for a response.
@@ -210,16 +189,13 @@ class ConstantScorer:
 
 @dataclass(frozen=True)
 class RandomScorer:
-    """Uniform noise in [0, 1), or a coin flip.
+    """Uniform noise in [0, 1), or a coin flip: a hash of seed, chain id and place in the chain.
 
-    The noise is a hash of the seed, the chain's id and the response's place in it, so that a
-    response keeps its score whatever else is scored with it.
+    So a response keeps its score whatever else is scored with it.
 
     Args:
-        seed: another seed gives other noise.
-        levels: None for continuous noise; 2 for a coin flip (0 or 1), more for a coarser or
-            finer scale, on which ties are frequent.
-        name: how the scorer is called in tables.
+        levels: None for continuous noise; 2 for a coin flip (0 or 1), more for a finer scale, on
+            which ties are frequent.
     """
 
     seed: int = 0
@@ -229,9 +205,10 @@ class RandomScorer:
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Noise for every response."""
         return [
-            np.array([self._noise(f"{self.seed}/{i}/{chain.chain_id}") for i in range(n)])
-            for chain in chains
-            for n in [len(chain.responses)]
+            np.array(
+                [self._noise(f"{self.seed}/{i}/{c.chain_id}") for i in range(len(c.responses))]
+            )
+            for c in chains
         ]
 
     def _noise(self, key: str) -> float:
@@ -261,10 +238,9 @@ class LengthScorer:
 
 @dataclass(frozen=True)
 class OverlapScorer:
-    """Share of the distinct content words of the requirements that occur in the response.
+    """Share of the requirements' distinct content words that occur in the response.
 
-    Content words are lower-cased words and numbers without a short list of English function
-    words. NaN where the requirements have no content word.
+    Content words are all but a short list of English function words; NaN where there is none.
     """
 
     name: str = "word overlap"
@@ -274,11 +250,8 @@ class OverlapScorer:
         scores = []
         for chain in chains:
             wanted = _words(" ".join(r.text for r in chain.requirements)) - _FUNCTION_WORDS
-            shares = [
-                len(wanted & _words(response.text)) / len(wanted) if wanted else np.nan
-                for response in chain.responses
-            ]
-            scores.append(np.array(shares))
+            n_shared = [len(wanted & _words(response.text)) for response in chain.responses]
+            scores.append(np.array(n_shared) / (len(wanted) or np.nan))
         return scores
 
 
@@ -286,22 +259,18 @@ class OverlapScorer:
 class OracleScorer:
     """Number of requirements that the exact checkers find met: the best that can be had.
 
-    NaN for every response of a chain that has a requirement without a check, because a
-    count of only some requirements would be no oracle.
+    NaN throughout a chain with a requirement without a check: counting some is no oracle.
     """
 
     name: str = "oracle (checkers)"
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Number of requirements met, or NaN."""
+        met = [[verdicts(chain.requirements, r.text) for r in chain.responses] for chain in chains]
         return [
-            np.array([self._count(verdicts(chain.requirements, r.text)) for r in chain.responses])
-            for chain in chains
+            np.array([np.nan if None in v else sum(map(bool, v)) for v in rows], dtype=float)
+            for rows in met
         ]
-
-    @staticmethod
-    def _count(met: Sequence[bool | None]) -> float:
-        return float("nan") if None in met else float(sum(map(bool, met)))
 
 
 def _words(text: str) -> set[str]:
