@@ -3,8 +3,9 @@
     python bench/bench_bulk.py --responses 10000 100000
 
 Each number of responses is a file of WEval-Hand's texts, every copy with a number of its own so
-that no text occurs twice, and is scored by ``python -m wfine_workflow.score_file`` in a process of its own,
-with a decoder of random weights, so small that time and memory are those of everything else.
+that no text occurs twice, and is scored by ``python -m wfine_workflow.score_file`` in a process of
+its own, with a decoder of random weights, so small that time and memory are those of everything
+else.
 """
 
 from __future__ import annotations

@@ -173,12 +173,7 @@ class TestBaseModel:
         (folder / "chat_template.jinja").unlink(missing_ok=True)
         with pytest.raises(WfineError, match="no chat template"):
             grpo.train_policy(
-                QUERIES,
-                Constant(),
-                Base(str(folder)),
-                POLICY,
-                seed=0,
-                folder=tmp_path,
+                QUERIES, Constant(), Base(str(folder)), POLICY, seed=0, folder=tmp_path
             )
 
 
@@ -238,8 +233,8 @@ class TestMachine:
 
     def test_what_the_machine_says(self):
         done = subprocess.run(
-            [sys.executable, "-m", "wfine_utils.models", "gpu"], capture_output=True, text=True, check=True,
-            cwd=ROOT,
+            [sys.executable, "-m", "wfine_utils.models", "gpu"], cwd=ROOT,
+            capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert (json.loads(done.stdout) is None) == (memory.gpu_gib() is None)
 
