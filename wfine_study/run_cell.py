@@ -1,9 +1,8 @@
 """The cells of the study, each computed once: alone, or several at a time.
 
-A cell leaves a folder ``<out>/<slug>`` with ``result.json`` (metrics with their n, sizes, seconds,
-versions) and tables in parquet that later tests pair by chain, pair or query. It is run again only
-if something that its numbers depend on has changed; ``stage.json`` holds all of that. The adapter
-of a reward model stays only where a policy needs it.
+A cell leaves a folder ``<out>/<slug>`` with ``result.json`` (metrics, sizes, seconds, versions) and
+tables in parquet that later tests pair by chain, pair or query. It is run again only if something
+that its numbers depend on has changed; ``stage.json`` holds all of that.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from tqdm.auto import tqdm
 
 from wfine_study.cells import ADAPTER, Cell, PolicyCell, RewardCell, StudySettings, all_cells
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, display_path, json_text, plain, sha256_file
+from wfine_utils.files import atomic_write, display_path, plain, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, module_path, with_imports
 from wfine_utils.notebook.run import environment, stage, stage_is_done, versions
 
@@ -45,23 +44,10 @@ LOG = "workers.log"
 _WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 
 # What a cell's numbers depend on. The list of cells is left out: the inputs hold the cell.
-_MODULES: dict[type[Cell], tuple[str, ...]] = {
-    RewardCell: (
-        "wfine_study.exam",
-        "wfine_study.noisy_pairs",
-        "wfine_utils.rewards.reward_model",
-        "wfine_utils.rewards.training",
-        "wfine_utils.weval.evaluation",
-        "wfine_utils.weval.scorers",
-    ),
-    PolicyCell: (
-        "wfine_study.exam",
-        "wfine_utils.adherence.measure",
-        "wfine_utils.policy.generation",
-        "wfine_utils.policy.grpo",
-    ),
+_MODULES: dict[type[Cell], str] = {
+    RewardCell: "wfine_study.reward_cell",
+    PolicyCell: "wfine_study.policy_cell",
 }
-
 _SETTINGS: dict[type[Cell], set[str]] = {
     RewardCell: {"seed", "n_test_chains", "n_test_pairs", "n_ifeval_pairs", "reward"},
     PolicyCell: {"seed", "n_train_queries", "n_test_queries", "policy"},
@@ -74,11 +60,13 @@ _SETTINGS: dict[type[Cell], set[str]] = {
 def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> str:
     """Train and examine one cell, unless that has been done.
 
+    The adapter of a reward model is kept only where a policy needs it.
+
     Args:
         cell: one of ``all_cells(settings)``.
         settings: of the study.
         base: the model that everything starts from.
-        folder: of the study; the cell's own folder is made in it, named by its slug.
+        folder: of the study; the cell's own folder in it is named by its slug.
 
     Returns:
         "computed" or "loaded".
@@ -90,29 +78,34 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
     needs = _needed_files(cell, settings)
 
     def compute(partial: Path) -> None:
-        from wfine_study.cell_runs import run_policy_cell, run_reward_cell  # brings torch
+        from wfine_study import policy_cell, reward_cell  # bring torch
 
         start, cpu_start = time.perf_counter(), time.process_time()
+        seconds: dict[str, float] = {}
+
+        def lap(name: str) -> None:
+            seconds[name] = round(time.perf_counter() - start - sum(seconds.values()), 2)
+
         if isinstance(cell, RewardCell):
-            result = run_reward_cell(cell, settings, base, partial)
+            metrics, sizes = reward_cell.run_reward_cell(cell, settings, base, partial, lap)
             if not needs:
                 shutil.rmtree(partial / ADAPTER)
         else:
             reward_model = folder / cell.reward_cell.slug / ADAPTER
-            result = run_policy_cell(cell, settings, base, partial, reward_model)
-        seconds = result.seconds | {
-            "total": round(time.perf_counter() - start, 2),
-            "cpu": round(time.process_time() - cpu_start, 2),  # of all threads together
-        }
+            metrics, sizes = policy_cell.run_policy_cell(
+                cell, settings, base, partial, lap, reward_model
+            )
+        seconds["total"] = round(time.perf_counter() - start, 2)
+        seconds["cpu"] = round(time.process_time() - cpu_start, 2)  # of all threads together
         record = {
             "slug": cell.slug,
             "cell": cell.model_dump(mode="json"),
             "stamp": _stamp(),
-            "metrics": result.metrics.to_dict("records"),
-            "sizes": result.sizes,
+            "metrics": metrics.to_dict("records"),
+            "sizes": sizes,
             "seconds": seconds,
         }
-        (partial / RESULT).write_text(json_text(record, RESULT), encoding="utf-8")
+        write_json(partial / RESULT, record)
 
     return stage(folder / cell.slug, cell_inputs(cell, settings, base, folder), compute, needs)
 
@@ -155,9 +148,7 @@ def cell_inputs(cell: Cell, settings: StudySettings, base: Base, folder: Path) -
 
 def cell_modules(kind: type[Cell]) -> list[Path]:
     """The modules that the numbers of such cells depend on, directly or through others."""
-    modules = with_imports(map(module_path, _MODULES[kind]))
-    # cell_runs serves both kinds; what it imports for the other one does not count.
-    return sorted({*modules, module_path("wfine_study.cell_runs")})
+    return with_imports([module_path(_MODULES[kind])])
 
 
 @cache
@@ -182,13 +173,13 @@ def _stamp() -> dict[str, Any]:
 
 
 def read_metrics(settings: StudySettings, folder: Path) -> pd.DataFrame:
-    """The metrics of all finished cells, tidy.
+    """The metrics of all finished cells, one row per cell, metric and subset.
 
     Returns:
-        One row per cell, metric and subset: ``slug, policy``, the fields of the cell (a policy's
-        are those of its reward model), ``metric, subset_kind, subset, used, value, n``. ``used``
-        is "as trained", or "whole prompt" for a reward model of single requirements that was given
-        the whole prompt; "before" and "after" for a policy.
+        ``slug, policy``, the fields of the cell (a policy's are those of its reward model),
+        ``metric, subset_kind, subset, used, value, n``. ``used`` is "as trained", or "whole prompt"
+        for a reward model of single requirements that was given the whole prompt; "before" and
+        "after" for a policy.
     """
     return pd.DataFrame(
         fields | row for fields, result in _results(settings, folder) for row in result["metrics"]
@@ -210,17 +201,14 @@ def read_costs(settings: StudySettings, folder: Path) -> pd.DataFrame:
     )
 
 
-def _results(
-    settings: StudySettings, folder: Path
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _results(settings: StudySettings, folder: Path) -> Iterator[tuple[dict[str, Any], Any]]:
     """Slug and fields of every finished cell, and its ``result.json``."""
     for cell in all_cells(settings):
         path = folder / cell.slug / RESULT
         if path.exists():
             model = cell.reward_cell if isinstance(cell, PolicyCell) else cell
             fields = {"slug": cell.slug, "policy": cell is not model}
-            result = json.loads(path.read_text(encoding="utf-8"))
-            yield fields | model.model_dump(mode="json"), result
+            yield fields | model.model_dump(mode="json"), json.loads(path.read_text("utf-8"))
 
 
 # --- several at a time ------------------------------------------------------------------
@@ -236,22 +224,20 @@ def run_cells(
 ) -> dict[str, str]:
     """Compute the cells that are not done yet, several at a time, reward models before policies.
 
-    Every worker has one thread of torch, so that numbers do not depend on how many cores there
-    are: they are those of ``python -m wfine_study run SLUG --threads 1``.
+    Every worker has one thread of torch, so that numbers do not depend on the number of cores: they
+    are those of ``python -m wfine_study run SLUG --threads 1``.
 
     Args:
-        cells: of the study; a policy's reward model must be among them, or done.
-        settings: of the study.
-        base: the model that everything starts from.
-        folder: of the cells.
+        cells: a policy's reward model must be among them, or done.
+        settings, base, folder: as in :func:`run_cell`.
         jobs: cells computed at a time; None: as many as there are cores.
 
     Returns:
         "computed" or "loaded" by slug, in the order of ``cells``.
 
     Raises:
-        WfineError: fewer than one job; or a cell failed: the message names it, those that run are
-            brought to their end, and everything finished is kept.
+        WfineError: fewer than one job; or a cell failed: those that run are brought to their end,
+            and everything finished is kept.
     """
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
     if jobs < 1:
@@ -295,7 +281,7 @@ def _computed(
 
 
 def _start_worker(log: Path) -> None:
-    """What a worker does first: keep its talk out of the notebook, and use one thread."""
+    """Keep a worker's talk out of the notebook, and use one thread."""
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)

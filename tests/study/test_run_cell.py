@@ -19,6 +19,7 @@ from wfine_study.run_cell import (
     LOG,
     RESULT,
     cell_inputs,
+    cell_modules,
     is_done,
     read_costs,
     read_metrics,
@@ -144,6 +145,14 @@ class TestResume:
         assert inputs.items() <= record.items()
         monkeypatch.setattr("wfine_study.run_cell._source_digest", lambda kind: "other code")
         assert not is_done(CLEAN, SETTINGS, base, folder)
+
+    def test_code_of_policies_is_no_input_of_a_reward_model(self):
+        reward, policy = (
+            {path.name for path in cell_modules(kind)} for kind in (RewardCell, PolicyCell)
+        )
+        assert {"reward_cell.py", "training.py", "evaluation.py", "noisy_pairs.py"} <= reward
+        assert {"policy_cell.py", "grpo.py", "generation.py", "measure.py"} <= policy - reward
+        assert {"reward_cell.py", "training.py"} <= reward - policy
 
     @pytest.mark.parametrize("name", [RESULT, "scores.parquet", "stage.json"])
     def test_a_damaged_cell_is_not_taken_for_a_finished_one(self, name, folder, base, tmp_path):
