@@ -15,6 +15,7 @@ import pandas as pd
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.checks.drop_validity import drop_outcomes
 from wfine_utils.errors import WfineError
+from wfine_utils.judges.judges import UNIT
 from wfine_utils.weval.agreement import (
     bootstrap_chains,
     check_columns,
@@ -25,7 +26,6 @@ from wfine_utils.weval.agreement import (
 )
 from wfine_utils.weval.resampling import Bootstrap, FloatArray
 
-UNIT = ["chain_id", "response", "requirement"]
 VERDICT_COLUMNS = ["judge", *UNIT, "verdict"]
 VERDICT_METRICS = ("krippendorff_alpha", "fleiss_kappa", "kendall_tau_b", "share_equal")
 CONSTRUCTION, CHECKERS = "construction", "checkers"
@@ -34,20 +34,16 @@ CONSTRUCTION, CHECKERS = "construction", "checkers"
 def chain_verdicts(chains: Sequence[Chain]) -> pd.DataFrame:
     """What construction and checkers say of every requirement, for :func:`verdict_agreement`.
 
-    Args:
-        chains: chains with or without machine checks.
-
     Returns:
         Columns :data:`VERDICT_COLUMNS` and ``type``, one row per judge, response and requirement.
         :data:`CONSTRUCTION` says 1 where the requirement was in the instruction, else 0;
         :data:`CHECKERS` say 1 where the response meets it, NaN where no machine can judge.
     """
-    table = drop_outcomes(chains)
-    parts = [
-        table.assign(judge=judge, verdict=table[column].astype("Float64").astype(float))
-        for judge, column in ((CONSTRUCTION, "kept"), (CHECKERS, "holds"))
-    ]
-    return pd.concat(parts, ignore_index=True)[[*VERDICT_COLUMNS, "type"]]
+    table = drop_outcomes(chains).rename(columns={"kept": CONSTRUCTION, "holds": CHECKERS})
+    table = table.astype({CONSTRUCTION: "Float64", CHECKERS: "Float64"})
+    return table.melt(
+        [*UNIT, "type"], [CONSTRUCTION, CHECKERS], var_name="judge", value_name="verdict"
+    ).astype({"verdict": float})[[*VERDICT_COLUMNS, "type"]]
 
 
 def verdict_agreement(
@@ -69,21 +65,20 @@ def verdict_agreement(
     ==================  ====================================================================
 
     Args:
-        table: columns :data:`VERDICT_COLUMNS`; ``verdict`` is 1 (met), 0 (not met) or NaN (no
-            verdict). For results by type, give the part of the table with that type.
+        table: columns :data:`VERDICT_COLUMNS`; ``verdict`` is 1 (met), 0 (not met) or NaN (none).
         judges: whom to compare, in this order; None takes all, by name.
         n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: seed of the draws.
+        seed: of the draws.
         confidence: coverage of the percentile interval, between 0 and 1.
 
     Returns:
-        Tidy, one row per two judges and metric: ``judge_a, judge_b, metric, value, ci_low,
-        ci_high, n_chains, n_units, nan_rate``. ``n_units`` counts the units on which both gave a
-        verdict; ``nan_rate`` is the share of verdicts that the two do not give.
+        One row per two judges and metric: ``judge_a, judge_b, metric, value, ci_low, ci_high,
+        n_chains, n_units, nan_rate``. ``n_units`` counts the units on which both gave a verdict;
+        ``nan_rate`` is the share of verdicts that the two do not give.
 
     Raises:
-        WfineError: a column is missing, fewer than two judges, another verdict than 0, 1 or
-            NaN, or two verdicts of one judge on the same unit.
+        WfineError: a missing column, fewer than two judges, another verdict than 0, 1 or NaN, or
+            two verdicts of one judge on the same unit.
     """
     wide = one_row_per_unit(table, VERDICT_COLUMNS, "verdict_agreement")
     if wide.shape[1] < 2 or not wide.isin([0.0, 1.0, np.nan]).all(axis=None):
@@ -101,9 +96,8 @@ def verdict_agreement(
         intervals = bootstrap_chains(both.to_numpy(), chain_ids, _coefficients, boot)
         for metric, interval in zip(VERDICT_METRICS, intervals, strict=True):
             rows.append((a, b, metric, *interval, chain_ids.nunique(), len(both), nan_rate))
-    names = ["judge_a", "judge_b", "metric", "value", "ci_low", "ci_high",
-             "n_chains", "n_units", "nan_rate"]  # fmt: skip
-    return pd.DataFrame(rows, columns=names)
+    names = "judge_a judge_b metric value ci_low ci_high n_chains n_units nan_rate"
+    return pd.DataFrame(rows, columns=names.split())
 
 
 def _coefficients(verdicts: FloatArray) -> list[float]:
@@ -129,7 +123,7 @@ def requirement_verdicts(
     Args:
         probabilities: ``chain_id, response, requirement, probability``, as in the study's
             ``verdicts.parquet``; rows of other chains do no harm.
-        chains: the chains to judge.
+        chains: to judge.
         judge: how tables call the reward model.
 
     Returns:
@@ -168,15 +162,14 @@ def judge_table(
     """How far judges agree with the construction of the chains, the checkers and each other.
 
     Args:
-        verdict_tables: of one judge or several each: of :func:`requirement_verdicts`, or of
+        verdict_tables: of one judge or several each, by :func:`requirement_verdicts` or
             ``RequirementJudge.verdicts``. A requirement without a row has no verdict. A critic's
             marks are no verdicts: say first from which mark on a requirement is met.
-        chains: the chains that were judged; rows of others are left out.
+        chains: that were judged; rows of others are left out.
         n_boot: with ``seed`` and ``confidence`` as for :func:`verdict_agreement`.
 
     Returns:
-        As :func:`verdict_agreement`; judges stand in the order given, then construction, then
-        checkers.
+        As :func:`verdict_agreement`: judges in this order, then construction, then checkers.
 
     Raises:
         WfineError: a column is missing, a name occurs twice or is one of the two above, a
@@ -193,9 +186,8 @@ def judge_table(
                     "another name."
                 )
             part = table.loc[table["judge"] == name, [*UNIT, "verdict"]]
-            verdicts = _units(chains).merge(part, how="left", on=UNIT)
-            judges[name] = verdicts.assign(judge=name)
-            if verdicts["verdict"].isna().all():
+            judges[name] = _units(chains).merge(part, how="left", on=UNIT).assign(judge=name)
+            if judges[name]["verdict"].isna().all():
                 raise WfineError(
                     f"judge_table: found no verdict of {name!r} on the {len(chains)} chains given; "
                     "expected one at least. Give the chains that were judged; where they were, see "

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
+from wfine_utils.weval.resampling import FloatArray
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class Backend(Protocol):
         """
         ...
 
-    def option_logprobs(
-        self, prompts: Sequence[str], options: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """Natural log-probability of each option as the first token of the answer.
 
         Args:
@@ -89,9 +87,7 @@ class FunctionBackend:
         texts = [self.answer(prompt) for prompt in prompts]
         return [Reply(text, "no answer" if text is None else None) for text in texts]
 
-    def option_logprobs(
-        self, prompts: Sequence[str], options: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """See :class:`Backend`; a reply is no probability, so none is known."""
         return np.full((len(prompts), len(options)), np.nan)
 
@@ -100,12 +96,11 @@ class CachedBackend:
     """A backend that asks for nothing that it has been told before.
 
     What is missing is asked for in slices, each stored before the next is begun: a run that is
-    killed loses one slice. Failures are not stored, so the next run tries them again: replies
-    without a text, and rows of log-probabilities in which no option is known.
+    killed loses one slice. Failures (no text, no option known) are not stored but tried again.
 
     Args:
         backend: asked for what is not in the cache, each prompt once.
-        cache: may be shared with other backends, and with other processes.
+        cache: may be shared with other backends and processes.
         slice_size: prompts per call of the backend.
 
     Attributes:
@@ -136,9 +131,7 @@ class CachedBackend:
         texts = self._look_up_or(ask, prompts, key)
         return [Reply(texts[p], problems[p] if texts[p] is None else None) for p in prompts]
 
-    def option_logprobs(
-        self, prompts: Sequence[str], options: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """See :class:`Backend`."""
 
         def ask(part: list[str]) -> list[list[float] | None]:
@@ -174,15 +167,8 @@ class CachedBackend:
         return values
 
 
-_BUSY_S = 60.0  # how long to wait for another process that is writing
-
-
 def call_digest(key: Mapping[str, Any]) -> str:
-    """Hexadecimal SHA-256 of all that an answer depends on, whatever the order of its entries.
-
-    >>> call_digest({"a": 1, "b": "x"}) == call_digest({"b": "x", "a": 1})
-    True
-    """
+    """Hexadecimal SHA-256 of all that an answer depends on, whatever the order of its entries."""
     text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -194,7 +180,7 @@ class CallCache:
     SQLite's newer journal (WAL) is not used: it fails on the network file systems of clusters.
 
     Args:
-        path: the file; made, with its folders, where it is missing.
+        path: made, with its folders, where it is missing.
 
     Raises:
         WfineError: the file is no SQLite database, or cannot be read or written.
@@ -214,20 +200,15 @@ class CallCache:
             keys: JSON values: strings, whole numbers, finite floats, lists, mappings.
         """
         with self._database() as database:
-            rows = [
-                database.execute(
-                    "SELECT value FROM calls WHERE digest = ?", (call_digest(key),)
-                ).fetchone()
-                for key in keys
-            ]
+            query = "SELECT value FROM calls WHERE digest = ?"
+            rows = [database.execute(query, (call_digest(key),)).fetchone() for key in keys]
         return [None if row is None else json.loads(row[0]) for row in rows]
 
     def put_many(self, items: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
-        """Store a value under each key, all of them or, if it is killed, none.
+        """Store values, or replace older ones: all of them or, if it is killed, none.
 
         Args:
-            items: pairs of key and value: JSON, with NaN and infinite numbers, but not None,
-                which would read as missing. A value replaces an older one.
+            items: key and value: JSON, with NaN and infinite numbers, but not None.
         """
         # A half of a surrogate pair in a text becomes an escape here, which SQLite can store.
         rows = [(call_digest(key), json.dumps(value)) for key, value in items]
@@ -244,7 +225,8 @@ class CallCache:
         """A connection and one transaction, kept on success and undone on an error."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as database, database:
+            # 60 s is how long to wait for another process that is writing
+            with closing(sqlite3.connect(self.path, timeout=60.0)) as database, database:
                 yield database
         except (sqlite3.Error, OSError) as error:
             raise WfineError(

@@ -8,29 +8,25 @@ from math import prod
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.judges.templates import NAN
 from wfine_utils.weval.evaluation import per_chain
+from wfine_utils.weval.resampling import FloatArray
 
 MAX_RESOLUTIONS = 4096
 """Up to so many ways to resolve the missing verdicts of one chain, all of them are tried."""
 
 
 def tau_bounds(
-    chains: Sequence[Chain],
-    possible: Sequence[Sequence[NDArray[np.float64]]],
-    *,
-    complete: bool = True,
+    chains: Sequence[Chain], possible: Sequence[Sequence[FloatArray]], *, complete: bool = True
 ) -> pd.DataFrame:
     """Tau-b if every missing verdict were resolved in the worst and in the best way.
 
-    Every chain is bounded by itself, and the bounds are averaged over chains, as tau-b is. A chain
-    with up to :data:`MAX_RESOLUTIONS` ways to resolve its missing verdicts is bounded exactly: all
-    are tried. For others, and where not all scores are listed, every pair of responses is resolved
-    by itself in its worst and best way, even where two pairs cannot have theirs together. That may
-    be too wide and is never too narrow: the tau-b of full replies lies between the bounds.
+    Every chain is bounded by itself, and the bounds are averaged over chains, as tau-b is. All of
+    up to :data:`MAX_RESOLUTIONS` ways to resolve a chain are tried. For other chains, and where not
+    all scores are listed, every pair of responses is resolved in its own worst and best way, even
+    where two pairs cannot have theirs together: too wide perhaps, never too narrow.
 
     Args:
         chains: as in :func:`~wfine_utils.weval.evaluation.evaluate`.
@@ -41,8 +37,7 @@ def tau_bounds(
     Returns:
         Rows "worst" and "best": ``bound, metric, value, n_chains`` (with two different gold
         ranks), ``n_incomplete`` (chains with something missing), ``n_exact`` (of these). Every
-        response counts here; ``evaluate`` leaves out what was not scored, so its value may lie
-        outside these bounds.
+        response counts here; ``evaluate`` leaves out what was not scored, and may lie outside.
     """
     rows = []
     for chain, options in zip(chains, possible, strict=True):
@@ -57,21 +52,18 @@ def tau_bounds(
         rows.append((low, high, missing, missing and tried))
     table = pd.DataFrame(rows, columns=["worst", "best", "missing", "exact"], dtype=float)
     ends = table[["worst", "best"]]
-    counts = {"n_chains": ends["worst"].count(), "n_incomplete": table["missing"].sum(),
-              "n_exact": table["exact"].sum()}  # fmt: skip
-    return pd.DataFrame(
-        {"bound": ends.columns, "metric": "kendall_tau_b", "value": ends.mean().to_numpy()}
-        | {name: int(n) for name, n in counts.items()}
-    )
+    return pd.DataFrame({
+        "bound": ends.columns, "metric": "kendall_tau_b", "value": ends.mean().to_numpy(),
+        "n_chains": ends["worst"].count(), "n_incomplete": int(table["missing"].sum()),
+        "n_exact": int(table["exact"].sum()),
+    })  # fmt: skip
 
 
-def outer_bounds(
-    gold: Sequence[int], possible: Sequence[NDArray[np.float64]]
-) -> tuple[float, float]:
+def outer_bounds(gold: Sequence[int], possible: Sequence[FloatArray]) -> tuple[float, float]:
     """Lowest and highest tau-b of one chain if every pair could be resolved by itself.
 
     Args:
-        gold: shape [responses], gold ranks.
+        gold: shape [responses], ranks.
         possible: shape [responses]: the scores, in rising order, that a response may have.
     """
     i, j = np.triu_indices(len(gold), 1)
@@ -97,14 +89,12 @@ def outer_bounds(
 
 
 def means_with_unknowns(
-    grid: NDArray[np.float64], low: float, high: float, step: float | None
-) -> list[NDArray[np.float64]]:
+    grid: FloatArray, low: float, high: float, step: float | None
+) -> list[FloatArray]:
     """The mean verdicts that every response may have, in rising order.
 
     Args:
-        grid: shape [responses, requirements], NaN where a verdict is missing.
-        low: least verdict.
-        high: greatest verdict.
+        grid: shape [responses, requirements], verdicts from ``low`` to ``high`` or NaN.
         step: between two verdicts; None for a continuum, of which the two ends are listed.
 
     Returns:

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from tqdm.auto import tqdm
 
 from wfine_utils.errors import WfineError, import_extra
 from wfine_utils.judges.backends import Reply
+from wfine_utils.weval.resampling import FloatArray
 
 _NO_KEY = "no-key"  # local servers ask for none, but the client insists on one
 _PROBLEM_LENGTH = 300  # characters; some servers answer an error with a whole page
@@ -53,19 +53,19 @@ class EndpointBackend:
     """Chat completions of any OpenAI-compatible server, several at a time.
 
     A call that runs out of time, loses its connection, or is answered with 408, 409, 429 or a
-    server error is tried again by the client, after a pause that doubles each time or is as long
-    as ``Retry-After`` asks. What fails for good becomes a :class:`Reply` with its problem.
+    server error is tried again, after a pause that doubles each time or is as long as
+    ``Retry-After`` asks. What fails for good becomes a :class:`Reply` with its problem.
 
     Args:
         base_url: of the server, with its ``/v1`` where it has one: ``http://localhost:8000/v1``.
         model: as the server calls it.
-        api_key_env: name of the environment variable that holds the key; None for a server that
-            asks for none. The key is read from nowhere else, and written nowhere.
+        api_key_env: name of the environment variable that holds the key; None where none is
+            needed. The key is read from nowhere else, and written nowhere.
         concurrency: calls in flight at a time.
         timeout_s: seconds that a server may be silent before a try counts as failed.
         retries: further tries after the first.
         top_logprobs: how many of the likeliest tokens to ask for; an option beyond them is
-            unknown. OpenAI and vLLM give 20 at most; some servers refuse to be asked for so many.
+            unknown. OpenAI and vLLM give 20 at most, some servers fewer.
         extra_body: further fields of each request, such as
             ``{"chat_template_kwargs": {"enable_thinking": False}}`` for vLLM.
 
@@ -91,10 +91,8 @@ class EndpointBackend:
         self._openai = openai = import_extra("openai", "judges")
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
-            raise WfineError(
-                f"base_url: found {base_url!r}, expected an address such as "
-                "http://localhost:8000/v1."
-            )
+            expected = "expected an address such as http://localhost:8000/v1."
+            raise WfineError(f"base_url: found {base_url!r}, {expected}")
         if address.username or address.password or address.query:
             raise WfineError(
                 f"base_url: found a user name, password or query in the address of "
@@ -136,28 +134,21 @@ class EndpointBackend:
         )
         return [_reply(answer) for answer in answers]
 
-    def option_logprobs(
-        self, prompts: Sequence[str], options: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """As :meth:`complete`; NaN too where the server gives none.
 
         An option must be spelt as the server spells the token, with its space where it has one.
         """
-        answers = self._ask_all(
-            prompts,
-            "option_logprobs",
-            max_tokens=1,
-            # Some servers scale before they report; at 1 all report the model's own distribution.
-            temperature=1.0,
-            logprobs=True,
-            top_logprobs=self._top_logprobs,
-        )
+        # Some servers scale before they report; at temperature 1 none does.
+        first = {"max_tokens": 1, "temperature": 1.0}
+        likeliest = {"logprobs": True, "top_logprobs": self._top_logprobs}
+        answers = self._ask_all(prompts, "option_logprobs", **first, **likeliest)
         log_p = np.full((len(prompts), len(options)), np.nan)
         for row, answer in zip(log_p, answers, strict=True):
             if isinstance(answer, str) or not (answer.logprobs and answer.logprobs.content):
                 continue
-            first = {a.token: a.logprob for a in answer.logprobs.content[0].top_logprobs}
-            row[:] = [first.get(option, np.nan) for option in options]
+            known = {a.token: a.logprob for a in answer.logprobs.content[0].top_logprobs}
+            row[:] = [known.get(option, np.nan) for option in options]
         return log_p
 
     def _ask_all(self, prompts: Sequence[str], desc: str, **fields: Any) -> list[_Choice | str]:
@@ -168,9 +159,9 @@ class EndpointBackend:
         pool = ThreadPoolExecutor(self._concurrency)
         try:
             tasks = [pool.submit(self._ask, prompt, fields) for prompt in prompts]
-            done = as_completed(tasks)
-            for _ in tqdm(done, total=len(tasks), desc=desc, unit="call", leave=False):
-                pass
+            with tqdm(total=len(tasks), desc=desc, unit="call", leave=False) as bar:
+                for _ in as_completed(tasks):
+                    bar.update()
         finally:  # an interrupt shall not wait for what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
         return [task.result() for task in tasks]
@@ -210,9 +201,8 @@ class EndpointBackend:
             # a server that is there, but slow or breaking off, may still answer a prompt.
             if type(error.__cause__).__name__.startswith("Connect"):
                 raise WfineError(
-                    f"{self._address}: no server can be reached there ({error.__cause__}). "
-                    "Start the server, wait until it is ready, and look whether address and port "
-                    "in base_url are right."
+                    f"{self._address}: no server can be reached there ({error.__cause__}). Start "
+                    "the server, wait until it is ready, and look whether base_url is right."
                 ) from error
         except self._openai.OpenAIError:
             pass  # it answers, if only that it has no list of models

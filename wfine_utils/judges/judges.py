@@ -5,19 +5,17 @@ over its requirements. Each has three steps, which can be taken apart: ``verdict
 a tidy table, to be kept; ``aggregate`` makes scores of such a table; ``bounds`` says between
 which values tau-b lies, whatever the replies that could not be read would have said. ``score``,
 the scorer protocol, is the first two in a row.
-
-A *backend* answers the prompts (:mod:`wfine_utils.judges.backends`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from wfine_utils.chains.taxonomy import Chain
@@ -26,11 +24,44 @@ from wfine_utils.judges import templates
 from wfine_utils.judges.backends import Backend, Reply
 from wfine_utils.judges.bounds import means_with_unknowns, tau_bounds
 from wfine_utils.judges.templates import NAN, Reading, Template
+from wfine_utils.weval.resampling import FloatArray
 from wfine_utils.weval.scorers import Scores
+
+UNIT = ["chain_id", "response", "requirement"]
+
+
+class Judge(ABC):
+    """What judges share; by default a response's score is the mean over its requirements."""
+
+    scale: ClassVar[tuple[float, float]] = (0, 1)
+
+    @property
+    def column(self) -> str:
+        """Column of :meth:`verdicts` that scores are made of."""
+        return "verdict"
+
+    @abstractmethod
+    def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
+        """Ask for every requirement of every response of chains with different ids."""
+
+    def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
+        """Mean over requirements, on :attr:`scale`; NaN for a response with a missing verdict."""
+        return [grid.mean(axis=1) for grid in verdict_grids(table, chains, UNIT, self.column)]
+
+    def score(self, chains: Sequence[Chain]) -> Scores:
+        """One number per response, or NaN; see :meth:`aggregate`."""
+        return self.aggregate(self.verdicts(chains), chains)
+
+    def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
+        """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`."""
+        step = 1 if self.column == "verdict" else None  # a probability may be any number
+        grids = verdict_grids(table, chains, UNIT, self.column)
+        possible = [means_with_unknowns(grid, *self.scale, step) for grid in grids]
+        return tau_bounds(chains, possible, complete=step is not None)
 
 
 @dataclass(frozen=True)
-class RequirementJudge:
+class RequirementJudge(Judge):
     """A judge that gives one verdict per requirement: is it met?
 
     Args:
@@ -66,14 +97,19 @@ class RequirementJudge:
     @property
     def wording(self) -> Template:
         """The template in use."""
-        default = {"text": templates.REQUIREMENT_TEXT, "logits": templates.REQUIREMENT_LOGITS}
-        return self.template or default[self.mode]
+        text, logits = templates.REQUIREMENT_TEXT, templates.REQUIREMENT_LOGITS
+        return self.template or (text if self.mode == "text" else logits)
+
+    @property
+    def column(self) -> str:
+        """The probability, where there is one: it says more than the verdict."""
+        return "verdict" if self.mode == "text" else "probability"
 
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
-        """Ask for every requirement of every response.
+        """Ask for every requirement of every response, by its rubric where it has one.
 
         Args:
-            chains: with different ids. A requirement with a rubric is asked by its rubric.
+            chains: with different ids.
 
         Returns:
             One row per chain, response and requirement (places from 0): ``judge, model, prompt,
@@ -100,28 +136,9 @@ class RequirementJudge:
         table["problem"] = [None if ok else missing for ok in known.tolist()]
         return table
 
-    def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
-        """Mean over requirements, in [0, 1]; NaN for a response with a missing verdict."""
-        return [grid.mean(axis=1) for grid in _grids(table, self._column, chains)]
-
-    def score(self, chains: Sequence[Chain]) -> Scores:
-        """One number in [0, 1] per response, or NaN; see :meth:`aggregate`."""
-        return self.aggregate(self.verdicts(chains), chains)
-
-    def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
-        """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`."""
-        grids = _grids(table, self._column, chains)
-        step = 1 if self.mode == "text" else None
-        possible = [means_with_unknowns(grid, 0, 1, step) for grid in grids]
-        return tau_bounds(chains, possible, complete=step is not None)
-
-    @property
-    def _column(self) -> str:
-        return "verdict" if self.mode == "text" else "probability"
-
 
 @dataclass(frozen=True)
-class Critic:
+class Critic(Judge):
     """A strict critic: a whole number from 1 to 10 for every requirement, with a reason.
 
     Args:
@@ -136,6 +153,8 @@ class Critic:
     template: Template = templates.CRITIC
     max_tokens: int = 256
 
+    scale: ClassVar[tuple[float, float]] = (1, 10)
+
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
         """Ask for every requirement of every response.
 
@@ -147,36 +166,19 @@ class Critic:
         replies = ask(self.backend, prompts, self.max_tokens)
         return with_readings(table, replies, templates.read_review, reason=lambda r: r.reason)
 
-    def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
-        """Mean over requirements, in [1, 10]; NaN for a response with a missing score."""
-        return [grid.mean(axis=1) for grid in _grids(table, "verdict", chains)]
-
-    def score(self, chains: Sequence[Chain]) -> Scores:
-        """One number in [1, 10] per response, or NaN; see :meth:`aggregate`."""
-        return self.aggregate(self.verdicts(chains), chains)
-
-    def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
-        """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`."""
-        grids = _grids(table, "verdict", chains)
-        return tau_bounds(chains, [means_with_unknowns(grid, 1, 10, 1) for grid in grids])
-
 
 def count_problems(table: pd.DataFrame) -> pd.DataFrame:
     """How many questions were answered, and what was wrong with the others.
 
     Args:
-        table: of any judge's ``verdicts``, of one judge or several.
+        table: ``verdicts`` of one judge or several.
 
     Returns:
         One row per judge and problem ("" for an answer that could be read), commonest first:
         ``judge, problem, n, share`` (of that judge's questions).
     """
-    counts = (
-        table.assign(problem=table["problem"].fillna("").astype(str))
-        .groupby("judge", sort=False)["problem"]
-        .value_counts()
-        .reset_index(name="n")
-    )
+    problems = table["problem"].fillna("").astype(str).groupby(table["judge"], sort=False)
+    counts = problems.value_counts().reset_index(name="n")
     return counts.assign(share=counts["n"] / counts.groupby("judge")["n"].transform("sum"))
 
 
@@ -239,8 +241,8 @@ def _questions(
                 parts = {"task": chain.base_task, "response": response.text, slot: question}
                 prompts.append(template.fill(**parts))
                 rows.append((chain.chain_id, i, j, requirement.type and requirement.type.value))
-    columns = ["chain_id", "response", "requirement", "type"]
-    return with_heading(pd.DataFrame(rows, columns=columns), name, backend, template), prompts
+    questions = pd.DataFrame(rows, columns=[*UNIT, "type"])
+    return with_heading(questions, name, backend, template), prompts
 
 
 def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any, float]:
@@ -256,23 +258,22 @@ def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any,
 
 
 def verdict_grids(
-    table: pd.DataFrame, keys: list[str], column: str, shapes: Iterable[tuple[str, int, int]]
-) -> list[NDArray[np.float64]]:
+    table: pd.DataFrame, chains: Sequence[Chain], keys: Sequence[str], column: str
+) -> list[FloatArray]:
     """The verdicts of one judge, one array per chain; NaN where there is none.
 
     Args:
         table: of ``verdicts``, rows in any order.
-        keys: the columns of the chain's id and of the two places in the array.
+        chains: that were judged.
+        keys: the columns of the chain's id, of the response, and of what it was judged on: a
+            requirement, or another response.
         column: that of the verdicts.
-        shapes: id, rows and columns of every chain.
     """
     known = by_place(table, keys, column)
-    return [
-        np.array([[known.get((name, i, j), NAN) for j in range(m)] for i in range(n)], dtype=float)
-        for name, n, m in shapes
-    ]
-
-
-def _grids(table: pd.DataFrame, column: str, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
-    shapes = [(c.chain_id, len(c.responses), len(c.requirements)) for c in chains]
-    return verdict_grids(table, ["chain_id", "response", "requirement"], column, shapes)
+    grids = []
+    for chain in chains:
+        n = len(chain.responses)
+        m = len(chain.requirements) if keys[-1] == "requirement" else n
+        values = [known.get((chain.chain_id, i, j), NAN) for i in range(n) for j in range(m)]
+        grids.append(np.array(values, dtype=float).reshape(n, m))
+    return grids

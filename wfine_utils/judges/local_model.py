@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
@@ -21,6 +20,7 @@ from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
 from wfine_utils.models import loading
 from wfine_utils.models.encoding import padded, prompt_ids, token_budget_batches
 from wfine_utils.models.packaged import MODELS, fetch
+from wfine_utils.weval.resampling import FloatArray
 
 
 class TransformersBackend:
@@ -30,8 +30,8 @@ class TransformersBackend:
     prompts beside it, up to rounding: in bf16 two almost equally likely tokens can change places.
 
     Args:
-        base: folder or Hub id, and revision.
-        quantise: load it in 4-bit.
+        base: to load.
+        quantise: in 4-bit.
         token_budget: padded tokens per batch, the tokens to be written included.
         template_kwargs: for the chat template, as ``{"enable_thinking": False}`` for Qwen3, whose
             first token would else never be an option.
@@ -49,9 +49,8 @@ class TransformersBackend:
         template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self._tokenizer = loading.load_tokenizer(base)
-        self._model = loading.load_quantised(
-            base, "causal", tokenizer=self._tokenizer, quantise=quantise
-        ).eval()
+        model = loading.load_quantised(base, "causal", tokenizer=self._tokenizer, quantise=quantise)
+        self._model = model.eval()
         self._token_budget = token_budget
         self._template_kwargs = dict(template_kwargs or {})
         config = self._model.config.get_text_config()
@@ -67,8 +66,7 @@ class TransformersBackend:
     ) -> list[Reply]:
         """See :class:`~wfine_utils.judges.backends.Backend`.
 
-        At a temperature above 0 the same prompt with the same seed gets the same text: for
-        several samples of one prompt give several seeds.
+        At a temperature above 0 a prompt and a seed give one text: for several, give several seeds.
         """
         ids, problems = self._encode(prompts, room=max_tokens)
         replies = [Reply(None, problem) for problem in problems]
@@ -80,9 +78,7 @@ class TransformersBackend:
                 replies[i] = Reply(text)
         return replies
 
-    def option_logprobs(
-        self, prompts: Sequence[str], options: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """See :class:`wfine_utils.judges.backends.Backend`; NaN for a prompt that is too long.
 
         Raises:
@@ -146,7 +142,7 @@ class TransformersBackend:
         return self._tokenizer.batch_decode(written, skip_special_tokens=True)
 
     @torch.inference_mode()
-    def _first_token(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    def _first_token(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Log-probabilities of the token after each text, shape [texts, vocabulary]."""
         inputs = self._pad(ids, "right")
         last = inputs["attention_mask"].sum(dim=1) - 1
@@ -179,8 +175,7 @@ class SeededSampling(LogitsProcessor):
     """Turns the likeliest token into a sampled one, with random numbers of its own per prompt.
 
     The largest of logits / temperature + Gumbel noise is a sample of the softmax. With
-    ``do_sample`` the rows of a batch would share one stream, and other batches, as after a kill,
-    would write other texts.
+    ``do_sample`` a batch would share one stream, and other batches write other texts.
     """
 
     def __init__(self, prompts: Sequence[str], temperature: float, seed: int) -> None:
@@ -207,7 +202,7 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
             it, and a second run asks the model nothing.
 
     Raises:
-        WfineError: the model cannot be fetched or loaded, or has no chat template; or the file of
+        WfineError: the model cannot be fetched or loaded, has no chat template, or the file of
             the answers cannot be used.
     """
     folder = resolve(name)
@@ -216,6 +211,6 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     n_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     # A small model gains no time by 4 bits on a CPU, and needs none of the memory that they save.
     quantise = not 0 < n_bytes < SMALL_BYTES
-    base = Base(str(folder) if folder.is_dir() else name, None)
+    base = Base(str(folder) if folder.is_dir() else name)
     answers = CallCache(resolve(cache))  # first: it is cheap, and may be refused
     return CachedBackend(TransformersBackend(base, quantise=quantise), answers)

@@ -2,8 +2,7 @@
 
 Every pair is shown in both orders, because judges favour a place; ``position_bias`` says how
 much. The verdicts on the pairs of a chain become one strength per response by the model of Bradley
-and Terry. As for the other judges, ``verdicts`` asks, ``aggregate`` makes scores of the table,
-and ``bounds`` says what the missing verdicts can hide.
+and Terry. The steps are those of the other judges (:mod:`wfine_utils.judges.judges`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from itertools import permutations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from wfine_utils.chains.taxonomy import Chain
@@ -22,9 +20,16 @@ from wfine_utils.errors import import_extra
 from wfine_utils.judges import templates
 from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.bounds import tau_bounds
-from wfine_utils.judges.judges import ask, by_place, verdict_grids, with_heading, with_readings
+from wfine_utils.judges.judges import (
+    Judge,
+    ask,
+    by_place,
+    verdict_grids,
+    with_heading,
+    with_readings,
+)
 from wfine_utils.judges.templates import NAN, Template
-from wfine_utils.weval.resampling import Bootstrap
+from wfine_utils.weval.resampling import Bootstrap, FloatArray
 from wfine_utils.weval.scorers import Scores
 
 PAIR = ["chain_id", "first", "second"]
@@ -32,14 +37,13 @@ PAIR = ["chain_id", "first", "second"]
 PRIOR = 0.1
 """Wins that every response is given over every other of its chain beforehand.
 
-A response that wins or loses every comparison has no finite strength, and a good judge makes one
-of each in every chain. A prior that is the same for all favours none, and a tenth of a win
-against two comparisons per pair hardly shrinks what was observed.
+A response that wins or loses every comparison would have no finite strength. What is the same for
+all favours none, and a tenth of a win beside two comparisons hardly shrinks what was observed.
 """
 
 
 @dataclass(frozen=True)
-class PairwiseJudge:
+class PairwiseJudge(Judge):
     """A judge that compares whole responses two by two.
 
     Args:
@@ -56,9 +60,6 @@ class PairwiseJudge:
 
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
         """Compare every two responses of a chain, in both orders.
-
-        Args:
-            chains: with different ids.
 
         Returns:
             One row per chain and ordered pair: ``judge, model, prompt, prompt_hash, chain_id,
@@ -80,11 +81,7 @@ class PairwiseJudge:
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
         """Strengths of the responses, in log-odds around 0; see :func:`strengths`."""
-        return [strengths(grid) for grid in _grids(table, chains)]
-
-    def score(self, chains: Sequence[Chain]) -> Scores:
-        """One strength per response, or NaN; see :meth:`aggregate`."""
-        return self.aggregate(self.verdicts(chains), chains)
+        return [strengths(grid) for grid in verdict_grids(table, chains, PAIR, "verdict")]
 
     def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
         """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`.
@@ -94,7 +91,7 @@ class PairwiseJudge:
         every missing verdict.
         """
         possible = []
-        for grid in _grids(table, chains):
+        for grid in verdict_grids(table, chains, PAIR, "verdict"):
             missing = np.isnan(grid).sum(axis=0) + np.isnan(grid).sum(axis=1) - 2  # the diagonal
             total = np.nansum(grid, axis=1) - np.nansum(grid, axis=0)
             ends = np.stack([total - 2 * missing, total + 2 * missing], axis=1)
@@ -102,28 +99,26 @@ class PairwiseJudge:
         return tau_bounds(chains, possible, complete=False)
 
 
-def strengths(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+def strengths(grid: FloatArray) -> FloatArray:
     """Bradley–Terry strengths of the responses of one chain.
 
     A verdict is one comparison, of which the first response gets the share 1, ¾, ½, ¼ or 0. A
-    pair counts only if both its orders were answered, so that no place is favoured. With
-    :data:`PRIOR` the maximum of the likelihood is finite and unique. When every pair counts, its
-    order is that of the summed verdicts: the model matters for the pairs that are missing.
+    pair counts only if both its orders were answered, so that no place is favoured. When every
+    pair counts, the order is that of the summed verdicts: the model matters for missing pairs.
 
     Args:
         grid: shape [first shown, second shown], verdicts -2 … 2 or NaN; the diagonal is unused.
 
     Returns:
-        Shape [responses], mean 0, rounded so that equal results are equal numbers. NaN for a
-        response of which no pair counts; NaN for all if the others fall into groups between
-        which no pair counts, as their order would then be the prior's.
+        Shape [responses], mean 0, rounded so that equal results are equal. NaN for a response of
+        which no pair counts; for all if the others fall into groups between which none counts, as
+        their order would then be the prior's.
 
     Raises:
         WfineError: choix, of the extra ``judges``, is not installed.
 
-    Source: choix 0.4.1, ``ilsr_pairwise_dense``, which takes fractions of wins. The prior is given
-        as wins and not as choix's ``alpha``, which is no number of comparisons and need not
-        keep the order of the sums.
+    Source: choix 0.4.1, ``ilsr_pairwise_dense``, which takes fractions of wins. Its ``alpha``, in
+        place of :data:`PRIOR`, is no number of comparisons and need not keep the order of the sums.
     """
     counts = ~np.isnan(grid + grid.T)
     np.fill_diagonal(counts, False)
@@ -154,9 +149,9 @@ def position_bias(
     ===============  ====================================================================
 
     Args:
-        table: of ``PairwiseJudge.verdicts``, of one judge, with different chain ids.
+        table: ``PairwiseJudge.verdicts`` of one judge, with different chain ids.
         n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: seed of the draws.
+        seed: of the draws.
         confidence: coverage of the percentile interval, between 0 and 1.
 
     Returns:
@@ -181,8 +176,3 @@ def position_bias(
         "metric": measures.columns, "value": mean, "ci_low": low, "ci_high": high, "n_chains": n,
         "n_pairs": len(both),
     })  # fmt: skip
-
-
-def _grids(table: pd.DataFrame, chains: Sequence[Chain]) -> list[NDArray[np.float64]]:
-    shapes = [(c.chain_id, len(c.responses), len(c.responses)) for c in chains]
-    return verdict_grids(table, PAIR, "verdict", shapes)

@@ -1,10 +1,9 @@
 """What a judge is asked, and how its reply is read.
 
 A template is a versioned text with slots; ours lie in the folder ``prompts``. Its hash stands in
-every row of a judge's results, so that numbers from two wordings are never mixed up. What fills a
-slot was written by others and may try to pass for a part of the question, so each part stands
-between marks that it cannot contain. No template ends in a verdict: a model that only repeats its
-prompt has given none.
+every row of results, so that numbers from two wordings are never mixed up. What fills a slot was
+written by others and may try to pass for a part of the question: it stands between marks that it
+cannot contain. No template ends in a verdict, so a model that only repeats its prompt gives none.
 
 Replies are read strictly. What is not exactly a verdict is NaN with a reason, and never 0: a
 judge whose replies cannot be parsed must not look like a judge that found everything bad.
@@ -67,9 +66,9 @@ class Template:
         """The prompt.
 
         Args:
-            parts: the text of every slot. Each is set between two marks with a code that occurs in
-                no part, so that none can end early. It depends on the part alone, unless one
-                contains it: prompts with the same first parts begin alike, as caches like.
+            parts: the text of every slot, set between two marks with a code that occurs in no part
+                and depends on the part alone, unless one contains it: prompts with the same first
+                parts begin alike, as caches like.
 
         Raises:
             WfineError: the template has a slot that is not among the parts.
@@ -78,8 +77,8 @@ class Template:
         unknown = sorted(set(text.get_identifiers()) - set(parts))
         if unknown:
             raise WfineError(
-                f"template {self.name}: found the slots {unknown}; expected only "
-                f"{sorted(parts)}. Remove them from the text of the template."
+                f"template {self.name}: found the slots {unknown}; expected only {sorted(parts)}. "
+                "Remove them from the text of the template."
             )
         return text.substitute({slot: _between_marks(slot, parts) for slot in parts})
 
@@ -124,8 +123,8 @@ def read_verdict(reply: str) -> Reading:
     >>> read_verdict("It names the heron. [[1]]").value
     1.0
     """
-    value = {"[[1]]": 1.0, "[[0]]": 0.0}.get(reply.rstrip()[-5:])
-    return Reading(NAN, "does not end in [[1]] or [[0]]") if value is None else Reading(value)
+    readings = {"[[1]]": Reading(1.0), "[[0]]": Reading(0.0)}
+    return readings.get(reply.rstrip()[-5:], Reading(NAN, "does not end in [[1]] or [[0]]"))
 
 
 def read_preference(reply: str) -> Reading:
@@ -150,10 +149,7 @@ _FENCED = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
 
 
 def read_review(reply: str) -> Reading:
-    """The score 1 … 10 and the reason of a reply that is one JSON object.
-
-    The object may stand in a code fence; words around it are a problem, as are a score that is
-    no whole number and an empty reason.
+    """The score 1 … 10 and the reason of a reply that is one JSON object, or one in a code fence.
 
     >>> read_review('```json\\n{"reason": "No close.", "score": 4}\\n```')
     Reading(value=4.0, problem=None, reason='No close.')

@@ -27,37 +27,30 @@ from wfine_utils.settings import PolicySettings, RewardSettings
 
 
 def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[int, int]:
-    """How each process does its share of a batch, so that the batch is the same for any number.
+    """Items per forward pass, and forward passes per optimiser step, of each process.
 
     Args:
         batch_size: items per optimiser step, of all processes together.
         micro_batch_size: most items per forward pass.
         where: begins the error about a batch that does not divide evenly.
-
-    Returns:
-        Items per forward pass, and forward passes per optimiser step.
     """
     n = loading.processes().num_processes
     share, rest = divmod(batch_size, n)
     micro = min(micro_batch_size, share)
     if rest or share % micro:
         raise WfineError(
-            f"{where}: a batch of {batch_size}, a micro_batch_size of {micro_batch_size} and "
-            f"{n} process{'es' if n > 1 else ''} do not go together. Expected a batch that "
-            "divides evenly among the processes, into shares that are no larger than "
-            "micro_batch_size or multiples of it; change one of the three."
+            f"{where}: a batch of {batch_size}, a micro_batch_size of {micro_batch_size} and {n} "
+            f"process{'es' if n > 1 else ''} do not go together. Expected shares of the batch, one "
+            "per process, that are at most micro_batch_size or multiples of it; change one of them."
         )
     return micro, share // micro
 
 
 def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
-    """LoRA on every linear layer. A reward head is trained in full and saved with the adapter.
+    """LoRA of rank ``r``, scaled by ``alpha / r``, on every linear layer.
 
-    Args:
-        head: as in :func:`~wfine_utils.models.loading.load_quantised`.
-        r: rank.
-        alpha: the adapter's output is scaled by ``alpha / r``.
-        without: pattern of the names of modules that get no adapter; see :func:`lower_layers`.
+    A reward head is trained in full and saved with the adapter. Modules whose names match the
+    pattern ``without`` get no adapter; see :func:`lower_layers`.
     """
     return LoraConfig(
         task_type=TaskType.SEQ_CLS if head == "reward" else TaskType.CAUSAL_LM,
@@ -73,13 +66,11 @@ def lower_layers(model: PreTrainedModel, adapted: float) -> str | None:
     """Pattern of the names of all modules in the lower layers, which are to have no adapters.
 
     Gradients are then computed down to the first adapted layer only, which makes training faster.
+    None where all layers are adapted.
 
     Args:
         model: of which the layers are a list called ``layer`` or ``layers``, else it is refused.
         adapted: share of the layers, from the top, that are adapted; one of them always is.
-
-    Returns:
-        The pattern, or None where all layers are adapted.
     """
     n_layers = model.config.get_text_config().num_hidden_layers
     n_lower = min(round((1 - adapted) * n_layers), n_layers - 1)
@@ -136,10 +127,8 @@ def save_adapter(
 
     Args:
         model: adapters, and a head where there is one, on a frozen base.
-        tokenizer: of the base.
-        base: on which the adapter was trained.
-        head: of the base, as it was loaded.
-        folder: of the adapter; exists already.
+        tokenizer, base, head: that it was loaded with.
+        folder: exists already.
         facts: of the training, for the manifest; ``settings`` are needed to load the adapter.
     """
     model.peft_config["default"].base_model_name_or_path = portable(base.model, folder)
@@ -165,13 +154,11 @@ def train_and_save(
 
     Args:
         trainer: of TRL, with adapters on a base.
-        base: that the trainer's model was loaded from.
-        head: of the base, as it was loaded.
+        base, head: that the trainer's model was loaded with.
         folder: for the adapter, its cost, and the curve; of several processes the first writes.
         meter: started before the model was loaded.
         curve: makes a table of the trainer's log; its name is that of the file.
-        settings: of the training, for the manifest.
-        facts: further ones for the manifest.
+        settings, facts: of the training, for the manifest.
     """
     model = cast(PeftModel, trainer.model)
     trainable_to_fp32(model)
@@ -192,15 +179,9 @@ def train_and_save(
 def load_adapter(
     folder: Path, head: Head, base: Base | None = None
 ) -> tuple[PeftModel, PreTrainedTokenizerBase, dict[str, Any]]:
-    """A model that was saved by :func:`save_adapter`, as it was in training.
+    """A model that :func:`save_adapter` saved, as it was in training; its tokenizer and manifest.
 
-    Args:
-        folder: of the adapter.
-        head: of the base.
-        base: None: the one that the manifest names.
-
-    Returns:
-        The adapted model, its tokenizer and its manifest.
+    Without a base it is the one that the manifest names.
 
     Raises:
         WfineError: no manifest, or the base model or the chat template is not the one that the
@@ -215,12 +196,9 @@ def load_adapter(
             "template. Put the tokenizer of the training back, or train it again."
         )
     settings = manifest["settings"]
+    precision = settings.get("precision", "fp32")  # policies have no choice
     model = loading.load_quantised(
-        base,
-        head,
-        tokenizer=tokenizer,
-        quantise=settings["quantise"],
-        precision=settings.get("precision", "fp32"),  # policies have no choice
+        base, head, tokenizer=tokenizer, quantise=settings["quantise"], precision=precision
     )
     return PeftModel.from_pretrained(model, str(folder)), tokenizer, manifest
 

@@ -3,9 +3,8 @@
     accelerate launch -m wfine_utils.rewards --params params/mini/03_reward_model.yaml …
     accelerate launch -m wfine_utils.policy --params params/mini/04_wrl_policy.yaml …
 
-The settings are those of the notebook's parameters file. Its batch is that of all processes
-together, so a result does not change its meaning with the number of GPUs. What comes out is the
-folder that the notebook would have made.
+They read the notebook's parameters file and make the folder that the notebook would have made. The
+batch is that of all processes together: a result means the same for any number of GPUs.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from wfine_utils.base_model import Base, read_base
@@ -36,13 +36,10 @@ def training_parser(room: str, notebook: str, description: str) -> argparse.Argu
         description=f"{description} The processes that accelerate starts share every batch; "
         "without accelerate (python -m …) there is one.",
     )
-    parser.add_argument(
-        "--params", required=True, type=Path, help=f"parameters: params/<preset>/{notebook}.yaml"
-    )
-    parser.add_argument(
-        "--base", required=True, help="folder of notebook 00, or a model's folder or Hub id"
-    )
-    parser.add_argument("--out", required=True, type=Path, help="folder to make for the result")
+    option = partial(parser.add_argument, required=True)
+    option("--params", type=Path, help=f"parameters: params/<preset>/{notebook}.yaml")
+    option("--base", help="folder of notebook 00, or a model's folder or Hub id")
+    option("--out", type=Path, help="folder to make for the result")
     return parser
 
 

@@ -1,7 +1,4 @@
-"""The likelihood of a response under a language model, as a scorer and as a kept table.
-
-It follows the protocol of :mod:`wfine_utils.weval.scorers`.
-"""
+"""The likelihood of a response under a language model, as a scorer and as a kept table."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class LikelihoodScorer:
     """Log-likelihood of the response under a language model, in nats.
 
     Args:
-        base: the language model.
+        base: a language model.
         instruction: True gives the model the full prompt in its chat template; False gives it
             nothing but the token that begins a text, which measures fluency alone.
         per_token: the mean over tokens, or else the sum, which prefers short responses.
@@ -54,9 +51,8 @@ class LikelihoodScorer:
         self._model = loading.load_quantised(
             base, "causal", tokenizer=self._tokenizer, quantise=quantise
         ).eval()
-        self._instruction, self._per_token = instruction, per_token
+        self._instruction, self._per_token, self._max_tokens = instruction, per_token, max_tokens
         vocab_size = self._model.config.get_text_config().vocab_size
-        self._max_tokens = max_tokens
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -66,15 +62,12 @@ class LikelihoodScorer:
             prompt = self._prompt(chain)
             for response in chain.responses:
                 answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
-                ids, start = encoding.cut_middle([*prompt, *answer], self._max_tokens), len(prompt)
-                texts.append(ids)
-                starts.append(min(start, len(ids)))
+                texts.append(encoding.cut_middle([*prompt, *answer], self._max_tokens))
+                starts.append(min(len(prompt), len(texts[-1])))
         flat = np.full(len(texts), np.nan)
-        bar = tqdm(total=len(texts), desc=self.name, unit="text")
-        for batch in token_budget_batches([len(ids) for ids in texts], self._token_budget):
+        batches = token_budget_batches([len(ids) for ids in texts], self._token_budget)
+        for batch in tqdm(batches, desc=self.name, unit="batch"):
             flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
-            bar.update(len(batch))
-        bar.close()
         return split_by_chain(flat, chains)
 
     def _prompt(self, chain: Chain) -> list[int]:
@@ -91,18 +84,13 @@ class LikelihoodScorer:
         place = torch.arange(1, inputs["input_ids"].shape[1], device=chosen.device)
         first = torch.tensor(starts, device=chosen.device)[:, None]
         answer = (place >= first) & inputs["attention_mask"][:, 1:].bool()
-        n_tokens = answer.sum(dim=1)
-        total = (chosen * answer).sum(dim=1)
+        n_tokens, total = answer.sum(dim=1), (chosen * answer).sum(dim=1)
         value = total / n_tokens.clamp(min=1) if self._per_token else total
         return torch.where(n_tokens > 0, value, torch.nan).double().cpu().numpy()
 
 
 def keep_fluency(base: Base, path: Path = KEPT) -> pd.DataFrame:
     """Score WEval-Hand with a causal language model that sees no instruction; write a table.
-
-    Args:
-        base: used as it is, not quantised.
-        path: where the table goes.
 
     Returns:
         ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.

@@ -16,12 +16,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is
 
 import torch
 from accelerate import PartialState
-from huggingface_hub.errors import (
-    GatedRepoError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import errors as hub
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -60,12 +55,10 @@ def processes() -> PartialState:
 
 
 def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
-    """What matrix products are computed in.
+    """What matrix products are computed in: always bf16 on a GPU.
 
-    Args:
-        precision: on a CPU. ``"fp32"``, the same everywhere; ``"auto"``, bf16 where the CPU has
-            instructions for it. Without them bf16 is up to ten times slower. A GPU always uses
-            bf16.
+    On a CPU ``"fp32"`` is the same everywhere; ``"auto"`` is bf16 where the CPU has instructions
+    for it, as without them bf16 is up to ten times slower.
     """
     fast = precision == "auto" and cpu_has_bf16()
     return torch.bfloat16 if device() == "cuda" or fast else torch.float32
@@ -92,8 +85,8 @@ def load_tokenizer(base: Base) -> PreTrainedTokenizerBase:
     """The tokenizer of a base model, from a folder or the Hub.
 
     Raises:
-        WfineError: it cannot be loaded, has no padding token, or belongs to a
-            language model and has no chat template.
+        WfineError: it cannot be loaded, has no padding token, or is a language model's without a
+            chat template.
     """
     tokenizer = from_pretrained(AutoTokenizer, base)
     if tokenizer.pad_token is None:
@@ -101,9 +94,8 @@ def load_tokenizer(base: Base) -> PreTrainedTokenizerBase:
         # for the token whose reward counts, and would skip the end of the text along with it.
         raise WfineError(
             f"base_model {base.model}: its tokenizer has no padding token. Expected one that no "
-            "text ends with: take a folder with the model, name an unused special token of the "
-            'vocabulary as "pad_token" in its tokenizer_config.json, and give that folder as '
-            "base_model."
+            'text ends with: name an unused special token of the vocabulary as "pad_token" in the '
+            "tokenizer_config.json of a folder with the model, and give that folder as base_model."
         )
     if not tokenizer.chat_template and not is_encoder(tokenizer):
         raise WfineError(
@@ -132,7 +124,7 @@ def load_quantised(
     quantise: bool = True,
     precision: Precision = "fp32",
 ) -> PreTrainedModel:
-    """Load a base model, in 4-bit unless told otherwise. The one door for 4-bit models.
+    """Load a base model, in 4-bit unless told otherwise.
 
     Args:
         base: folder or Hub id, and revision.
@@ -140,11 +132,10 @@ def load_quantised(
         tokenizer: its padding token is written into the model's configuration, which is where
             sequence classifiers look for the last token of a text.
         quantise: False loads the weights unquantised in :func:`compute_dtype`.
-        precision: of the computation on a CPU, see :func:`compute_dtype`.
+        precision: see :func:`compute_dtype`.
 
     Raises:
-        WfineError: unknown head, an encoder that is to write, or the model cannot be loaded: it
-            is not there, has no safetensors, the Hub cannot be reached or has no such revision.
+        WfineError: unknown head, an encoder that is to write, or as :func:`from_pretrained`.
 
     Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first
         evaluation forward repacks a 4-bit weight in place, and training after it gets wrong
@@ -156,8 +147,7 @@ def load_quantised(
     if head == "causal" and is_encoder(tokenizer):
         raise WfineError(
             f"base_model {base.model}: found an encoder (its tokenizer has a mask token), expected "
-            "a language model, because here it has to write. Encoders can be reward models: see "
-            "preset encoder."
+            "a language model, as it has to write. Encoders can be reward models: preset encoder."
         )
     extra: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
     if quantise:
@@ -191,7 +181,8 @@ def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
     """``auto_class.from_pretrained(base, **kwargs)`` without remote code.
 
     Raises:
-        WfineError: a revision of a folder, or what :func:`why_not_loaded` says.
+        WfineError: a revision of a folder; the model is not there or has no safetensors; the Hub
+            cannot be reached or has no such revision.
     """
     if base.revision is not None and Path(base.model).is_dir():
         raise WfineError(
@@ -207,7 +198,7 @@ def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
             base.model, revision=base.revision, trust_remote_code=False, **kwargs
         )
     except (OSError, ValueError) as error:
-        raise WfineError(f"base_model {base.model}: {why_not_loaded(error, base)}") from error
+        raise WfineError(f"base_model {base.model}: {_why_not_loaded(error, base)}") from error
     finally:
         log.setLevel(level)
 
@@ -227,41 +218,33 @@ def n_positions(model: PreTrainedModel) -> int:
     return n if n is not None and n > 0 else sys.maxsize
 
 
-def why_not_loaded(error: BaseException, base: Base) -> str:
-    """What went wrong and what to do, told by what the Hub's client raised underneath.
-
-    Args:
-        error: from a ``from_pretrained`` of transformers, which hides its cause in a long text.
-        base: that was to be loaded.
-
-    Source: transformers 5.23, ``utils/hub.py``; huggingface_hub 2, ``errors.py``.
-    """
-    causes: list[BaseException] = []
+def _why_not_loaded(error: BaseException, base: Base) -> str:
+    """What went wrong and what to do, told by what the Hub's client raised underneath."""
+    causes: list[BaseException] = []  # transformers 5.23, utils/hub.py hides them in a long text
     cause: BaseException | None = error
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    at, option = "", ""
-    if base.revision:
-        at, option = f" at revision {base.revision}", f" --revision {base.revision}"
+    at = f" at revision {base.revision}" if base.revision else ""
+    option = f" --revision {base.revision}" if base.revision else ""
     name = base.model.rpartition("/")[2]
     advice: dict[type[BaseException], str] = {
-        RevisionNotFoundError: f"the Hub has this model, and found no revision {base.revision}. "
-        "Expected a branch, a tag or a commit of it: look under Files and versions on the model's "
-        "page, or leave revision empty for the newest.",
-        GatedRepoError: "the Hub gives this model only to those who accepted its terms. Accept "
-        "them on the model's page, then log in with: hf auth login",
-        RepositoryNotFoundError: "found neither a folder nor a model on the Hub with this name. "
-        "Expected a folder that exists, taken from the working directory, or a Hub id such as "
-        "Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login",
-        LocalEntryNotFoundError: f"the Hub cannot be reached, and the model{at} is not in the cache"
-        " of this machine. On a machine with a network run: "
+        hub.RevisionNotFoundError: "the Hub has this model, and found no revision "
+        f"{base.revision}. Expected a branch, a tag or a commit of it: look under Files and "
+        "versions on the model's page, or leave revision empty for the newest.",
+        hub.GatedRepoError: "the Hub gives this model only to those who accepted its terms. "
+        "Accept them on the model's page, then log in with: hf auth login",
+        hub.RepositoryNotFoundError: "found neither a folder nor a model on the Hub with this "
+        "name. Expected a folder that exists, taken from the working directory, or a Hub id such "
+        "as Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login",
+        hub.LocalEntryNotFoundError: f"the Hub cannot be reached, and the model{at} is not in the "
+        "cache of this machine. On a machine with a network run: "
         f"hf download {base.model}{option} --local-dir models/{name} . Copy that folder here, and "
         f'give it as base_model: models/{name} with revision: "" (or repeat the download here '
         "without --local-dir when the network is back).",
     }
     for kind, text in advice.items():  # in this order: a gated repository is one not found, too
-        may_be_on_hub = kind is not LocalEntryNotFoundError or "/" in base.model
+        may_be_on_hub = kind is not hub.LocalEntryNotFoundError or "/" in base.model
         if may_be_on_hub and any(isinstance(each, kind) for each in causes):
             return text
     return (
@@ -270,19 +253,17 @@ def why_not_loaded(error: BaseException, base: Base) -> str:
     )
 
 
-def load_classifier(
-    base: Base, *, quantise: bool, precision: Precision = "fp32", where: str
-) -> Any:
-    """The model in evaluation mode, every weight of it from the file.
+def load_classifier(base: Base, *, quantise: bool, precision: Precision, where: str) -> Any:
+    """A sequence classifier in evaluation mode, every weight of it from the file.
 
     Args:
         base: folder or Hub id, and revision.
         quantise: in 4-bit.
-        precision: of the computation on a CPU, see :func:`compute_dtype`.
+        precision: see :func:`compute_dtype`.
         where: how messages call the model.
 
     Raises:
-        WfineError: it cannot be loaded, or weights are missing from its file.
+        WfineError: as :func:`from_pretrained`, or weights are missing from its file.
     """
     # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
     as_saved = not quantise and precision == "fp32" and device() == "cuda"
@@ -305,9 +286,8 @@ def load_classifier(
         raise refusal(
             where,
             f"no values in the file for the weights {', '.join(missing[:5])}",
-            "every weight, because transformers fills in random numbers, and a score from a "
-            "random head is no score. Give the folder of the trained classifier, not of the "
-            "language model that it started from",
+            "every weight, because transformers fills in random ones. Give the folder of the "
+            "trained classifier, not of the language model that it started from",
         )
     disable_cpu_packing(model)
     return model.eval()

