@@ -15,12 +15,7 @@ from wfine_utils.files import display_path
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check a file of chains by the rules of WEval-Hand: ``python -m wfine_utils.checks FILE``.
-
-    Returns:
-        0 if every chain keeps the rules; 1 if some do not, each breach on a line of its own; 2
-        if the file cannot be loaded.
-    """
+    """0 if every chain keeps the rules, 1 with a line for each breach, 2 if no chains load."""
     parser = argparse.ArgumentParser(
         prog="python -m wfine_utils.checks",
         description="Check chains by the rules of WEval-Hand: five levels, one more requirement "
@@ -32,12 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problems = minimal_chains.problems(chains)
     n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)
     n_responses = sum(len(chain.responses) for chain in chains)
-    sys.stdout.write("".join(f"{line}\n" for line in problems))
-    sys.stdout.write(
-        f"{display_path(path)}: {len(chains)} chains, {n_responses} responses, "
-        f"{n_checks} machine checks: "
-        f"{len(problems) or 'no'} breach{'' if len(problems) == 1 else 'es'} of the rules\n"
-    )
+    breaches = f"{len(problems) or 'no'} breach{'' if len(problems) == 1 else 'es'} of the rules"
+    size = f"{len(chains)} chains, {n_responses} responses, {n_checks} machine checks"
+    sys.stdout.write("\n".join([*problems, f"{display_path(path)}: {size}: {breaches}\n"]))
     return int(bool(problems))
 
 

@@ -1,11 +1,7 @@
 """Machine checks of requirements: did this text do what was asked?
 
 A check is plain data, ``{"kind": "sentences", "low": 3, "high": 3}``, so that it travels with a
-requirement through JSON. :func:`check` looks the kind up in :data:`CHECKS`, the one registry: of
-the tiny world (:mod:`wfine_utils.checks.simple`), of natural prose and Markdown
-(:mod:`wfine_utils.checks.prose`), and of IFEval (:mod:`wfine_utils.checks.ifeval`), whose kinds
-are the published ids behind ``ifeval/``. A check reads the response alone and never raises on any
-text.
+requirement through JSON. It reads the response alone and never raises on any text.
 """
 
 from __future__ import annotations
@@ -25,7 +21,8 @@ CHECKS: dict[str, Callable[..., bool]] = {
     **PROSE_CHECKS,
     **{f"ifeval/{name}": function for name, function in INSTRUCTIONS.items()},
 }
-"""Every kind of check, by the name that stands in ``Requirement.check["kind"]``."""
+"""Every kind of check: of the tiny world, of natural prose and Markdown, and of IFEval, whose
+kinds are the published ids behind ``ifeval/``."""
 
 
 def check(spec: dict[str, Any], text: str) -> bool:
@@ -34,7 +31,6 @@ def check(spec: dict[str, Any], text: str) -> bool:
     Args:
         spec: ``{"kind": <a key of CHECKS>, **arguments of that check}``; arguments that are None
             are left out.
-        text: the response; any string, of any length.
 
     Raises:
         WfineError: the kind is unknown, or its arguments do not fit.
@@ -64,9 +60,7 @@ def check(spec: dict[str, Any], text: str) -> bool:
 def measure(spec: dict[str, Any], text: str) -> float | None:
     """What a check counts in a text before it compares with its bounds; None if it counts nothing.
 
-    Args:
-        spec: as in :func:`check`.
-        text: the response.
+    ``spec`` is as in :func:`check`.
     """
     count = getattr(CHECKS[spec["kind"]], "measure", None)
     arguments = {k: v for k, v in spec.items() if k not in ("kind", "low", "high")}

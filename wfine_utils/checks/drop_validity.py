@@ -1,9 +1,8 @@
 """Is a drop real? The checkers' verdict on every requirement of every response.
 
 Requirement dropping takes on trust that a response violates what was dropped from its
-instruction and meets what was kept. Here both are measured (:func:`drop_outcomes`,
-:func:`drop_rates`) and can be enforced (:func:`only_true_labels`), wherever a requirement has a
-machine check. The paper does neither; its referees asked for it.
+instruction and meets what was kept. Here both are measured and can be enforced, wherever a
+requirement has a machine check. The paper does neither; its referees asked for it.
 """
 
 from __future__ import annotations
@@ -25,20 +24,22 @@ KEPT_HOLDS = "kept requirement holds"
 VALID = "valid"
 _MET, _BROKEN, _BOTH = "a dropped one is met", "a kept one is broken", "both"
 _TOO_FEW = "fewer than two responses left"
+_COLUMNS = (
+    "chain_id", "response", "requirement", "type", "subtype", "kept", "holds", "gold",
+    "n_words", "source",
+)  # fmt: skip
 
 
 def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
     """The checkers' verdict on every requirement for every response.
 
     Args:
-        chains: chains with or without machine checks.
         **labels: constant columns to put first, e.g. ``split="train", plan="single"``.
 
     Returns:
-        Tidy, one row per (chain_id, response, requirement): ``type`` ("unlabelled" for
-        None), ``subtype``, ``kept`` (was it in the instruction?), ``holds`` (nullable
-        boolean: does the response meet it? NA without a check), ``gold``, ``n_words`` of
-        the response, ``source``.
+        One row per (chain_id, response, requirement): ``type`` ("unlabelled" for None),
+        ``subtype``, ``kept`` (was it in the instruction?), ``holds`` (nullable boolean: does the
+        response meet it? NA without a check), ``gold``, ``n_words`` of the response, ``source``.
     """
     rows = []
     for chain in chains:
@@ -54,12 +55,6 @@ def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:
     return table.astype({"holds": "boolean", "kept": "bool"})
 
 
-_COLUMNS = (
-    "chain_id", "response", "requirement", "type", "subtype", "kept", "holds", "gold",
-    "n_words", "source",
-)  # fmt: skip
-
-
 def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) -> pd.DataFrame:
     """How often a drop is real, and how often a kept requirement holds.
 
@@ -68,10 +63,10 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
         by: columns of ``outcomes`` to report separately; those that are absent are passed over.
 
     Returns:
-        Tidy: the ``by`` columns, ``type`` (each requirement type, and "all"), ``quantity``
-        ("drop is real" = share of dropped requirements that the response does not meet;
-        "kept requirement holds" = share of kept ones that it meets), ``n`` verdicts, ``value``,
-        ``ci_low``, ``ci_high``: 95 % Wilson intervals, as if verdicts were independent.
+        The ``by`` columns, ``type`` (each requirement type, and "all"), ``quantity`` ("drop is
+        real": share of dropped requirements that the response does not meet; "kept requirement
+        holds": share of kept ones that it meets), ``n`` verdicts, ``value``, ``ci_low``,
+        ``ci_high``: 95 % Wilson intervals, as if verdicts were independent.
     """
     by = [column for column in by if column in outcomes]
     judged = outcomes[outcomes["holds"].notna()]
@@ -81,7 +76,7 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
         value=np.where(judged["kept"], holds, ~holds),
     )
     both = pd.concat([judged.assign(type="all"), judged], ignore_index=True)
-    groups = both.groupby([*by, "type", "quantity"], sort=True)["value"]
+    groups = both.groupby([*by, "type", "quantity"])["value"]
     rates = groups.agg(n="size", k="sum").reset_index()
     k, n = rates.pop("k").astype(int), rates["n"]
     low, high = proportion_confint(k, n, method="wilson")
@@ -92,13 +87,11 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
 def only_true_labels(chains: Iterable[Chain]) -> tuple[list[Chain], pd.DataFrame]:
     """Only responses that do what their kept set says: drops real, kept requirements met.
 
-    Requirements without a machine check are taken on trust. A chain goes when fewer than two of
-    its responses are left.
+    Requirements without a machine check are taken on trust.
 
     Returns:
-        The chains that are left, and a table ``unit`` ("response" or "chain"), ``outcome``
-        ("valid" or why it is not), ``n``. Outcomes of responses are counted before chains
-        are removed, so each unit's counts add up to what came in.
+        The chains with two or more responses left, and a table ``unit`` ("response" or "chain"),
+        ``outcome`` ("valid" or why it is not), ``n``, of all responses and chains that came in.
     """
     left: list[Chain] = []
     n_responses: Counter[str] = Counter()
@@ -110,10 +103,8 @@ def only_true_labels(chains: Iterable[Chain]) -> tuple[list[Chain], pd.DataFrame
         n_chains[VALID if len(good) > 1 else _TOO_FEW] += 1
         if len(good) > 1:
             left.append(replace(chain, responses=good))
-    rows = [
-        ("response", outcome, n_responses[outcome]) for outcome in (VALID, _MET, _BROKEN, _BOTH)
-    ]
-    rows += [("chain", outcome, n_chains[outcome]) for outcome in (VALID, _TOO_FEW)]
+    rows = [("response", o, n_responses[o]) for o in (VALID, _MET, _BROKEN, _BOTH)]
+    rows += [("chain", o, n_chains[o]) for o in (VALID, _TOO_FEW)]
     return left, pd.DataFrame(rows, columns=["unit", "outcome", "n"])
 
 

@@ -45,15 +45,10 @@ LANGUAGES = frozenset(
 """The languages told apart, by ISO 639-1 code: those of langdetect."""
 
 INSTRUCTIONS: dict[str, Callable[..., bool]] = {}
-"""Every instruction type by its public id: ``function(text, **arguments)``, which is False on a
-blank text. For :func:`wfine_utils.checks.dispatch.check` their kinds are ``ifeval/<id>``."""
+"""Every instruction type by its public id: ``function(text, **arguments)``."""
 
 _RELATIONS = ("less than", "at least")
-_CONSTRAINED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 _POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
-_WORD_STOP = re.compile(r"[.,?!'\"]")
-_SINGLE_HIGHLIGHT = re.compile(r"\*([^\n*]*)\*")
-_DOUBLE_HIGHLIGHT = re.compile(r"\*\*([^\n*]*)\*\*")
 _LANGUAGE_SAMPLE = 10_000  # characters; normalising may take quadratic time in their number
 
 
@@ -75,18 +70,13 @@ def _instruction(instruction_id: str) -> Callable[[Callable[..., bool]], Callabl
 
 
 def _argument(name: str, kind: str, value: Any) -> Any:
-    """The value as its check takes it.
-
-    Raises:
-        WfineError: it is not of that kind.
-    """
+    """The value as its check takes it, or a WfineError."""
     original = value
     if kind == "int":
         low = int(name == "nth_paragraph")
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # pandas turns a column with gaps into floats
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-        valid = is_whole and int(value) >= low
+        valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low
         expected = f"a whole number from {low}"
     elif kind == "Sequence[str]":
         value = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
@@ -181,18 +171,18 @@ def number_words(text: str, num_words: int, relation: str) -> bool:
 def nth_paragraph_first_word(
     text: str, num_paragraphs: int, nth_paragraph: int, first_word: str
 ) -> bool:
-    """Exactly so many paragraphs between two new lines; the n-th opens with the word.
+    """Exactly so many paragraphs between two new lines; the n-th opens with the word, in any case.
 
     As published, a blank paragraph between two others takes a place in the counting up to n, but
-    is not one of the ``num_paragraphs``. Quotes before the word and all from the next
-    ``. , ? ! ' "`` on are cut off; case is ignored.
+    is not one of the ``num_paragraphs``; quotes before the word, and all from its first mark
+    ``. , ? ! ' "`` on, are cut off.
     """
     paragraphs = text.split("\n\n")
     filled = sum(bool(paragraph.strip()) for paragraph in paragraphs)
     if filled != num_paragraphs or nth_paragraph > filled:
         return False
     word = (paragraphs[nth_paragraph - 1].split(maxsplit=1) or [""])[0].lstrip("'").lstrip('"')
-    return _WORD_STOP.split(word, maxsplit=1)[0].lower() == first_word.lower()
+    return re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == first_word.lower()
 
 
 @_instruction("detectable_content:number_placeholders")
@@ -220,21 +210,20 @@ def number_bullet_lists(text: str, num_bullets: int) -> bool:
 @_instruction("detectable_format:constrained_response")
 def constrained_response(text: str) -> bool:
     """One of ``My answer is yes.``, ``My answer is no.`` and ``My answer is maybe.`` occurs."""
-    return any(option in text for option in _CONSTRAINED)
+    return any(f"My answer is {word}." in text for word in ("yes", "no", "maybe"))
 
 
 @_instruction("detectable_format:number_highlighted_sections")
 def number_highlighted_sections(text: str, num_highlights: int) -> bool:
     """At least so many stretches ``*...*`` or ``**...**`` within a line that are not blank."""
-    stretches = _SINGLE_HIGHLIGHT.findall(text) + _DOUBLE_HIGHLIGHT.findall(text)
+    stretches = re.findall(r"\*([^\n*]*)\*", text) + re.findall(r"\*\*([^\n*]*)\*\*", text)
     return sum(bool(stretch.strip()) for stretch in stretches) >= num_highlights
 
 
 @_instruction("detectable_format:multiple_sections")
 def multiple_sections(text: str, section_spliter: str, num_sections: int) -> bool:
     """At least so many section marks, each followed by a number: ``Section 1``."""
-    marks = re.findall(re.escape(section_spliter.strip()) + r"\s?\d+", text)
-    return len(marks) >= num_sections
+    return len(re.findall(rf"{re.escape(section_spliter.strip())}\s?\d+", text)) >= num_sections
 
 
 @_instruction("detectable_format:json_format")
@@ -262,8 +251,7 @@ def title(text: str) -> bool:
 def two_responses(text: str) -> bool:
     """Two different responses with ``******`` between them."""
     parts = [part.strip() for part in text.split("******")]
-    filled = [part for part in parts if part]
-    return all(parts[1:-1]) and len(filled) == 2 and filled[0] != filled[1]
+    return all(parts[1:-1]) and sum(map(bool, parts)) == len({*parts} - {""}) == 2
 
 
 @_instruction("combination:repeat_prompt")
@@ -281,14 +269,13 @@ def end_checker(text: str, end_phrase: str) -> bool:
 @_instruction("startend:quotation")
 def quotation(text: str) -> bool:
     """The whole text stands between double quotation marks (``"``)."""
-    body = text.strip()
-    return len(body) > 1 and body[0] == body[-1] == '"'
+    return re.fullmatch(r'".*"', text.strip(), re.DOTALL) is not None
 
 
 @_instruction("change_case:capital_word_frequency")
 def capital_word_frequency(text: str, capital_frequency: int, capital_relation: str) -> bool:
     """At least, or less than, so many words in capitals."""
-    n_capitals = sum(word.isupper() for word in WORD.findall(text))
+    n_capitals = sum(map(str.isupper, WORD.findall(text)))
     return _compare(n_capitals, capital_relation, capital_frequency)
 
 

@@ -23,33 +23,22 @@ _PARSER = MarkdownIt("commonmark", {"maxNesting": 20}).enable("table")
 class Document:
     """What stands in a text, in reading order, without layout marks.
 
-    Attributes:
-        headings: level (1 to 6) and text.
-        paragraphs: blocks of running text at the top level; not headings, lists, tables, quotes.
-        items: "bullet" or "numbered", and the first paragraph of each list item.
-        tables: rows of cells, the header first.
-        bold: phrases in bold.
-        n_block_quotes: number of block quotes.
-        blocks: every block of running text, wherever it stands; a cell is a block.
-        sections: the words of each heading's text -> the blocks below it.
+    A block is a stretch of running text: a paragraph, wherever it stands, a table's cell or code.
     """
 
-    headings: list[tuple[int, str]] = field(default_factory=list)
-    paragraphs: list[str] = field(default_factory=list)
-    items: list[tuple[str, str]] = field(default_factory=list)
-    tables: list[list[list[str]]] = field(default_factory=list)
-    bold: list[str] = field(default_factory=list)
+    headings: list[tuple[int, str]] = field(default_factory=list)  # level 1 to 6, and text
+    paragraphs: list[str] = field(default_factory=list)  # not in lists, tables or quotes
+    items: list[tuple[str, str]] = field(default_factory=list)  # "bullet" or "numbered"; paragraph
+    tables: list[list[list[str]]] = field(default_factory=list)  # rows of cells, the header first
+    bold: list[str] = field(default_factory=list)  # phrases
     n_block_quotes: int = 0
     blocks: list[str] = field(default_factory=list)
-    sections: dict[str, list[str]] = field(default_factory=dict)
+    sections: dict[str, list[str]] = field(default_factory=dict)  # heading -> blocks below it
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Document:
-    """Parse a text; never raises, whatever is in it.
-
-    Args:
-        text: any string; what lies beyond :data:`MAX_CHARACTERS` is left out.
+    """The parts of a text, without what lies beyond :data:`MAX_CHARACTERS`; never raises.
 
     >>> parse("# A\\n\\nOne **two**.\\n\\n- three").items
     [('bullet', 'three')]
@@ -70,13 +59,12 @@ def parse(text: str) -> Document:
         elif token.type == "inline":
             words = _plain(token)
             document.bold += _bold(token)
-            parents = [t.type for t in open_blocks]
-            if parents[-1] == "heading_open":
+            if open_blocks[-1].type == "heading_open":
                 section = words
                 document.headings.append((int(open_blocks[-1].tag[1]), words))
                 document.sections.setdefault(section, [])
                 continue
-            _add(document, open_blocks, words)
+            _add(document, [block.type for block in open_blocks], words)
             document.blocks.append(words)
             if section is not None:
                 document.sections[section].append(words)
@@ -85,9 +73,8 @@ def parse(text: str) -> Document:
     return document
 
 
-def _add(document: Document, open_blocks: list[Token], words: str) -> None:
-    """Put a block of text where it belongs."""
-    kinds = [t.type for t in open_blocks]
+def _add(document: Document, kinds: list[str], words: str) -> None:
+    """Put a block of text where the kinds of the open blocks around it say."""
     if kinds[-1] in ("th_open", "td_open"):
         document.tables[-1][-1].append(words)
     elif "list_item_open" in kinds:
@@ -100,10 +87,8 @@ def _add(document: Document, open_blocks: list[Token], words: str) -> None:
 
 def _plain(inline: Token) -> str:
     """The words of a block; a line break stays one."""
-    parts = [
-        "\n" if child.type in ("softbreak", "hardbreak") else child.content
-        for child in inline.children or []
-    ]
+    breaks = ("softbreak", "hardbreak")
+    parts = ["\n" if child.type in breaks else child.content for child in inline.children or []]
     return "".join(parts).strip()
 
 

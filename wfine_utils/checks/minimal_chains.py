@@ -1,8 +1,7 @@
 """The rules of WEval-Hand, so that contributors can check chains of their own.
 
-They say what a minimal chain is: five responses, one more requirement dropped at each level,
-every machine check in agreement with the label, and nothing else that changes along with it.
-``python -m wfine_utils.checks FILE`` reports every breach.
+A minimal chain has five responses, one more requirement dropped at each level, every machine check
+in agreement with the label, and nothing else that changes along with it.
 """
 
 from __future__ import annotations
@@ -29,12 +28,8 @@ ALWAYS_CHECKED = (RequirementType.LENGTH, RequirementType.FORMAT)
 def problems(chains: Sequence[Chain]) -> list[str]:
     """Every breach of the rules, as one line that names chain, level and requirement.
 
-    Args:
-        chains: five-level chains, each with its responses in any order.
-
-    Returns:
-        Lines such as ``x-01, level 3, length: word_count low=110 high=130: measured 142, …``;
-        empty if all is well. A level is the number of requirements kept.
+    Such as ``x-01, level 3, length: word_count low=110 high=130: measured 142, …``. A level is
+    the number of requirements kept; responses may stand in any order.
     """
     own = [f"{chain.chain_id}, {line}" for chain in chains for line in _of_chain(chain)]
     return own + _shared_sentences(chains)
@@ -77,12 +72,12 @@ def _of_response(chain: Chain, response: Response) -> Iterator[str]:
             return
         if verdict != kept:
             arguments = " ".join(f"{k}={v!r}" for k, v in spec.items() if k != "kind")
-            measured = measure(spec, response.text)
+            number = measure(spec, response.text)
+            measured = "" if number is None else f"measured {number:g}, "
             yield (
-                f"{level}, {requirement.type}: {spec['kind']} {arguments}: "
-                + (f"measured {measured:g}, " if measured is not None else "")
-                + f"which {'meets' if verdict else 'does not meet'} it, expected it "
-                + ("kept" if kept else "dropped")
+                f"{level}, {requirement.type}: {spec['kind']} {arguments}: {measured}which "
+                f"{'meets' if verdict else 'does not meet'} it, expected it "
+                f"{'kept' if kept else 'dropped'}"
             )
 
 
@@ -96,10 +91,10 @@ def _of_step(chain: Chain, upper: Response, lower: Response) -> Iterator[str]:
     ratio = word_count(lower.text) / max(1, word_count(upper.text))
     is_same = 1 - LENGTH_SLACK <= ratio <= 1 / (1 - LENGTH_SLACK)
     if is_same == (dropped[0] == RequirementType.LENGTH):
+        expected = "a clear change" if is_same else f"at most {LENGTH_SLACK:.0%} of change"
         yield (
             f"{level}, {dropped[0]} dropped: measured {ratio:.2f} times the words of level "
-            f"{upper.gold}, expected "
-            + ("a clear change" if is_same else f"at most {LENGTH_SLACK:.0%} of change")
+            f"{upper.gold}, expected {expected}"
         )
     elif upper.text == lower.text:
         yield f"{level}: found the text of level {upper.gold}"

@@ -1,9 +1,7 @@
 """Machine checks for natural prose and Markdown.
 
-Every check is a function ``(text, **arguments) -> bool`` that never raises on any text. Most
-count something and compare with the bounds ``low`` and ``high``, both inclusive; a missing one
-does not bind, and without any, one is enough. :mod:`wfine_utils.checks.dispatch` looks
-the kinds up by name.
+Most count something and compare with the bounds ``low`` and ``high``, both inclusive; a missing
+one does not bind, and without any, one is enough.
 
 What a check can see is a *part* of what a requirement means: two similes are found by their
 markers, a first person by its pronouns. Where that part is not enough, a requirement carries
@@ -22,12 +20,9 @@ from wfine_utils.checks.markdown import parse
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.checks.words import mentioned, word_count, words
 
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
-
 _FIRST_PERSON = frozenset(
     "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split()
 )
-
 _SECOND_PERSON = frozenset("you your yours yourself yourselves you're you've you'd you'll".split())
 
 _CONTRACTION = re.compile(
@@ -35,8 +30,6 @@ _CONTRACTION = re.compile(
     r"['’](?:m|s|re|ve|d|ll))\b",
     re.IGNORECASE,
 )
-
-_SIMILE = re.compile(r"\blike (?:an?|the)\b|\bas (?!if|though)\w+ as\b|\bas (?:if|though)\b", re.I)
 
 _CLOSING = re.compile(
     r"^(?:(?:yours|sincerely|faithfully|kind|best|warm|with|love|regards|respectfully|cordially"
@@ -49,18 +42,13 @@ _AUTHOR_YEAR = re.compile(
     r"|\b[A-Z][\w'’-]{1,40}(?: (?:and|&) [A-Z][\w'’-]{1,40}| et al\.)? \((?:1[6-9]|20)\d\d[a-z]?\)"
 )
 
-_QUOTATION = re.compile(r"[\"“]([^\"“”\n]+)[\"”]")
-
 
 def _within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
 def counted(count: Callable[..., float]) -> Callable[..., bool]:
-    """The check that a count lies within bounds.
-
-    Args:
-        count: ``(text, **arguments) -> number``.
+    """The check that a count ``(text, **arguments) -> number`` lies within bounds.
 
     Returns:
         ``(text, **arguments, low=None, high=None) -> bool``, with the count as its attribute
@@ -71,9 +59,7 @@ def counted(count: Callable[..., float]) -> Callable[..., bool]:
     def check(
         text: str, *args: Any, low: float | None = None, high: float | None = None, **kwargs: Any
     ) -> bool:
-        if low is None and high is None:
-            low = 1
-        return _within(count(text, *args, **kwargs), low, high)
+        return _within(count(text, *args, **kwargs), 1 if low is high is None else low, high)
 
     kind = inspect.Parameter.KEYWORD_ONLY
     bounds = [inspect.Parameter(name, kind, default=None) for name in ("low", "high")]
@@ -96,9 +82,6 @@ def _sentences(text: str) -> list[str]:
             else:
                 lines.append(line)
     return [s for line in lines for s in split_sentences(line) if words(s)]
-
-
-# length
 
 
 @counted
@@ -135,23 +118,19 @@ def proportion(text: str, part: str | Mapping[str, str]) -> float:
     bound lets pass, if it is not there.
     """
     document = parse(text)
-    total = sum(word_count(block) for block in document.blocks)
     if isinstance(part, Mapping):
         chosen = document.sections.get(part.get("section", ""), [])
     else:
-        place = {"first paragraph": slice(1), "last paragraph": slice(-1, None)}.get(part)
-        chosen = document.paragraphs[place] if place else []
-    in_part = sum(word_count(block) for block in chosen)
-    return in_part / total if in_part else float("nan")
+        place = {"first paragraph": slice(1), "last paragraph": slice(-1, None)}.get(part, slice(0))
+        chosen = document.paragraphs[place]
+    in_part = sum(map(word_count, chosen))
+    return in_part / sum(map(word_count, document.blocks)) if in_part else float("nan")
 
 
 @counted
 def char_count(text: str, spaces: bool = True) -> int:
     """So many characters, white space at the ends left out, or all of it (``spaces=False``)."""
     return len(text.strip() if spaces else "".join(text.split()))
-
-
-# format
 
 
 @counted
@@ -165,10 +144,9 @@ def table(
 ) -> bool:
     """A table with so many columns, and rows below its header."""
     return any(
-        bool(rows)
-        and (columns is None or len(rows[0]) == columns)
-        and _within(len(rows) - 1, rows_low, rows_high)
+        _within(len(rows[0]), columns, columns) and _within(len(rows) - 1, rows_low, rows_high)
         for rows in parse(text).tables
+        if rows
     )
 
 
@@ -224,8 +202,8 @@ def citations(text: str, style: str = "author-year") -> int:
 @counted
 def dialogue_turns(text: str) -> int:
     """So many lines ``NAME: speech``."""
-    turn = re.compile(r"^[ \t]*\**[A-Z][\w .'’-]{0,30}\**:\**[ \t]+\S", re.MULTILINE)
-    return len(turn.findall(text))
+    turn = r"^[ \t]*\**[A-Z][\w .'’-]{0,30}\**:\**[ \t]+\S"
+    return len(re.findall(turn, text, re.MULTILINE))
 
 
 @counted
@@ -234,7 +212,8 @@ def block_quotes(text: str) -> int:
     return parse(text).n_block_quotes
 
 
-# style
+def _ending_with(text: str, mark: str) -> int:
+    return sum(s.rstrip("\"'”’)*_ ").endswith(mark) for s in _sentences(text))
 
 
 @counted
@@ -249,30 +228,27 @@ def exclamation_sentences(text: str) -> int:
     return _ending_with(text, "!")
 
 
-def _ending_with(text: str, mark: str) -> int:
-    return sum(s.rstrip("\"'”’)*_ ").endswith(mark) for s in _sentences(text))
-
-
 @counted
 def similes(text: str) -> int:
     """So many similes by their markers: like a, as … as, as if, as though."""
-    return len(_SIMILE.findall(text))
+    simile = r"\blike (?:an?|the)\b|\bas (?!if|though)\w+ as\b|\bas (?:if|though)\b"
+    return len(re.findall(simile, text, re.IGNORECASE))
+
+
+def _n_among(text: str, pronouns: frozenset[str]) -> int:
+    return sum(word.lower().replace("’", "'") in pronouns for word in words(text))
 
 
 @counted
 def first_person(text: str) -> int:
     """So many words of the first person."""
-    return _among(text, _FIRST_PERSON)
+    return _n_among(text, _FIRST_PERSON)
 
 
 @counted
 def second_person(text: str) -> int:
     """So many words of the second person."""
-    return _among(text, _SECOND_PERSON)
-
-
-def _among(text: str, pronouns: frozenset[str]) -> int:
-    return sum(word.lower().replace("’", "'") in pronouns for word in words(text))
+    return _n_among(text, _SECOND_PERSON)
 
 
 @counted
@@ -286,9 +262,6 @@ def anaphora(text: str, start: str) -> int:
 def contractions(text: str) -> int:
     """So many contractions, such as don't and it's; a possessive is none."""
     return len(_CONTRACTION.findall(text))
-
-
-# content
 
 
 @counted
@@ -306,7 +279,7 @@ def forbids(text: str, terms: Sequence[str]) -> bool:
 def numbers(text: str) -> int:
     """So many numbers in digits, list numbering left aside."""
     unnumbered = re.sub(r"^[ \t]*\d{1,3}[.)]\s", "", text, flags=re.MULTILINE)
-    return len(_NUMBER.findall(unnumbered))
+    return len(re.findall(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)", unnumbered))
 
 
 @counted
@@ -324,18 +297,18 @@ def years_in_order(text: str, low: int = 3) -> bool:
 @counted
 def quotations(text: str) -> int:
     """So many passages of two words or more in double quotation marks."""
-    return sum(word_count(q) >= 2 for q in _QUOTATION.findall(text))
+    return sum(word_count(q) >= 2 for q in re.findall(r"[\"“]([^\"“”\n]+)[\"”]", text))
 
 
 PROSE_CHECKS: dict[str, Callable[..., bool]] = {
     function.__name__: function
     for function in (
-        sentences, sentence_words, paragraphs, proportion, char_count,
+        sentences, sentence_words, paragraphs, proportion, char_count,  # length
         list_items, table, headings, bold_terms, bold_count, line_starts, letter_layout, record,
-        citations, dialogue_turns, block_quotes,
+        citations, dialogue_turns, block_quotes,  # format
         question_count, exclamation_sentences, similes, first_person, second_person, anaphora,
-        contractions,
-        mentions_some, forbids, numbers, percentages, years_in_order, quotations,
+        contractions,  # style
+        mentions_some, forbids, numbers, percentages, years_in_order, quotations,  # content
     )
 }  # fmt: skip
 """Every kind of check in this module, by name."""

@@ -4,8 +4,7 @@ They differ from the checks of :mod:`wfine_utils.checks.prose` on purpose. There
 Markdown document are counted; here, a list is *nothing but* items, a heading *opens* the text, a
 tone holds in *every* sentence. A sentence is what an end mark closes (``.``, ``!`` or ``?`` before
 white space or the end), so that a heading and the greeting and closing of a letter are none, and a
-mark counts before a small letter too. Where both would mean the same, there is one check:
-``bold_term`` and ``figures`` are the tiny world's names for ``bold_terms`` and ``numbers``.
+mark counts before a small letter too.
 """
 
 from __future__ import annotations
@@ -95,18 +94,11 @@ def questions(text: str) -> int:
     return sum("?" in end for end in sentence_ends(text))
 
 
+_OWN = (sentence_count, bullet_list, numbered_list, heading, letter, bold_term, mentions, in_order,
+        exclamations, questions)  # fmt: skip
 TINY_CHECKS: dict[str, Callable[..., bool]] = {
-    "sentence_count": sentence_count,
+    **{function.__name__: function for function in _OWN},
     "word_count": counted(word_count),
-    "bullet_list": bullet_list,
-    "numbered_list": numbered_list,
-    "heading": heading,
-    "letter": letter,
-    "bold_term": bold_term,
-    "mentions": mentions,
-    "in_order": in_order,
     "figures": numbers,
-    "exclamations": exclamations,
-    "questions": questions,
 }
 """Every kind of check that the tiny world asks for, by name."""
