@@ -1,8 +1,7 @@
 """Agreement: of people who rank responses, and of people with the gold ranking.
 
-The tables are those of :mod:`wfine_utils.annotation.files`. No annotations are shipped. What can be
-shown without people is how far the construction of a chain, the checkers and model judges agree:
-see :mod:`wfine_utils.judges.agreement`. Both count with :mod:`wfine_utils.weval.agreement`.
+No annotations are shipped. What agreement can be shown without people, that of construction,
+checkers and model judges, is in :mod:`wfine_utils.judges.agreement`.
 
 Intervals are bootstrap percentiles over chains, because what is said of two responses to one
 query is not independent. The order of the rows and the names of annotators do not matter.
@@ -19,14 +18,7 @@ from numpy.typing import NDArray
 from wfine_utils.annotation.files import ANNOTATION_COLUMNS
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.agreement import (
-    bootstrap_chains,
-    fleiss_kappa,
-    krippendorff_alpha,
-    most_frequent,
-    one_row_per_unit,
-    value_counts,
-)
+from wfine_utils.weval import agreement
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.resampling import Bootstrap, FloatArray
 from wfine_utils.weval.scorers import scores_from_table
@@ -49,20 +41,18 @@ def annotator_agreement(
                         then over chains; 0 if one of them ranks all equal, left out if both do
     ==================  ====================================================================
 
-    1 is full agreement, 0 what chance gives. Fleiss' kappa is defined for equally many
-    verdicts per unit: it uses the chains with the most frequent number of annotators (the
-    larger one where two are equally frequent). Chains with one annotator are left out of all.
+    1 is full agreement, 0 what chance gives. Kappa, defined for equally many verdicts per unit,
+    uses the chains with the most frequent number of annotators (the larger one where two are
+    equally frequent). Chains with one annotator are left out of all.
 
     Args:
         table: columns :data:`ANNOTATION_COLUMNS`, as ``load_annotations`` returns.
-        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: seed of the draws.
-        confidence: coverage of the percentile interval, between 0 and 1.
+        n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
         One row per metric: ``metric, value, ci_low, ci_high, n_chains, n_items, n_annotators``;
-        items are responses, pairs of responses, and pairs of annotators on a chain. NaN where
-        a metric is undefined: alpha and kappa if there is only one value.
+        items are responses, pairs of responses, and pairs of annotators on a chain. Alpha and
+        kappa are NaN if there is only one value.
 
     Raises:
         WfineError: a column is missing, a rank is no finite number, an annotator ranks a
@@ -80,23 +70,25 @@ def annotator_agreement(
         )
     boot = Bootstrap(n_boot, seed, confidence)
     domain = np.unique(np.concatenate([part.ravel() for part in by_chain]))
-    counts = [value_counts(part, domain) for part in by_chain]
-    usual = most_frequent([part.shape[1] for part in by_chain])
+    counts = [agreement.value_counts(part, domain) for part in by_chain]
+    usual = agreement.most_frequent([part.shape[1] for part in by_chain])
     signs = [_signs(part) for part in by_chain]
-    sides = [value_counts(s, np.array([-1.0, 0.0, 1.0])) for s in signs if s.shape[1] == usual]
+    verdicts = np.array([-1.0, 0.0, 1.0])
+    sides = [agreement.value_counts(s, verdicts) for s in signs if s.shape[1] == usual]
     taus = [tau[~np.isnan(tau)] for tau in map(_taus, signs)]
     taus = [tau for tau in taus if len(tau)]
     # every chain weighs the same, however many annotators it has
     tau_mean = boot.means([tau.mean() for tau in taus])
-    rows = []
-    for metric, parts, interval in (
+    metrics = (
         ("krippendorff_alpha", counts, _pooled(counts, _ordinal_alpha, boot)),
         ("fleiss_kappa", sides, _pooled(sides, _kappa_both_ways, boot)),
         ("kendall_tau_b", taus, (column.item() for column in tau_mean[:3])),
-    ):
-        rows.append((metric, *interval, len(parts), sum(map(len, parts)), ranks.shape[1]))
-    names = ["metric", "value", "ci_low", "ci_high", "n_chains", "n_items", "n_annotators"]
-    return pd.DataFrame(rows, columns=names)
+    )
+    return pd.DataFrame(
+        [(metric, *interval, len(parts), sum(map(len, parts)), ranks.shape[1])
+         for metric, parts, interval in metrics],
+        columns=["metric", "value", "ci_low", "ci_high", "n_chains", "n_items", "n_annotators"],
+    )  # fmt: skip
 
 
 def agreement_with_gold(
@@ -110,12 +102,9 @@ def agreement_with_gold(
     """How far each annotator agrees with the number of requirements kept.
 
     Args:
-        table: columns :data:`ANNOTATION_COLUMNS`, as ``load_annotations`` returns.
-        chains: the chains that were ranked; chains that an annotator has not ranked are left
-            out for that annotator.
-        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: seed of the draws.
-        confidence: coverage of the percentile interval, between 0 and 1.
+        table: as for :func:`annotator_agreement`.
+        chains: those that were ranked; for an annotator, the ones not ranked are left out.
+        n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
         One row per annotator and entry of :data:`GOLD_METRICS`, as ``weval.evaluate`` defines
@@ -155,16 +144,16 @@ def _pooled(
 ) -> tuple[float, float, float]:
     """A statistic of the counts [units, values] of all chains together, with its interval."""
     chains = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    (interval,) = bootstrap_chains(np.concatenate(parts), chains, lambda n: [statistic(n)], boot)
-    return interval
+    counts = np.concatenate(parts)
+    return agreement.bootstrap_chains(counts, chains, lambda n: [statistic(n)], boot)[0]
 
 
 def _ordinal_alpha(counts: NDArray) -> float:
-    return krippendorff_alpha(counts, "ordinal")
+    return agreement.krippendorff_alpha(counts, "ordinal")
 
 
 def _kappa_both_ways(sides: NDArray) -> float:
-    return fleiss_kappa(np.vstack([sides, sides[:, ::-1]]))
+    return agreement.fleiss_kappa(np.vstack([sides, sides[:, ::-1]]))
 
 
 def _signs(ranks: FloatArray) -> FloatArray:
@@ -184,7 +173,7 @@ def _taus(signs: FloatArray) -> FloatArray:
 
 def _ranks(table: pd.DataFrame, caller: str) -> pd.DataFrame:
     """Ranks [(chain_id, response), annotators], NaN for chains that an annotator left out."""
-    wide = one_row_per_unit(table, ANNOTATION_COLUMNS, caller)
+    wide = agreement.one_row_per_unit(table, ANNOTATION_COLUMNS, caller)
     n_ranked = wide.abs().lt(np.inf).groupby(level="chain_id").sum()
     n_responses = wide.groupby(level="chain_id").size()
     partly = n_ranked.gt(0) & n_ranked.lt(n_responses, axis=0)

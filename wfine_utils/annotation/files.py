@@ -1,6 +1,4 @@
-"""Annotation files: how rankings by people are stored, read and written.
-
-The annotation file is a CSV, UTF-8, separated by commas, one record per line::
+"""Annotation files: rankings by people as CSV, UTF-8, separated by commas, one record per line::
 
     annotator,chain_id,response,rank
     A,hand-01,0,1
@@ -37,15 +35,14 @@ def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) ->
     """Read an annotation file, in the layout at the top of this module.
 
     Args:
-        path: the CSV file.
-        chains: the chains that were ranked; with them ids and places are checked too.
+        chains: those that were ranked; with them ids and places are checked too.
 
     Returns:
         Columns :data:`ANNOTATION_COLUMNS` (text, text, int, float), rows as in the file.
 
     Raises:
-        WfineError: anything is wrong with the file. Up to 20 problems at once, each as
-            ``file:line: field: what was found, what was expected``; nothing is half-loaded.
+        WfineError: anything is wrong with the file, up to 20 problems at once, each as
+            ``file:line: field: what was found, what was expected``.
     """
     path = Path(path)
     problems = Problems(path, "", "annotations")
@@ -61,8 +58,7 @@ def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) ->
         problems.raise_if_any()
     records: dict[int, tuple[str, str, int, float]] = {}
     for number, text in lines:
-        record = _record(header, text, number, problems)
-        if record is not None:
+        if (record := _record(header, text, number, problems)) is not None:
             records[number] = record
     if not records and not problems.lines:
         problems.add(number, "whole file", "found a header only, expected at least one record")
@@ -76,7 +72,6 @@ def save_annotations(table: pd.DataFrame, path: str | Path) -> Path:
 
     Args:
         table: has the columns :data:`ANNOTATION_COLUMNS`; others are left out.
-        path: written whole or not at all.
 
     Raises:
         WfineError: a column is missing, or the file cannot be written.
@@ -90,9 +85,8 @@ def _fields(text: str, number: int, problems: Problems) -> list[str] | None:
     try:
         (fields,) = csv.reader([text.rstrip("\r\n")], strict=True)
     except (csv.Error, ValueError) as error:
-        problems.add(
-            number, "whole record", f"found {short(text)}, expected one CSV record ({error})"
-        )
+        message = f"found {short(text)}, expected one CSV record ({error})"
+        problems.add(number, "whole record", message)
         return None
     return [field.strip() for field in fields]
 
@@ -108,19 +102,20 @@ def _record(
         problems.add(number, "whole record", f"found {len(fields)} fields, expected {len(header)}")
         return None
     record = dict(zip(header, fields, strict=True))
-    n_before = len(problems.lines)
-    for name in ("annotator", "chain_id"):
-        if not record[name]:
-            problems.add(number, name, "found nothing, expected a name")
-    if not _WHOLE.fullmatch(record["response"]):
-        problems.add(number, "response", f"found {short(record['response'])}, expected the place "
-                     "of the response in its chain: 0, 1, …")  # fmt: skip
-    if not _NUMBER.fullmatch(record["rank"]) or float(record["rank"]) < 1:
-        problems.add(number, "rank", f"found {short(record['rank'])}, expected a number of at "
-                     "least 1, where 1 is best")  # fmt: skip
-    if len(problems.lines) > n_before:
-        return None
-    return record["annotator"], record["chain_id"], int(record["response"]), float(record["rank"])
+    annotator, chain_id, response, rank = (record[name] for name in ANNOTATION_COLUMNS)
+    wrong = {
+        name: "found nothing, expected a name"
+        for name in ("annotator", "chain_id")
+        if not record[name]
+    }
+    if not _WHOLE.fullmatch(response):
+        place = "the place of the response in its chain: 0, 1, …"
+        wrong["response"] = f"found {short(response)}, expected {place}"
+    if not _NUMBER.fullmatch(rank) or float(rank) < 1:
+        wrong["rank"] = f"found {short(rank)}, expected a number of at least 1, where 1 is best"
+    for name, message in wrong.items():
+        problems.add(number, name, message)
+    return None if wrong else (annotator, chain_id, int(response), float(rank))
 
 
 def _check_together(

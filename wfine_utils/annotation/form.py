@@ -1,8 +1,4 @@
-"""The form on which people rank: widgets around :class:`wfine_utils.annotation.session.Session`.
-
-:func:`start` asks for a pseudonym first, :func:`annotate` shows the form of a session that is open.
-All that is shown comes from the session, which keeps the annotator blind.
-"""
+"""The form on which people rank: widgets around :class:`wfine_utils.annotation.session.Session`."""
 
 from __future__ import annotations
 
@@ -25,9 +21,8 @@ def start(
     """A form that asks for a pseudonym and then turns into that of :func:`annotate`.
 
     Args:
-        chains: as for :class:`Session`.
+        chains, seed: as for :class:`Session`.
         folder: where the files of the annotators lie.
-        seed: as for :class:`Session`.
         annotator: the pseudonym, if it is known: the form does not ask then.
 
     Raises:
@@ -55,9 +50,6 @@ def annotate(session: Session) -> widgets.VBox:
     Texts are shown as they are, without any markup taking effect: marks of emphasis or of a
     heading may be just what was asked for, and nothing in a response can run.
 
-    Args:
-        session: where the ranks go.
-
     Returns:
         Progress, instruction, responses side by side with a rank each, buttons and messages.
     """
@@ -69,10 +61,10 @@ class _Form:
         self.session = session
         self.bar = widgets.IntProgress(min=0, max=session.progress[1])
         self.count, self.instruction, self.message = (widgets.HTML() for _ in range(3))
+        columns = "repeat(auto-fit, minmax(17em, 1fr))"
         self.responses = widgets.GridBox(
-            layout={"grid_template_columns": "repeat(auto-fit, minmax(17em, 1fr))",
-                    "grid_gap": "1em"}
-        )  # fmt: skip
+            layout={"grid_template_columns": columns, "grid_gap": "1em"}
+        )
         self.ranks: list[widgets.Dropdown] = []
         self.buttons = [
             widgets.Button(description=name, button_style=style)
@@ -80,10 +72,8 @@ class _Form:
         ]
         for button, action in zip(self.buttons, (self.back, self.skip, self.save), strict=True):
             button.on_click(lambda _, do=action: _shown_in(self.message, do))
-        head = widgets.HBox([self.bar, self.count])
-        foot = widgets.HBox(self.buttons)
-        body = (head, self.instruction, self.responses, foot, self.message)
-        self.page = widgets.VBox(body)
+        head, foot = widgets.HBox([self.bar, self.count]), widgets.HBox(self.buttons)
+        self.page = widgets.VBox([head, self.instruction, self.responses, foot, self.message])
         if session.progress[0]:
             self.say("Going on after the chains that this pseudonym has ranked already.")
         self.show()
@@ -115,21 +105,19 @@ class _Form:
         chain = session.current
         for button in self.buttons[1:]:
             button.disabled = chain is None
+        self.ranks, panels = [], []
         if chain is None:
             self.instruction.value = "<b>All chains are ranked. Thank you!</b>"
-            texts = []
         else:
             self.instruction.value = f"<b>What was asked for</b>{_text(chain.prompt())}"
-            texts = [chain.responses[place].text for place in session.order]
-        self.ranks = [
-            _rank(letter, len(texts), rank)
-            for letter, rank in zip(session.letters, session.earlier, strict=True)
-        ]
-        heads = [f"<b>Response {letter}</b>" for letter in session.letters]
-        self.responses.children = [
-            widgets.VBox([widgets.HTML(head + _text(text)), rank], layout=_PANEL)
-            for head, text, rank in zip(heads, texts, self.ranks, strict=True)
-        ]
+            shown = zip(session.letters, session.order, session.earlier, strict=True)
+            for letter, place, value in shown:
+                text = _text(chain.responses[place].text)
+                rank = _rank(letter, len(session.order), value)
+                response = widgets.HTML(f"<b>Response {letter}</b>{text}")
+                panels.append(widgets.VBox([response, rank], layout=_PANEL))
+                self.ranks.append(rank)
+        self.responses.children = panels
         for box in old:  # else the texts would stay in the notebook's saved widgets
             for widget in (*box.children, box):
                 widget.close()
@@ -137,16 +125,15 @@ class _Form:
 
 def _rank(letter: str, n: int, value: int | None) -> widgets.Dropdown:
     options = [("choose", None), ("1 (best)", 1), *((str(k), k) for k in range(2, n + 1))]
-    index = [rank for _, rank in options].index(value)  # value=None would leave the box blank
-    return widgets.Dropdown(
-        options=options, index=index, description=f"Rank of {letter}", layout={"width": "auto"}
-    )
+    # index, not value: value=None would leave the box blank
+    return widgets.Dropdown(options=options, index=value or 0, description=f"Rank of {letter}",
+                            layout={"width": "auto"})  # fmt: skip
 
 
 def _text(text: str) -> str:
-    shown_text = escape(text) if text.strip() else "<i>(no text)</i>"
+    body = escape(text) if text.strip() else "<i>(no text)</i>"
     style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4"
-    return f'<div dir="auto" style="{style}">{shown_text}</div>'
+    return f'<div dir="auto" style="{style}">{body}</div>'
 
 
 def _shown_in(message: widgets.HTML, action: Callable[[], None]) -> None:

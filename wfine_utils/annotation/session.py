@@ -2,14 +2,12 @@
 
 An annotator sees the full instruction and the responses under the letters A, B, C, …; never how
 many requirements a response was asked to keep, who wrote it, its place in the chain, or the
-chain's id. The letters are dealt by a digest of seed, annotator, chain and text. So each
-annotator gets an order of their own, the same one again in the next session, and the order in
-the file cannot show through. Chains come in the order given, the same for all: annotators
-who stop early have then ranked the same chains.
+chain's id. The letters are dealt by a digest of seed, annotator, chain and text: each annotator
+has an order of their own, the same again in the next session, in which that of the file cannot
+show. Chains come in the order given: annotators who stop early have then ranked the same chains.
 
 :class:`Session` is the logic; the widgets are in :mod:`wfine_utils.annotation.form`. Each annotator
-has one file, in the layout of :mod:`wfine_utils.annotation.files`, written whole after every
-chain. The annotator's name stands in it, so it should be a pseudonym.
+has one file, see :mod:`wfine_utils.annotation.files`, written whole after every chain.
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
 
     Args:
         folder: holds ``annotations_*.csv``; it need not exist.
-        chains: the chains of interest; rankings of others are left out.
+        chains: of interest; rankings of others are left out.
 
     Returns:
         Columns ``annotation.files.ANNOTATION_COLUMNS``; no rows if there are no files.
