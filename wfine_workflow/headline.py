@@ -11,13 +11,14 @@ import pandas as pd
 from wfine_utils.adherence.measure import ALL_MET, MEAN
 from wfine_utils.adherence.prompt_sets import TINY
 from wfine_utils.notebook.render import pretty
+from wfine_utils.weval.scorers import null_baselines
 from wfine_workflow.paper_tables import read_adherence, read_answers, table_t2, table_t6
 from wfine_workflow.results import MissingRun
 
 HEADLINE = "07_paper_tables/tables/headline.csv"
 """Where notebook 07 writes the table, seen from the folder of a preset."""
 
-NULL_BASELINES = ("constant", "random", "coin flip", "length", "minus length", "word overlap")
+NULL_BASELINES = ["coin flip", *(scorer.name for scorer in null_baselines(seed=0))]
 """Scorers that know nothing of writing; the headline shows only the best of them."""
 
 

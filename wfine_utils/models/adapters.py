@@ -1,7 +1,5 @@
-"""LoRA adapters on a frozen base: what is trained, in which precision, and their folders.
-
-A folder of an adapter holds its weights, the tokenizer, and ``manifest.json``, which names the base
-that it belongs to; see :mod:`wfine_utils.base_model`.
+"""LoRA adapters on a frozen base: what is trained, in which precision, and their folders, which
+hold the weights, the tokenizer, and a manifest that names the base (:mod:`wfine_utils.base_model`).
 """
 
 from __future__ import annotations
@@ -86,10 +84,9 @@ def lower_layers(model: PreTrainedModel, adapted: float) -> str | None:
 
 
 def trainable_to_fp32(model: torch.nn.Module) -> None:
-    """Keep adapters and heads in fp32.
+    """Keep adapters and heads in fp32: TRL casts them to bf16 for a 4-bit base.
 
-    TRL casts them to bf16 for a 4-bit base; there, a learning rate of 1e-5 is lost to rounding
-    and scores fall on a visible grid with ties. They are a hundredth of the weights.
+    There a learning rate of 1e-5 is lost to rounding, and scores fall on a grid with ties.
     """
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -99,8 +96,7 @@ def trainable_to_fp32(model: torch.nn.Module) -> None:
 def head_to_fp32(model: torch.nn.Module) -> None:
     """Compute the head of a reward model in fp32, inside autocast too. After adapters are added.
 
-    Rewards rounded to bf16 lie on a grid of about 1/128 of their size: they tie, and the loss of
-    a pair that is nearly decided falls in steps.
+    Rewards in bf16 lie on a grid of 1/128 of their size: they tie, and losses fall in steps.
     """
     for head in reward_heads(model):
         head.float().forward = partial(_in_fp32, head.forward)
@@ -111,8 +107,7 @@ def _in_fp32(forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tens
         return forward(hidden.float())
 
 
-KINDS: dict[Head, str] = {"reward": "reward model", "causal": "policy"}
-"""What an adapter makes of a base with this head."""
+KINDS: dict[Head, str] = {"reward": "reward model", "causal": "policy"}  # by the base's head
 
 
 def save_adapter(

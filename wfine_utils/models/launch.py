@@ -57,7 +57,7 @@ def run_training(train: Callable[[argparse.Namespace], str], args: argparse.Name
     except WfineError as error:
         line, status = str(error), 2
     if os.environ.get("RANK", "0") == "0":
-        print(line, file=sys.stderr if status else sys.stdout)
+        (sys.stderr if status else sys.stdout).write(f"{line}\n" if line else "")
     return status
 
 

@@ -1,8 +1,4 @@
-"""Models and tokenizers from a folder or the Hub, in 4-bit where that is wanted.
-
-Every 4-bit model of the project is loaded by :func:`load_quantised` or :func:`load_classifier`,
-which switch off a CPU weight-packing path that silently breaks gradients.
-"""
+"""Models and tokenizers from a folder or the Hub, in 4-bit where that is wanted."""
 
 from __future__ import annotations
 
@@ -137,9 +133,6 @@ def load_quantised(
     Raises:
         WfineError: unknown head, an encoder that is to write, or as :func:`from_pretrained`.
 
-    Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first
-        evaluation forward repacks a 4-bit weight in place, and training after it gets wrong
-        gradients without an error. The flag set here keeps the packing from happening.
     """
     classes = {"reward": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM}
     if head not in classes:
@@ -162,14 +155,18 @@ def load_quantised(
         pad_token_id=tokenizer.pad_token_id,
         **extra,
     )
-    disable_cpu_packing(model)
+    _disable_cpu_packing(model)
     for module in reward_heads(model):
         module.float()  # before an adapter is loaded, which brings a trained head in fp32
     return model
 
 
-def disable_cpu_packing(model: torch.nn.Module) -> None:
-    """Keep 4-bit layers from repacking their weights; see :func:`load_quantised`."""
+def _disable_cpu_packing(model: torch.nn.Module) -> None:
+    """Keep 4-bit layers from repacking their weights, which breaks gradients without an error.
+
+    Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first evaluation
+        forward repacks a 4-bit weight in place, and training after it gets wrong gradients.
+    """
     import bitsandbytes  # slow to import, and only needed where something is quantised
 
     for module in model.modules():
@@ -193,10 +190,9 @@ def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
     log = logging.getLogger("transformers.modeling_utils")
     level = log.level
     log.setLevel(logging.ERROR)
+    kwargs |= {"revision": base.revision, "trust_remote_code": False}
     try:
-        return auto_class.from_pretrained(
-            base.model, revision=base.revision, trust_remote_code=False, **kwargs
-        )
+        return auto_class.from_pretrained(base.model, **kwargs)
     except (OSError, ValueError) as error:
         raise WfineError(f"base_model {base.model}: {_why_not_loaded(error, base)}") from error
     finally:
@@ -289,7 +285,7 @@ def load_classifier(base: Base, *, quantise: bool, precision: Precision, where: 
             "every weight, because transformers fills in random ones. Give the folder of the "
             "trained classifier, not of the language model that it started from",
         )
-    disable_cpu_packing(model)
+    _disable_cpu_packing(model)
     return model.eval()
 
 

@@ -123,7 +123,7 @@ class Decoder:
         return FP32 * (tile + _TILE_WORDS * self._hidden + tokens * self._hidden)  # … gradients
 
     def held(self, head: Head, r: int, *, quantise: bool) -> dict[str, float]:
-        """What a training holds from beginning to end, in GiB: three parts of an estimate."""
+        """What a training holds throughout, in GiB: three parts of an :class:`Estimate`."""
         # weights, gradients and the two moments of AdamW, all in fp32 (adapters.trainable_to_fp32)
         adapters = 4 * FP32 * self.lora_parameters(head, r)
         # MatMul4Bit dequantises a layer's weight to bf16, forward and again backward
@@ -174,8 +174,7 @@ def estimate_reward_training(
         longest: tokens of the longest text; None: ``settings.max_tokens``.
     """
     model = Decoder(config)
-    length = min(settings.max_tokens, longest or settings.max_tokens)
-    tokens = 2 * settings.micro_batch_size * length
+    tokens = 2 * settings.micro_batch_size * min(settings.max_tokens, longest or sys.maxsize)
     return Estimate(
         **model.held("reward", settings.lora_r, quantise=settings.quantise),
         reward_model=0.0,

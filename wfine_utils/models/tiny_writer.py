@@ -1,8 +1,7 @@
 """The tiny writer that the tiny world starts from: pre-trained from scratch on a CPU.
 
-It plays the part that Qwen2.5-Instruct plays on a GPU: a model that writes the language and
-follows instructions half-heartedly. Its corpus keeps each requirement only with a given
-probability, so it has seen that instructions matter and that they are often ignored.
+It plays the part of Qwen2.5-Instruct: it writes the language and follows instructions
+half-heartedly, as texts of its corpus meet each requirement only with a given probability.
 """
 
 from __future__ import annotations
@@ -44,11 +43,9 @@ TINY_CHAT_TEMPLATE = (
 
 
 def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with a chat template, which can encode any string.
+    """A byte-level BPE tokenizer with a chat template, trained on texts; encodes any string.
 
-    Args:
-        texts: that it is trained on.
-        vocab_size: upper limit of the vocabulary, special tokens included.
+    ``vocab_size`` is an upper limit and counts the special tokens.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -73,16 +70,10 @@ def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizer
 def tiny_config(
     tokenizer: PreTrainedTokenizerBase, *, hidden_size: int, n_layers: int, n_positions: int
 ) -> Qwen3Config:
-    """Shape of a tiny Qwen3-architecture model, fit for 4-bit quantisation.
-
-    Args:
-        tokenizer: gives the size of the vocabulary and the special tokens.
-        hidden_size: a multiple of 64, so that every weight splits into whole NF4 blocks.
-        n_layers: number of decoder layers.
-        n_positions: longest sequence, in tokens.
+    """Shape of a tiny model of the Qwen3 architecture for texts of at most ``n_positions`` tokens.
 
     Raises:
-        WfineError: the hidden size is no multiple of 64.
+        WfineError: ``hidden_size`` is no multiple of 64.
     """
     if hidden_size % 64:
         raise WfineError(
@@ -125,15 +116,11 @@ def corpus(
         ask_probability: a requirement of the query is in the instruction with this
             probability; one that is not there is not met, one at least is there.
         seed: of everything.
-
-    Returns:
-        Pairs of instruction and text.
     """
     rng = np.random.default_rng(seed)
-    topics = list(THINGS)
     samples = []
     for _ in tqdm(range(n_samples), desc="corpus", unit="text"):
-        query = sample_query(rng, topics)
+        query = sample_query(rng, list(THINGS))
         kept = rng.random(len(query.requirements)) < ask_probability
         kept[rng.integers(len(kept))] |= not kept.any()
         met = kept & (rng.random(len(kept)) < keep_probability)
@@ -167,7 +154,7 @@ def train_base_model(
         samples: from :func:`corpus`.
         settings: shape and hyper-parameters.
         seed: of the weights and the order of the texts.
-        folder: where the model and its tokenizer go, in the layout of transformers.
+        folder: of the model and its tokenizer.
 
     Returns:
         The learning curve: columns ``step, loss`` (nats per token of the answer).
@@ -176,8 +163,7 @@ def train_base_model(
     config = tiny_config(
         tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
     )
-    n_steps = max(1, len(samples) // settings.batch_size)
-    model = tiny_model(config, seed=seed)
+    model, n_steps = tiny_model(config, seed=seed), len(samples) // settings.batch_size
     trainer = Trainer(
         model=model,
         args=TrainingArguments(

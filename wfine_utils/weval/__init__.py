@@ -16,6 +16,7 @@ from wfine_utils.weval.scorers import (
     RandomScorer,
     Scorer,
     Scores,
+    null_baselines,
     score_all,
     scores_from_table,
     scores_table,

@@ -255,6 +255,12 @@ class OverlapScorer:
         return scores
 
 
+def null_baselines(seed: int) -> list[Scorer]:
+    """What every other scorer has to beat: they know nothing of writing."""
+    lengths = [LengthScorer(), LengthScorer(sign=-1)]
+    return [ConstantScorer(), RandomScorer(seed), *lengths, OverlapScorer()]
+
+
 @dataclass(frozen=True)
 class OracleScorer:
     """Number of requirements that the exact checkers find met: the best that can be had.
