@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
@@ -30,6 +31,8 @@ def chains():
 @pytest.fixture(scope="session")
 def folders(tiny_base, chains, reward_settings, tmp_path_factory):
     """A trained reward model of each granularity."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the tests that train one again and compare every bit
     made = {}
     for granularity in ("prompt", "requirement"):
         pairs = preference_pairs(chains, granularity=granularity)
@@ -38,4 +41,5 @@ def folders(tiny_base, chains, reward_settings, tmp_path_factory):
             pairs[:40], pairs[40:48], Base(str(tiny_base)), reward_settings,
             granularity=granularity, seed=0, folder=made[granularity],
         )  # fmt: skip
+    torch.set_num_threads(n_threads)
     return made
