@@ -132,7 +132,6 @@ def load_quantised(
 
     Raises:
         WfineError: unknown head, an encoder that is to write, or as :func:`from_pretrained`.
-
     """
     classes = {"reward": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM}
     if head not in classes:
