@@ -33,8 +33,9 @@ from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import explained
 from wfine_utils.files import atomic_write, resolve, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, with_imports
+from wfine_utils.notebook.environment import versions
 from wfine_utils.notebook.params import RewardModelParams
-from wfine_utils.notebook.run import stage, versions
+from wfine_utils.notebook.stages import stage
 from wfine_utils.rewards.reward_model import RewardModelScorer
 from wfine_utils.rewards.training import train_reward_model
 from wfine_utils.settings import RewardSettings

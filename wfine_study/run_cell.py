@@ -30,7 +30,8 @@ from wfine_study.cells import ADAPTER, Cell, PolicyCell, RewardCell, StudySettin
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, display_path, plain, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, module_path, with_imports
-from wfine_utils.notebook.run import environment, stage, stage_is_done, versions
+from wfine_utils.notebook.environment import environment, versions
+from wfine_utils.notebook.stages import stage, stage_is_done
 
 if TYPE_CHECKING:
     from wfine_utils.base_model import Base

@@ -81,7 +81,9 @@ def _refuse_without_gpu(preset: str) -> None:
     free = json.loads(done.stdout) if done.returncode == 0 else None
     if free is not None and free >= needed:
         return
-    seen = f"{free:.1f} GiB of free GPU memory" if free else "no GPU that PyTorch can use"
+    seen = (
+        f"{free:.1f} GiB of free GPU memory" if free is not None else "no GPU that PyTorch can use"
+    )
     raise WfineError(
         f"Preset {preset!r}: found {seen}, expected {needed:g} GiB. Run it on a machine with such "
         "a GPU and a PyTorch built for it (make distclean, then make env without TORCH_INDEX), end "

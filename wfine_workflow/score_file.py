@@ -32,7 +32,7 @@ from wfine_utils.chains.files import FORMATS, ChainFile, portions
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.notebook.code_digest import digest, with_imports
-from wfine_utils.notebook.run import versions
+from wfine_utils.notebook.environment import versions
 from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.scorers import Scorer, checked_scores, scores_table
 

@@ -17,7 +17,7 @@ from wfine_utils.chains.splits import folds, swap_requirements
 from wfine_utils.errors import WfineError
 from wfine_utils.models import loading
 from wfine_utils.policy.generation import load_policy
-from wfine_utils.rewards import training
+from wfine_utils.rewards import losses
 from wfine_utils.rewards.cross_validation import out_of_fold_scores
 from wfine_utils.rewards.reward_model import RewardModelScorer, load_reward_model
 from wfine_utils.rewards.training import batches_by_requirement, train_reward_model
@@ -125,14 +125,14 @@ class TestEachTextOnce:
             seen.append(len(inputs["input_ids"]))
             return model(**inputs)
 
-        once = training._each_text_once
+        once = losses._each_text_once
         curves = {}
         for name, forward in (
             ("once", lambda model, **kw: once(lambda **x: spy(model, **x), **kw)),
             ("every", spy),
         ):
             seen.clear()
-            monkeypatch.setattr(training, "_each_text_once", forward)
+            monkeypatch.setattr(losses, "_each_text_once", forward)
             (tmp_path / name).mkdir()
             curve = train(
                 pairs, tiny_encoder, tmp_path / name, quantise=False, batch_by="requirement"
@@ -143,7 +143,7 @@ class TestEachTextOnce:
         np.testing.assert_allclose(a["loss"], b["loss"], atol=1e-5)
 
     def test_long_and_short_texts_pass_apart(self, tiny_encoder, monkeypatch):
-        monkeypatch.setattr(training, "CPU_FORWARD_TOKENS", 40)
+        monkeypatch.setattr(losses, "CPU_FORWARD_TOKENS", 40)
         tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
         model = loading.load_quantised(
             Base(str(tiny_encoder)), "reward", tokenizer=tokenizer, quantise=False
@@ -156,7 +156,7 @@ class TestEachTextOnce:
             shapes.append(tuple(inputs["input_ids"].shape))
             return model(**inputs)
 
-        found = training._each_text_once(spy, **batch).logits
+        found = losses._each_text_once(spy, **batch).logits
         assert sorted(shapes) == [(1, 28), (1, 30), (2, 6)]
         torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
         found.sum().backward()
@@ -164,7 +164,7 @@ class TestEachTextOnce:
         # Several processes have to pass equally often.
         monkeypatch.setattr(loading, "processes", lambda: SimpleNamespace(num_processes=2))
         shapes.clear()
-        again = training._each_text_once(spy, **batch).logits
+        again = losses._each_text_once(spy, **batch).logits
         assert shapes == [(4, 30)]
         torch.testing.assert_close(again, found, atol=1e-5, rtol=0)
 

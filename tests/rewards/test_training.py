@@ -19,9 +19,9 @@ from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models import loading
 from wfine_utils.rewards import training
+from wfine_utils.rewards.losses import LOSSES
 from wfine_utils.rewards.reward_model import load_reward_model
 from wfine_utils.rewards.training import (
-    LOSSES,
     batches_of_similar_length,
     encode_pairs,
     reward_config,

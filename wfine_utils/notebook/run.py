@@ -11,63 +11,30 @@ What is the same from run to run (``results.json``, CSVs) is kept apart from wha
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import platform
 import random
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import (
-    PARTIAL,
-    atomic_write,
-    display_path,
-    json_text,
-    plain,
-    project_root,
-    resolve,
-    sha256_file,
-    whole_folder,
-)
+from wfine_utils.files import PARTIAL, atomic_write, display_path, json_text, plain, resolve
 from wfine_utils.notebook.code_digest import digest, module_path, source_digest, with_imports
+from wfine_utils.notebook.environment import environment, versions
 from wfine_utils.notebook.params import NotebookParams
+from wfine_utils.notebook.stages import fingerprint, stage
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from wfine_utils.notebook.sentences import Finding
-
-_STAGE = "stage.json"
-
-_LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets",
-              "numpy", "scipy", "pandas")  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that numbers depend on."""
-    numbers = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            numbers[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            numbers[name] = "absent"
-    return numbers
 
 
 class Run:
@@ -206,73 +173,12 @@ class Run:
         if code:
             source = digest(with_imports(module_path(function.__module__) for function in code))
         inputs = plain(
-            {"key": _fingerprint(key), "seed": self.cfg.seed, "source": source,
+            {"key": fingerprint(key), "seed": self.cfg.seed, "source": source,
              "versions": versions()},
             f"stage {name}",
         )  # fmt: skip
         self.stages[name] = stage(self.path(name), inputs, compute)
         return self.path(name)
-
-
-def _fingerprint(value: Any) -> Any:
-    """Plain values that differ where ``value`` would make another result."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if hasattr(value, "fingerprint"):  # a base model: its weights, wherever they lie
-        return value.fingerprint
-    if isinstance(value, Path):
-        return sha256_file(value)
-    if isinstance(value, Mapping):
-        return {name: _fingerprint(item) for name, item in value.items()}
-    if isinstance(value, Sequence) and any(map(is_dataclass, value)):
-        return hashlib.sha256(repr(list(value)).encode()).hexdigest()
-    return value
-
-
-def stage(
-    folder: Path,
-    inputs: Mapping[str, Any],
-    compute: Callable[[Path], object],
-    needs: Sequence[str] = (),
-) -> Literal["computed", "loaded"]:
-    """Fill a folder once: leave it if it belongs to the same inputs, else compute it anew.
-
-    Args:
-        folder: of the result; ``stage.json`` in it says what it was made from.
-        inputs: plain JSON values, everything that the result depends on.
-        compute: called with an empty temporary folder, which takes the place of ``folder`` when
-            it returns; see :func:`wfine_utils.files.whole_folder`.
-        needs: files that must be there, beside those that were written; an older result without
-            them is computed anew.
-    """
-    if stage_is_done(folder, inputs, needs):
-        return "loaded"
-    with whole_folder(folder) as unfinished:
-        start = time.perf_counter()
-        compute(unfinished)
-        seconds = round(time.perf_counter() - start, 3)
-        text = json_text({**inputs, "seconds": seconds, "files": _sizes(unfinished)}, folder.name)
-        (unfinished / _STAGE).write_text(text, encoding="utf-8")
-    return "computed"
-
-
-def stage_is_done(folder: Path, inputs: Mapping[str, Any], needs: Sequence[str] = ()) -> bool:
-    """Whether :func:`stage` with these arguments would have nothing to do."""
-    try:
-        record = json.loads((folder / _STAGE).read_text(encoding="utf-8"))
-        same = all(record[name] == value for name, value in inputs.items())
-        sizes = _sizes(folder)
-        return same and record["files"].items() <= sizes.items() and sizes.keys() >= set(needs)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # absent or damaged: compute anew
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {
-        p.relative_to(folder).as_posix(): p.stat().st_size
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and p != folder / _STAGE
-    }
 
 
 def _make_folder(folder: Path) -> None:
@@ -329,36 +235,3 @@ def _stamp(cfg: NotebookParams, torch: Any) -> dict[str, Any]:
         **environment(),
         "gpu": gpus,
     }
-
-
-def environment() -> dict[str, Any]:
-    """Where a number was computed: versions, commit, platform, CPU and its number of cores.
-
-    Also what the CPU can do at once, as NumPy names it (``X86_V3`` is AVX2, ``X86_V4`` AVX512): two
-    CPUs of one name can differ in that, and then round differently.
-    """
-    return {
-        "versions": versions(),
-        "git_commit": _git_commit(),
-        "platform": platform.platform(),
-        "cpu": _cpu_name(),
-        "cpu_simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
-        "cpu_cores": os.cpu_count(),
-    }
-
-
-def _git_commit() -> str | None:
-    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 10, "check": True}
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project_root(), **options)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return str(done.stdout).strip()
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
