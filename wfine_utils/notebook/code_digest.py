@@ -30,16 +30,10 @@ _CANNOT_CHANGE_NUMBERS = (
 def source_digest(notebook: str) -> str:
     """SHA-256 over the modules of our packages that can change a number in a notebook.
 
-    Counted is the code without comments and docstrings, so that better words do not cost a
-    new training run, and only the modules that the notebook imports, directly or through
-    others, so that a change to a scorer does not cost a new reward model. A name that is
-    imported from the face of a room counts as the module that defines it. Left out are the
-    modules that only check parameters, start notebooks or show results; a new module counts
-    until it is named among them.
-
-    Args:
-        notebook: "03_reward_model", say. All modules count if ``notebooks`` in the project
-            root has no such file.
+    Counted is the code without comments and docstrings, so that better words do not cost a new
+    training run, of the modules that the notebook imports, directly or through others, so that a
+    new scorer does not cost a new reward model; of all modules if the project root has no such
+    notebook. A name imported from the face of a room counts as the module that defines it.
     """
     return digest(imported_modules(notebook))
 
@@ -66,11 +60,7 @@ def imported_modules(notebook: str) -> list[Path]:
 
 
 def module_path(name: str) -> Path:
-    """The file of a module, ``"wfine_utils.chains.pairs"``, say.
-
-    Raises:
-        ValueError: there is no such module in our packages.
-    """
+    """The file of a module of our packages; ValueError if there is none of this name."""
     path = _file(name)
     if path is None:
         raise ValueError(f"no module {name} in {', '.join(PACKAGES)}")
@@ -123,12 +113,11 @@ def _file(name: str) -> Path | None:
 
 def code_only(source: str) -> str:
     """Python code as a text that does not change with its comments, docstrings and layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):  # bare strings: docstrings, also those after an attribute
-            node.body = [  # type: ignore[attr-defined]
-                s for s in body
-                if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
-            ]  # fmt: skip
-    return ast.dump(tree)
+    return ast.dump(_WithoutBareStrings().visit(ast.parse(source)))
+
+
+class _WithoutBareStrings(ast.NodeTransformer):
+    """Takes out docstrings, also those after an attribute."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node

@@ -79,10 +79,8 @@ def forest_plot(
             interval of NaN is not drawn.
         ax: where to draw.
         xlabel: what is estimated.
-        label: column of the rows' names.
-        value: column of the estimates.
-        n: column of the sizes. They stand in the label of the x axis if all rows share one, else
-            behind each row's name.
+        label, value, n: columns of the rows' names, estimates and sizes. The size stands in the
+            label of the x axis if all rows share it, else behind each row's name.
         unit: what ``n`` counts; with "" the table's column ``unit`` says so for each row.
         highlight: name of the row drawn in the second colour.
         null: where the line stands.
@@ -92,7 +90,7 @@ def forest_plot(
     sizes = [f"n = {size:,.0f} {of}".strip() for size, of in zip(table[n], units, strict=True)]
     xlabel = f"{xlabel}, 95 % interval"
     if len(set(sizes)) == 1:
-        xlabel = f"{xlabel}, {sizes[0]}"
+        xlabel += f", {sizes[0]}"
     else:
         names = [f"{name} ({size})" for name, size in zip(names, sizes, strict=True)]
     ax.axvline(null, color="#555555", linewidth=1, zorder=0)
@@ -166,9 +164,8 @@ def count_heatmap(
 
     Args:
         table: tidy, one row per cell, counts in column ``n``; cells that are absent count 0.
-            Categories and types are put in the order of the taxonomy, other labels sorted.
-        rows: column of ``table`` along the y axis.
-        columns: column of ``table`` along the x axis.
+        rows, columns: columns of ``table`` along the y and x axis; categories and types come in the
+            order of the taxonomy, other labels sorted.
         ax: where to draw.
         label: what is counted, for the colour bar.
         vmax: upper end of the colours, to share them among figures; None: the largest count.
@@ -204,8 +201,7 @@ def metric_heatmap(
         table: tidy, one row per cell: ``rows``, ``columns``, ``value`` and ``n_chains``.
         ax: where to draw.
         label: what is shown, for the colour bar.
-        rows: column of ``table`` along the y axis.
-        columns: column of ``table`` along the x axis; its labels are wrapped.
+        rows, columns: columns of ``table`` along the y and x axis.
         centre: value of the neutral colour: what a scorer that knows nothing would get.
         reach: distance from ``centre`` at which the colours end.
     """
@@ -239,9 +235,8 @@ def bar_plot(
     Args:
         table: columns ``label`` and ``value``.
         ax: where to draw.
-        label: column of the bars' names.
+        label, value: columns of the bars' names and lengths.
         xlabel: what the bars measure.
-        value: column of their lengths.
         types: column of requirement types, which colour the bars; None: one colour.
         digits: decimals of the numbers; with 0 they are taken for counts.
     """

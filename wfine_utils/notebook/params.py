@@ -32,18 +32,12 @@ class NotebookParams(Settings):
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
-        """Check the parameters that a notebook defines.
+        """Check the parameters that a notebook defines, given its ``globals()``.
 
-        Args:
-            namespace: the notebook's ``globals()``.
-
-        Returns:
-            The checked parameters. Of a dictionary, papermill may have injected only what differs
-            from the parameters cell.
+        Of a dictionary, papermill may have injected only what differs from the parameters cell.
 
         Raises:
-            WfineError: a parameter is missing, has a bad value, or papermill injected one
-                that this notebook does not have.
+            WfineError: a parameter is missing, bad, or injected but unknown to this notebook.
         """
         cell: dict[str, ast.expr] = {}
         injected: dict[str, ast.expr] = {}
@@ -64,10 +58,6 @@ class NotebookParams(Settings):
     def from_file(cls, path: Path) -> Self:
         """The parameters cell of the notebook with what a parameter file changes, checked.
 
-        Args:
-            path: YAML with some of the parameters; with all of them where the project has no
-                such notebook.
-
         Raises:
             WfineError: the file cannot be read, or a parameter is unknown, missing or bad.
         """
@@ -77,9 +67,6 @@ class NotebookParams(Settings):
 def cell_defaults(notebook: str) -> dict[str, Any]:
     """What the parameters cell of a notebook says; empty where the project has no such notebook.
 
-    Args:
-        notebook: ``"03_reward_model"``, say.
-
     Raises:
         WfineError: a value in that cell is more than a literal.
     """
@@ -88,10 +75,8 @@ def cell_defaults(notebook: str) -> dict[str, Any]:
         return {}
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     values: dict[str, Any] = {}
-    for source in (
-        "".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())
-    ):
-        for name, expression in _assigned(source).items():
+    for cell in (c for c in cells if "parameters" in c["metadata"].get("tags", ())):
+        for name, expression in _assigned("".join(cell["source"])).items():
             try:
                 values[name] = ast.literal_eval(expression)
             except ValueError:

@@ -29,15 +29,11 @@ def styled(table: pd.DataFrame, digits: int = 3) -> Styler:
 def highlight_query(query: Query, kept: Sequence[bool] | None = None) -> str:
     """A query as HTML, each requirement marked in the colour of its type and named after it.
 
-    The marks are translucent and the text keeps the page's own colour, so that it can be read
-    on a light and on a dark page. Text is escaped: nothing in a query is taken for HTML.
+    Text is escaped: nothing in a query is taken for HTML.
 
     Args:
-        query: the query.
+        query: whose text is shown.
         kept: one flag per requirement; dropped ones are struck through. None: all kept.
-
-    Returns:
-        HTML for ``IPython.display.HTML``.
     """
     kept = (True,) * len(query.requirements) if kept is None else kept
     marks = []
@@ -46,7 +42,7 @@ def highlight_query(query: Query, kept: Sequence[bool] | None = None) -> str:
         colour = TYPE_COLOURS[kind]
         name = f"{kind}: {requirement.subtype}" if requirement.subtype else kind
         text = escape(requirement.text)
-        marks.append(
+        marks.append(  # translucent, text in the page's own colour: for light and dark pages
             f'<span style="background:{colour}40;border-bottom:3px solid {colour};'
             f'border-radius:3px;padding:1px 4px;opacity:{1 if keep else 0.55}">'
             f"{text if keep else f'<s>{text}</s>'}"
@@ -61,8 +57,7 @@ def side_by_side(texts: Mapping[str, str], *, mark: bool = False) -> str:
 
     Args:
         texts: name and text of each column.
-        mark: mark the words that the first of two texts has and the second has not in this place,
-            and the other way round.
+        mark: of two texts, mark the words of each that the other has not in this place.
     """
     cells = [escape(text) for text in texts.values()]
     if mark:
@@ -88,8 +83,7 @@ def value_table(table: pd.DataFrame, rows: str, columns: str, digits: int = 3) -
 
     Args:
         table: ``rows``, ``columns``, ``value``, ``ci_low``, ``ci_high``; the order is kept.
-        rows: column whose values go down.
-        columns: column whose values go across.
+        rows, columns: columns of ``table`` whose values go down and across.
         digits: decimals.
     """
     named = table.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
@@ -99,7 +93,7 @@ def value_table(table: pd.DataFrame, rows: str, columns: str, digits: int = 3) -
 
 
 def entries(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[Hashable, Any]]:
-    """Columns of a table, row by row, for ``results.json``; None where there is no number."""
+    """Columns of a table, row by row, for ``results.json``; None for NaN."""
     values = table.reindex(columns=list(columns)).astype(object)
     return values.where(values.notna(), None).to_dict("records")
 

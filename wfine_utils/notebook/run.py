@@ -1,12 +1,8 @@
-"""Where a run keeps its files, and how it keeps them honest.
+"""Where a run keeps its files: one folder per notebook and preset.
 
-A notebook of a preset owns one folder, ``<output_root>/<preset>/<notebook>``. Everything in
-it is written under a temporary name and renamed when it is complete, so that a run killed at
-any moment leaves either the whole file or none. Long jobs are *stages*: a stage is computed
-once for given parameters, source code and library versions, and loaded ever after.
-
-What is the same from run to run (``results.json``, CSVs) is kept apart from what is not:
-``stamp.json`` says when and on what machine, ``stage.json`` says how many seconds.
+Everything is written under a temporary name and renamed when it is complete: a run killed at any
+moment leaves the whole file or none. What is the same from run to run (``results.json``, CSVs) is
+kept apart from what is not: ``stamp.json`` says when and on what machine, ``stage.json`` how long.
 """
 
 from __future__ import annotations
@@ -55,18 +51,13 @@ class Run:
         return self.folder / name
 
     def write_csv(self, df: pd.DataFrame, name: str) -> Path:
-        """Write a table without its index; the same data give the same bytes.
-
-        Floats are written with the fewest digits that read back as the same float64, missing
-        values as nothing, line ends as a line feed on every platform.
-        """
-        return atomic_write(
-            self.path(name), lambda p: df.to_csv(p, index=False, lineterminator="\n")
-        )
+        """Write a table without its index; the same data give the same bytes on every platform."""
+        write = partial(df.to_csv, index=False, lineterminator="\n")
+        return atomic_write(self.path(name), write)
 
     def write_parquet(self, df: pd.DataFrame, name: str) -> Path:
         """Write a table without its index, as parquet."""
-        return atomic_write(self.path(name), lambda p: df.to_parquet(p, index=False))
+        return atomic_write(self.path(name), partial(df.to_parquet, index=False))
 
     def write_json(self, obj: Any, name: str) -> Path:
         """Write JSON with sorted keys; NaN and infinity are refused, see :func:`plain`."""
@@ -74,9 +65,7 @@ class Run:
 
     def write_text(self, text: str, name: str) -> Path:
         """Write a text file, UTF-8, line feeds."""
-        return atomic_write(
-            self.path(name), lambda p: p.write_text(text, encoding="utf-8", newline="\n")
-        )
+        return atomic_write(self.path(name), lambda p: p.write_text(text, "utf-8", newline="\n"))
 
     def write_results(self, results: Mapping[str, Any]) -> Path:
         """Write ``results.json``: the numbers of this notebook, the same from run to run.
@@ -93,14 +82,13 @@ class Run:
         finding: Finding | None = None,
         formats: Sequence[str] = ("png",),
     ) -> None:
-        """Lay a figure out, title it with what was found, and write it.
+        """Lay a figure out, title it with what was found, and write it at 150 dpi without a date.
 
         In a notebook the figure is shown too, and the sentence of the finding below it.
 
         Args:
             fig: of matplotlib.
-            name: of the file, without its suffix: ``<name>.png`` has 150 dpi, and no file has a
-                date inside.
+            name: of the file, without its suffix.
             finding: what the figure's table says; see :mod:`wfine_utils.notebook.sentences`.
             formats: suffixes.
         """
@@ -157,9 +145,8 @@ class Run:
             name: folder of the result, inside the run's folder.
             key: what the result depends on and only the notebook knows: plain values, settings, a
                 base model, chains or pairs; a path stands for what is in the file.
-            compute: called with an empty temporary folder; writes the result there. Its
-                folder becomes the result, in place of an older one, only when it returns; if
-                it raises or is killed, the temporary folder stays until the next start.
+            compute: called with an empty temporary folder, which becomes the result, in place of an
+                older one, only when it returns.
             code: the functions that ``compute`` calls, if only their modules and what those import
                 are to count, and not all code that the notebook imports.
 
@@ -181,51 +168,40 @@ class Run:
         return self.path(name)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WfineError(
-            f"{display_path(folder)}: this output folder cannot be made: "
-            f"{error.strerror or error}. Expected a folder with write permission; mend that, or "
-            "set output_root to another."
-        ) from error
-
-
 def start_run(cfg: NotebookParams, remove: Sequence[str] = ()) -> Run:
     """Open the folder of a notebook's run, seed every generator, write ``stamp.json``.
 
+    What an earlier run left half-written is removed.
+
     Args:
-        cfg: the notebook's checked parameters. A relative ``output_root`` counts from
-            :func:`project_root`.
+        cfg: the notebook's parameters. A relative ``output_root`` counts from :func:`project_root`.
         remove: patterns of results that this run may not write, such as ``"tables/*"``: those of an
             earlier run must not pass for its own.
-
-    Returns:
-        The run. What an earlier run left half-written is removed.
 
     Raises:
         WfineError: the folder cannot be made or written.
     """
     run = Run(cfg)
-    _make_folder(run.folder)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WfineError(
+            f"{display_path(run.folder)}: this output folder cannot be made: "
+            f"{error.strerror or error}. Expected a folder with write permission; mend that, or "
+            "set output_root to another."
+        ) from error
     for pattern in (f"**/{PARTIAL}*", *remove):
         for left_over in list(run.folder.glob(pattern)):
             shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink(missing_ok=True)
     random.seed(cfg.seed)
     np.random.seed(cfg.seed)
-    torch = sys.modules.get("torch")  # never imported here: 01, 05 and 07 can do without
+    torch: Any = sys.modules.get("torch")  # never imported here: 01, 05 and 07 can do without
     if torch is not None:
         torch.manual_seed(cfg.seed)
-    run.write_json(_stamp(cfg, torch), "stamp.json")
-    return run
-
-
-def _stamp(cfg: NotebookParams, torch: Any) -> dict[str, Any]:
     gpus = []
     if torch is not None and torch.cuda.is_available():
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {
+    stamp = {
         "notebook": cfg.notebook,
         "preset": cfg.preset,
         "seed": cfg.seed,
@@ -235,3 +211,5 @@ def _stamp(cfg: NotebookParams, torch: Any) -> dict[str, Any]:
         **environment(),
         "gpu": gpus,
     }
+    run.write_json(stamp, "stamp.json")
+    return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -13,6 +14,9 @@ ALPHA = 0.05
 """Below it, a p-value that was corrected for the number of comparisons counts as shown."""
 
 
+Row = Mapping[Any, Any] | pd.Series
+
+
 class Finding(NamedTuple):
     """What was found: a short form for a figure's title, and a sentence to stand below it."""
 
@@ -21,19 +25,13 @@ class Finding(NamedTuple):
 
 
 def estimate(
-    row: Mapping[Any, Any] | pd.Series,
-    *,
-    value: str = "value",
-    n: str = "",
-    unit: str = "",
-    digits: int = 2,
+    row: Row, *, value: str = "value", n: str = "", unit: str = "", digits: int = 2
 ) -> str:
-    """A value with its 95 % interval, and what it rests on.
+    """A value with its 95 % interval (``ci_low``, ``ci_high``) and its size, where there are any.
 
     Args:
-        row: of a table: ``value``, and ``ci_low`` and ``ci_high`` where there is an interval.
-        value: name of the value.
-        n: name of the size; "" leaves it out.
+        row: of a table.
+        value, n: names of the value and of the size; "" leaves the size out.
         unit: what the size counts.
         digits: decimals.
 
@@ -73,24 +71,18 @@ def signs(
         table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``. Where
             there is a column ``p_holm``, it has to be below :data:`ALPHA` too.
         what: is estimated.
-        label: column of the rows' names.
-        value: column of the estimates.
-        n: column of the sizes.
-        unit: what they count; "" takes the table's column ``unit``.
+        label, value, n: columns of the rows' names, estimates and sizes.
+        unit: what the sizes count; "" takes the table's column ``unit``.
         null: what would be no effect.
         digits: decimals.
     """
-    table = table.dropna(subset=[value]).sort_values(value, ascending=False, kind="stable")
+    table = _highest_first(table, value)
     shared = table[n].nunique() == 1 and bool(unit)
-    names = pd.Series(
-        [
-            f"{readable(row[label])} "
-            + estimate(row, value=value, n="" if shared else n, unit=unit, digits=digits)
-            for row in table.to_dict("records")
-        ],
-        index=table.index,
-        dtype=str,
-    )
+    size = {"n": "" if shared else n, "unit": unit}
+    rows = table.to_dict("records")
+    names = [
+        f"{readable(r[label])} {estimate(r, value=value, digits=digits, **size)}" for r in rows
+    ]
     corrected = "p_holm" in table
     certain = table["p_holm"] < ALPHA if corrected else pd.Series(True, index=table.index)
     above, below = (table["ci_low"] > null) & certain, (table["ci_high"] < null) & certain
@@ -105,14 +97,17 @@ def signs(
     groups = {words: part for words, part in groups.items() if part.any()}
     title = ", ".join(f"{part.sum()} of {len(table)} {words}" for words, part in groups.items())
     if len(table) == 1:
-        title = f"{names.iloc[0]}, {title.removeprefix('1 of 1 ')}"
-    said = [f"{words.capitalize()}: {'; '.join(names[part])}." for words, part in groups.items()]
+        title = f"{names[0]}, {title.removeprefix('1 of 1 ')}"
+    said = [
+        f"{words.capitalize()}: {'; '.join(compress(names, part))}."
+        for words, part in groups.items()
+    ]
     if open_.any():
         rule = f"An interval that includes {null:g}"
         rule += f", or a corrected p of {ALPHA} or more," if corrected else ""
         said.append(f"{rule} means *not shown*, not *none*.")
-    size = f", n = {table[n].iloc[0]:,.0f} {unit}" if shared else ""
-    return Finding(f"{what}: {title or 'no value'}", f"{what}{size}. {' '.join(said)}")
+    per = f", n = {table[n].iloc[0]:,.0f} {unit}" if shared else ""
+    return Finding(f"{what}: {title or 'no value'}", f"{what}{per}. {' '.join(said)}")
 
 
 def ends(
@@ -126,7 +121,7 @@ def ends(
     digits: int = 2,
 ) -> Finding:
     """The highest and the lowest row of a table; arguments as in :func:`signs`."""
-    table = table.dropna(subset=[value]).sort_values(value, ascending=False, kind="stable")
+    table = _highest_first(table, value)
     if table.empty:
         return Finding(f"{what}: no value", f"{what}: there is no value to show.")
     rows = [table.iloc[0], table.iloc[-1]]
@@ -137,3 +132,7 @@ def ends(
         f"{what}: from {short[1]} ({names[1]}) to {short[0]} ({names[0]})",
         f"{what} is highest for {names[0]}: {values[0]}, and lowest for {names[1]}: {values[1]}.",
     )
+
+
+def _highest_first(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    return table.dropna(subset=[value]).sort_values(value, ascending=False, kind="stable")

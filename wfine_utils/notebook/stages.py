@@ -43,10 +43,8 @@ def stage(
     Args:
         folder: of the result; ``stage.json`` in it says what it was made from.
         inputs: plain JSON values, everything that the result depends on.
-        compute: called with an empty temporary folder, which takes the place of ``folder`` when
-            it returns; see :func:`wfine_utils.files.whole_folder`.
-        needs: files that must be there, beside those that were written; an older result without
-            them is computed anew.
+        compute: called with an empty temporary folder, which replaces ``folder`` when it returns.
+        needs: files that an older result must hold, beside those that it wrote, to be kept.
     """
     if stage_is_done(folder, inputs, needs):
         return "loaded"
