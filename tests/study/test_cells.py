@@ -88,7 +88,7 @@ class TestGrid:
             ({"seeds": []}, "at least 1 item"), ({"seeds": [1, 1]}, "expected each value once"),
             ({"questions": [1]}, "greater than or equal to 2"), ({"shares": [0]}, "greater than 0"),
             ({"sloppy_share": 1}, "less than 1"), ({"n_choice_seeds": 3}, "expected at most the 2"),
-            ({"losses": ["hinge"]}, "Input should be"), ({"typo": 1}, "Extra inputs"),
+            ({"losses": ["no_such_loss"]}, "Input should be"), ({"typo": 1}, "Extra inputs"),
         ],
     )  # fmt: skip
     def test_bad_settings_are_refused(self, change, message, tmp_path):
