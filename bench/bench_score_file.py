@@ -1,6 +1,6 @@
-"""Does the memory of bulk scoring grow with the file?
+"""Does the memory of scoring a file grow with the file?
 
-    python bench/bench_bulk.py --responses 10000 100000
+    python bench/bench_score_file.py --responses 10000 100000
 
 Each number of responses is a file of WEval-Hand's texts, every copy with a number of its own so
 that no text occurs twice, and is scored by ``python -m wfine_workflow.score_file`` in a process of
