@@ -1,10 +1,10 @@
 """Language models as scorers: a judge of single requirements, and a critic.
 
-Both ask one question for each requirement of each response, and score a response by the mean
-over its requirements. Each has three steps, which can be taken apart: ``verdicts`` asks and gives
-a tidy table, to be kept; ``aggregate`` makes scores of such a table; ``bounds`` says between
-which values tau-b lies, whatever the replies that could not be read would have said. ``score``,
-the scorer protocol, is the first two in a row.
+Both ask one question for each requirement of each response, and score a response by the mean over
+its requirements. Each has three steps, which can be taken apart: ``verdicts`` asks and gives a tidy
+table, to be kept; ``aggregate`` makes scores of such a table; ``bounds`` says between which values
+tau-b lies, whatever the replies that could not be read would have said. ``score``, the scorer
+protocol, is the first two in a row.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from scipy.special import expit
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.judges import templates
-from wfine_utils.judges.backends import Backend, Reply
+from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.bounds import means_with_unknowns, tau_bounds
 from wfine_utils.judges.templates import NAN, Reading, Template
 from wfine_utils.weval.resampling import FloatArray
@@ -33,7 +33,11 @@ UNIT = ["chain_id", "response", "requirement"]
 class Judge(ABC):
     """What judges share; by default a response's score is the mean over its requirements."""
 
+    backend: Backend
+    name: str
+    max_tokens: int
     scale: ClassVar[tuple[float, float]] = (0, 1)
+    keys: ClassVar[list[str]] = UNIT  # columns: the chain, the response, what it is judged on
 
     @property
     def column(self) -> str:
@@ -46,7 +50,7 @@ class Judge(ABC):
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
         """Mean over requirements, on :attr:`scale`; NaN for a response with a missing verdict."""
-        return [grid.mean(axis=1) for grid in verdict_grids(table, chains, UNIT, self.column)]
+        return [grid.mean(axis=1) for grid in self.grids(table, chains)]
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One number per response, or NaN; see :meth:`aggregate`."""
@@ -55,9 +59,63 @@ class Judge(ABC):
     def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
         """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`."""
         step = 1 if self.column == "verdict" else None  # a probability may be any number
-        grids = verdict_grids(table, chains, UNIT, self.column)
+        grids = self.grids(table, chains)
         possible = [means_with_unknowns(grid, *self.scale, step) for grid in grids]
         return tau_bounds(chains, possible, complete=step is not None)
+
+    def grids(self, table: pd.DataFrame, chains: Sequence[Chain]) -> list[FloatArray]:
+        """The verdicts of a table, one array [responses, requirements] per chain; NaN for none."""
+        known = by_place(table, self.keys, self.column).to_dict()
+        grids = []
+        for chain in chains:
+            n = len(chain.responses)
+            shape = n, len(chain.requirements) if self.keys == UNIT else n
+            values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
+            grids.append(np.array(values, dtype=float).reshape(shape))
+        return grids
+
+    def _questions(
+        self, template: Template, columns: Sequence[str], rows: Sequence[tuple]
+    ) -> pd.DataFrame:
+        """Rows of questions after the columns that say who is asked, and by which wording."""
+        heading = {"judge": self.name, "model": self.backend.fingerprint, "prompt": template.label,
+                   "prompt_hash": template.hash}  # fmt: skip
+        table = pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(heading, index=table.index).join(table)
+
+    def _by_requirement(
+        self, template: Template, slot: str, chains: Sequence[Chain]
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """A question for every requirement of every response, and its prompt."""
+        rows, prompts = [], []
+        for chain in chains:
+            for i, response in enumerate(chain.responses):
+                for j, requirement in enumerate(chain.requirements):
+                    question = requirement.rubric or requirement.text
+                    parts = {"task": chain.base_task, "response": response.text, slot: question}
+                    prompts.append(template.fill(**parts))
+                    kind = requirement.type and requirement.type.value
+                    rows.append((chain.chain_id, i, j, kind))
+        return self._questions(template, [*UNIT, "type"], rows), prompts
+
+    def _answered(
+        self, questions: pd.DataFrame, prompts: Sequence[str], read: Callable[[str], Reading]
+    ) -> pd.DataFrame:
+        """Questions with ``verdict, reason, reply, problem``; the replies are greedy."""
+        complete = self.backend.complete
+        replies = list(complete(prompts, max_tokens=self.max_tokens)) if prompts else []
+        _check_one_each(self.backend, len(replies), len(prompts))
+        readings = [
+            Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
+            for reply in replies
+        ]
+        answers = {
+            "verdict": [reading.value for reading in readings],
+            "reason": [reading.reason for reading in readings],
+            "reply": [reply.text for reply in replies],
+            "problem": [reading.problem for reading in readings],
+        }
+        return questions.join(pd.DataFrame(answers, index=questions.index))
 
 
 @dataclass(frozen=True)
@@ -108,19 +166,16 @@ class RequirementJudge(Judge):
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
         """Ask for every requirement of every response, by its rubric where it has one.
 
-        Args:
-            chains: with different ids.
-
         Returns:
             One row per chain, response and requirement (places from 0): ``judge, model, prompt,
             prompt_hash, chain_id, response, requirement, type, verdict, probability, reply,
             problem``. ``verdict`` is 0, 1 or NaN, in mode "logits" 1 from a probability of 0.5 on;
             ``problem`` says why there is none.
         """
-        table, prompts = _questions(self.name, self.backend, self.wording, "requirement", chains)
+        table, prompts = self._by_requirement(self.wording, "requirement", chains)
         if self.mode == "text":
-            replies = ask(self.backend, prompts, self.max_tokens)
-            return with_readings(table, replies, templates.read_verdict).assign(probability=NAN)
+            table = self._answered(table, prompts, templates.read_verdict)
+            return table.drop(columns="reason").assign(probability=NAN)
         yes, no = self.wording.options or ("", "")
         log_p = np.full((0, 2), NAN)
         if prompts:
@@ -129,12 +184,10 @@ class RequirementJudge(Judge):
         with np.errstate(invalid="ignore"):  # both impossible: -inf - -inf
             probability = expit(log_p[:, 0] - log_p[:, 1])
         known = ~np.isnan(probability)
-        table = table.assign(
-            verdict=np.where(known, probability >= 0.5, NAN), probability=probability, reply=None
-        )
+        verdict = np.where(known, probability >= 0.5, NAN)
         missing = f"unknown log-probability of {yes!r} or {no!r}"
-        table["problem"] = [None if ok else missing for ok in known.tolist()]
-        return table
+        problems = [None if ok else missing for ok in known.tolist()]
+        return table.assign(verdict=verdict, probability=probability, reply=None, problem=problems)
 
 
 @dataclass(frozen=True)
@@ -162,9 +215,8 @@ class Critic(Judge):
             As ``RequirementJudge.verdicts``, with ``verdict`` in 1 … 10 or NaN, ``reason`` for
             ``probability``, and ``problem`` for a reply that is not exactly what was asked for.
         """
-        table, prompts = _questions(self.name, self.backend, self.template, "criterion", chains)
-        replies = ask(self.backend, prompts, self.max_tokens)
-        return with_readings(table, replies, templates.read_review, reason=lambda r: r.reason)
+        table, prompts = self._by_requirement(self.template, "criterion", chains)
+        return self._answered(table, prompts, templates.read_review)
 
 
 def count_problems(table: pd.DataFrame) -> pd.DataFrame:
@@ -182,13 +234,6 @@ def count_problems(table: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(share=counts["n"] / counts.groupby("judge")["n"].transform("sum"))
 
 
-def ask(backend: Backend, prompts: Sequence[str], max_tokens: int) -> list[Reply]:
-    """The replies of a backend, greedy, exactly one to every prompt."""
-    replies = list(backend.complete(prompts, max_tokens=max_tokens)) if prompts else []
-    _check_one_each(backend, len(replies), len(prompts))
-    return replies
-
-
 def _check_one_each(backend: Backend, n_answers: int, n_prompts: int) -> None:
     if n_answers != n_prompts:
         raise WfineError(
@@ -197,55 +242,7 @@ def _check_one_each(backend: Backend, n_answers: int, n_prompts: int) -> None:
         )
 
 
-def with_heading(
-    rows: pd.DataFrame, name: str, backend: Backend, template: Template
-) -> pd.DataFrame:
-    """Rows of questions after the columns that say who is asked, and by which wording."""
-    heading = {"judge": name, "model": backend.fingerprint, "prompt": template.label,
-               "prompt_hash": template.hash}  # fmt: skip
-    return pd.DataFrame(heading, index=rows.index).join(rows)
-
-
-def with_readings(
-    table: pd.DataFrame,
-    replies: Sequence[Reply],
-    read: Callable[[str], Reading],
-    **columns: Callable[[Reading], Any],
-) -> pd.DataFrame:
-    """A table of questions with ``verdict, reply, problem`` of each, and further ``columns``.
-
-    ``read`` says what a text says; a reply without a text is NaN with the backend's problem.
-    """
-    readings = [
-        Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
-        for reply in replies
-    ]
-    answers = {
-        "verdict": [reading.value for reading in readings],
-        **{name: list(map(column, readings)) for name, column in columns.items()},
-        "reply": [reply.text for reply in replies],
-        "problem": [reading.problem for reading in readings],
-    }
-    return table.join(pd.DataFrame(answers, index=table.index))
-
-
-def _questions(
-    name: str, backend: Backend, template: Template, slot: str, chains: Sequence[Chain]
-) -> tuple[pd.DataFrame, list[str]]:
-    """The first columns of a table of verdicts, and the prompt of every row."""
-    rows, prompts = [], []
-    for chain in chains:
-        for i, response in enumerate(chain.responses):
-            for j, requirement in enumerate(chain.requirements):
-                question = requirement.rubric or requirement.text
-                parts = {"task": chain.base_task, "response": response.text, slot: question}
-                prompts.append(template.fill(**parts))
-                rows.append((chain.chain_id, i, j, requirement.type and requirement.type.value))
-    questions = pd.DataFrame(rows, columns=[*UNIT, "type"])
-    return with_heading(questions, name, backend, template), prompts
-
-
-def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any, float]:
+def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> pd.Series:
     """The verdicts of one judge by chain id and two places in the chain, each there once."""
     twice = table[table.duplicated(list(keys))]
     if len(twice):
@@ -254,26 +251,4 @@ def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> dict[Any,
             f"{' and '.join(keys[1:])}; expected one. Give every chain an id of its own, and pass "
             "the table of one judge."
         )
-    return table.set_index(list(keys))[column].to_dict()
-
-
-def verdict_grids(
-    table: pd.DataFrame, chains: Sequence[Chain], keys: Sequence[str], column: str
-) -> list[FloatArray]:
-    """The verdicts of one judge, one array per chain; NaN where there is none.
-
-    Args:
-        table: of ``verdicts``, rows in any order.
-        chains: that were judged.
-        keys: the columns of the chain's id, of the response, and of what it was judged on: a
-            requirement, or another response.
-        column: that of the verdicts.
-    """
-    known = by_place(table, keys, column)
-    grids = []
-    for chain in chains:
-        n = len(chain.responses)
-        m = len(chain.requirements) if keys[-1] == "requirement" else n
-        values = [known.get((chain.chain_id, i, j), NAN) for i in range(n) for j in range(m)]
-        grids.append(np.array(values, dtype=float).reshape(n, m))
-    return grids
+    return table.set_index(list(keys))[column]

@@ -1,8 +1,8 @@
 """A judge of pairs: which of two responses is better, on the paper's five criteria?
 
-Every pair is shown in both orders, because judges favour a place; ``position_bias`` says how
-much. The verdicts on the pairs of a chain become one strength per response by the model of Bradley
-and Terry. The steps are those of the other judges (:mod:`wfine_utils.judges.judges`).
+Every pair is shown in both orders, because judges favour a place; ``position_bias`` says how much.
+The verdicts on the pairs of a chain become one strength per response by the model of Bradley and
+Terry. The steps are those of the other judges (:mod:`wfine_utils.judges.judges`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,7 @@ from wfine_utils.errors import import_extra
 from wfine_utils.judges import templates
 from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.bounds import tau_bounds
-from wfine_utils.judges.judges import (
-    Judge,
-    ask,
-    by_place,
-    verdict_grids,
-    with_heading,
-    with_readings,
-)
+from wfine_utils.judges.judges import Judge, by_place
 from wfine_utils.judges.templates import NAN, Template
 from wfine_utils.weval.resampling import Bootstrap, FloatArray
 from wfine_utils.weval.scorers import Scores
@@ -58,6 +52,8 @@ class PairwiseJudge(Judge):
     template: Template = templates.PAIRWISE
     max_tokens: int = 512
 
+    keys: ClassVar[list[str]] = PAIR
+
     def verdicts(self, chains: Sequence[Chain]) -> pd.DataFrame:
         """Compare every two responses of a chain, in both orders.
 
@@ -74,14 +70,12 @@ class PairwiseJudge(Judge):
                 first, second = chain.responses[a].text, chain.responses[b].text
                 prompts.append(self.template.fill(task=task, response_A=first, response_B=second))
                 rows.append((chain.chain_id, a, b))
-        questions = pd.DataFrame(rows, columns=PAIR)
-        table = with_heading(questions, self.name, self.backend, self.template)
-        replies = ask(self.backend, prompts, self.max_tokens)
-        return with_readings(table, replies, templates.read_preference)
+        questions = self._questions(self.template, PAIR, rows)
+        return self._answered(questions, prompts, templates.read_preference).drop(columns="reason")
 
     def aggregate(self, table: pd.DataFrame, chains: Sequence[Chain]) -> Scores:
         """Strengths of the responses, in log-odds around 0; see :func:`strengths`."""
-        return [strengths(grid) for grid in verdict_grids(table, chains, PAIR, "verdict")]
+        return [strengths(grid) for grid in self.grids(table, chains)]
 
     def bounds(self, table: pd.DataFrame, chains: Sequence[Chain]) -> pd.DataFrame:
         """Between which values tau-b lies; see :func:`~wfine_utils.judges.bounds.tau_bounds`.
@@ -91,7 +85,7 @@ class PairwiseJudge(Judge):
         every missing verdict.
         """
         possible = []
-        for grid in verdict_grids(table, chains, PAIR, "verdict"):
+        for grid in self.grids(table, chains):
             missing = np.isnan(grid).sum(axis=0) + np.isnan(grid).sum(axis=1) - 2  # the diagonal
             total = np.nansum(grid, axis=1) - np.nansum(grid, axis=0)
             ends = np.stack([total - 2 * missing, total + 2 * missing], axis=1)
@@ -150,16 +144,13 @@ def position_bias(
 
     Args:
         table: ``PairwiseJudge.verdicts`` of one judge, with different chain ids.
-        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: of the draws.
-        confidence: coverage of the percentile interval, between 0 and 1.
+        n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
         One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs``. Means of the
         chains' means; NaN where no pair was answered twice.
     """
-    verdicts = pd.Series(by_place(table, PAIR, "verdict"), dtype=float).rename_axis(PAIR).dropna()
-    there = verdicts.rename("there").reset_index()
+    there = by_place(table, PAIR, "verdict").astype(float).dropna().rename("there").reset_index()
     back = there.rename(columns={"first": "second", "second": "first", "there": "back"})
     both = there[there["first"] < there["second"]].merge(back, on=PAIR)
     once, again = np.sign(both["there"]), np.sign(both["back"])
