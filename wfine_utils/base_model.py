@@ -1,4 +1,4 @@
-"""Which base model results start from, and the records of it, which can be moved with the models.
+"""The base model that results start from, and records of it that can be moved with the models.
 
 No torch here: what is finished can be recognised without it.
 """
@@ -22,15 +22,10 @@ NOTEBOOKS = {"reward model": "03_reward_model", "policy": "04_wrl_policy"}
 
 
 class Base(NamedTuple):
-    """The base model that results start from.
-
-    Attributes:
-        model: folder or Hub id.
-        revision: of the Hub; None for a folder, or for the newest.
-    """
+    """The base model that results start from: a folder, or a Hub id and its revision."""
 
     model: str
-    revision: str | None = None
+    revision: str | None = None  # None: a folder, or the newest
 
     @property
     def fingerprint(self) -> str:
@@ -53,11 +48,7 @@ def read_base(base_json: Path) -> Base:
 
 
 def portable(model: str, folder: Path) -> str:
-    """A base model as it is written into a record in ``folder``, so that both can be moved.
-
-    Returns:
-        A Hub id as it is; a folder as the way there from ``folder``.
-    """
+    """A model as a record in ``folder`` names it: a Hub id as it is, a folder as the way there."""
     path = Path(model)
     return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else model
 
@@ -69,14 +60,7 @@ def located(model: str, folder: Path) -> str:
 
 
 def write_manifest(folder: Path, base: Base, kind: str, **facts: Any) -> None:
-    """Record beside an adapter which base model it belongs to, and how it was trained.
-
-    Args:
-        folder: of the adapter.
-        base: it was trained on this.
-        kind: ``"reward model"`` or ``"policy"``.
-        facts: of the training, as plain values.
-    """
+    """Record in an adapter's folder its kind, its base model and ``facts`` of its training."""
     record = {"kind": kind, "base_model": portable(base.model, folder), "revision": base.revision}
     write_json(folder / MANIFEST, record | {"base_fingerprint": base.fingerprint} | facts)
 
@@ -86,32 +70,30 @@ def read_manifest(folder: Path, kind: str, base: Base | None = None) -> tuple[Ba
 
     Args:
         folder: of the adapter.
-        kind: that is expected, ``"reward model"`` or ``"policy"``.
+        kind: the expected one, a key of :data:`NOTEBOOKS`.
         base: on which it is to be put; None: the one that it names.
 
     Raises:
         WfineError: no record, one of another kind or of an older version, or a base model with
             other weights than in training: the adapter would be another function.
     """
-    path = folder / MANIFEST
+    path, notebook = folder / MANIFEST, NOTEBOOKS[kind]
     if not path.is_file():
         raise WfineError(
             f"{display_path(folder)}: found no {MANIFEST}, expected the folder of a trained "
-            f"{kind}; run notebook {NOTEBOOKS[kind]} first."
+            f"{kind}; run notebook {notebook} first."
         )
     record = json.loads(path.read_text(encoding="utf-8"))
-    if record.get("kind") != kind:
+    if (present := record.get("kind", "none, as in older versions")) != kind:
         raise WfineError(
-            f"{display_path(path)}: kind: found {record.get('kind', 'none, as in older versions')}"
-            f", expected {kind}. Give the folder of a {kind}, or train it again with notebook "
-            f"{NOTEBOOKS[kind]}."
+            f"{display_path(path)}: kind: found {present}, expected {kind}. Give the folder of a "
+            f"{kind}, or train it again with notebook {notebook}."
         )
     base = base or Base(located(record["base_model"], folder), record["revision"])
     if base.fingerprint != record["base_fingerprint"]:
         raise WfineError(
             f"{display_path(path)}: the adapter was trained on the base model "
-            f"{record['base_fingerprint']}, found {base.fingerprint} ({base.model}). Expected the "
-            f"same: weights and adapter belong together. Give that base model, or train the {kind} "
-            "again."
+            f"{record['base_fingerprint']}, found {base.fingerprint} ({base.model}), expected the "
+            f"same. Give that base model, or train the {kind} again with notebook {notebook}."
         )
     return base, record

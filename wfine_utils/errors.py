@@ -14,9 +14,8 @@ P = ParamSpec("P")
 class WfineError(Exception):
     """Something the user can put right: a missing file, a misspelt parameter, a bad row.
 
-    The message is one paragraph: what was found, what was expected, what to do next.
-    Notebooks and command lines show that paragraph alone, without a traceback, because the
-    place in our code where the problem was noticed is of no help in mending it.
+    The message is one paragraph: what was found, what was expected, what to do next. Notebooks and
+    command lines show it without a traceback: where our code noticed the problem mends nothing.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -39,18 +38,13 @@ def explained(main: Callable[P, int]) -> Callable[P, int]:
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """A module that only an extra of this package brings.
-
-    Raises:
-        WfineError: it is not installed; the message names the extra.
-    """
+    """A module that an extra of this package brings; a :class:`WfineError` names a missing one."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
         raise WfineError(
-            f"{module}: found no such module; expected it for this step, which the core does "
-            f"without. Install the extra: pip install 'wfine[{extra}]', or in a clone of the "
-            f"project pip install -e '.[{extra}]'."
+            f"{module}: found no such module, expected it for this step. Install the extra: "
+            f"pip install 'wfine[{extra}]', or in a clone pip install -e '.[{extra}]'."
         ) from None

@@ -26,11 +26,7 @@ LOCK = ".lock"
 
 
 def project_root() -> Path:
-    """The nearest folder upwards of the working directory with our ``pyproject.toml``.
-
-    Returns:
-        That folder, or the working directory where there is none.
-    """
+    """The nearest folder upwards with our ``pyproject.toml``; the working directory if none."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         try:
@@ -43,13 +39,10 @@ def project_root() -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """Take a relative path of the parameters from the project root.
+    """A path of the parameters, from the project root; ``~`` is expanded, absolute paths stay.
 
-    JupyterLab starts a notebook in ``notebooks/`` and papermill in the project root; with
-    this both find the same files.
-
-    Args:
-        path: as written in the parameters; ``~`` is expanded, absolute paths stay.
+    JupyterLab starts a notebook in ``notebooks/``, papermill in the project root: both find the
+    same files.
     """
     return project_root() / Path(path).expanduser()
 
@@ -67,18 +60,14 @@ def sha256_file(path: str | Path) -> str:
 
 
 def atomic_write(path: str | Path, writer: Callable[[Path], object]) -> Path:
-    """Write a file so that it is never seen half-written.
+    """Write a file so that it is never seen half-written, and return its path.
 
     Args:
-        path: the file; missing parent folders are made, an old file is replaced.
+        path: missing parent folders are made, an old file is replaced.
         writer: called with a temporary path in the same folder and with the same suffix.
 
-    Returns:
-        ``path``.
-
     Raises:
-        WfineError: the file cannot be written (permissions, full disk, a file in the place
-            of a folder), or a text in it is not valid Unicode.
+        WfineError: the file cannot be written, or a text in it is not valid Unicode.
     """
     path = Path(path)
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
@@ -101,17 +90,14 @@ def atomic_write(path: str | Path, writer: Callable[[Path], object]) -> Path:
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Make a folder so that it is never seen half-made.
+    """Make a folder, and missing parents, so that it is never seen half-made.
 
     Inside the ``with`` block stands an empty temporary folder beside ``path``. It becomes ``path``,
     in place of an older one, if the block ends well; if the block raises or is killed, the older
     one stays, and what was half-made is removed by the next call for the same path.
 
-    Args:
-        path: the folder; missing parents are made.
-
     Raises:
-        WfineError: the folder cannot be made (permissions, full disk, a file in the way).
+        WfineError: the folder cannot be made.
     """
     path = Path(path)
     partial, old = partial_path(path), path.with_name(f"{PARTIAL}old-{path.name}")
@@ -137,9 +123,8 @@ def partial_path(folder: Path) -> Path:
 def alone_in(folder: Path) -> Iterator[TextIO]:
     """Keep other processes out of a folder, which is made where it is not there.
 
-    Yields:
-        The open lock file. What is written to it is shown to who comes later. The lock ends with
-        the process, also if that is killed, or with the last process that inherits the file.
+    Yields the open lock file: what is written to it is shown to who comes later. The lock ends with
+    the process, also if that is killed, or with the last process that inherits the file.
 
     Raises:
         WfineError: another process is in there, or the folder cannot be written.
@@ -174,12 +159,8 @@ def _cannot_write(path: Path, error: OSError) -> WfineError:
 def plain(value: Any, where: str = "value") -> Any:
     """Turn numpy scalars, arrays, tuples, mappings and paths into plain JSON values.
 
-    Args:
-        value: what is to be written as JSON.
-        where: name of the value, for the message.
-
     Raises:
-        WfineError: a number is NaN or infinite; the message names its key.
+        WfineError: a number is NaN or infinite; the message names its key, below ``where``.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
@@ -214,25 +195,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         WfineError: the file is missing, not UTF-8, not YAML, or not a mapping.
     """
+    name, expected = display_path(path), "expected lines of the form name: value"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WfineError(
-            f"{display_path(path)} is missing. A preset has one parameter file per notebook, with "
-            "a line such as preset: mini and what differs from the notebook's parameters cell."
+            f"{name} is missing. A preset has one parameter file per notebook, with a line such as "
+            "preset: mini and what differs from the notebook's parameters cell."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise WfineError(f"{display_path(path)} cannot be read as UTF-8 text: {error}.") from None
+        raise WfineError(f"{name} cannot be read as UTF-8 text: {error}.") from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark, problem = (getattr(error, x, None) for x in ("problem_mark", "problem"))
         line = f":{mark.line + 1}" if mark else ""
-        raise WfineError(
-            f"{display_path(path)}{line}: not YAML: {getattr(error, 'problem', None) or error}. "
-            "Expected lines of the form name: value"
-        ) from None
+        raise WfineError(f"{name}{line}: not YAML: {problem or error}; {expected}") from None
     if not isinstance(values, dict):
-        raise WfineError(
-            f"{display_path(path)}: found {type(values).__name__}, expected lines of the form "
-            "name: value"
-        )
+        raise WfineError(f"{name}: found {type(values).__name__}, {expected}")
     return values

@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseModel):
-    """Parameters that go together and travel into the package, e.g. those of a training run."""
+    """Parameters that go together, e.g. those of a training run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,29 +65,21 @@ class BaseModelSettings(Settings):
 class RewardSettings(Settings):
     """How a reward model is trained."""
 
-    loss: Loss = Field(
-        description="of a pair; the margin is the number of requirements dropped between the two"
-    )
+    loss: Loss = Field(description="of a pair; the margin counts requirements dropped between")
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
-    precision: Precision = Field(
-        "fp32", description="of the computation on a CPU; auto: bf16 where it has that"
-    )
+    precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
-    adapted_layers: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="share of the layers, from the top, that get adapters; below nothing is learnt "
-        "and no gradient computed",
+    adapted_layers: Share = Field(
+        1.0, description="share of the layers, from the top, that are adapted; no gradient below"
     )
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="pairs per optimiser step")
     micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
     batch_by: Literal["length", "requirement"] = Field(
         "length",
-        description="pairs of similar length in a batch; or all pairs of a chain that ask about "
-        "the same requirement side by side, whose texts are then computed once",
+        description="pairs of similar length together; or all pairs of a chain that ask about "
+        "the same requirement, whose texts are then computed once",
     )
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
@@ -95,8 +87,7 @@ class RewardSettings(Settings):
         True, description="an encoder, which reads words alone, sees signs for the line breaks"
     )
     center_coefficient: float = Field(
-        ge=0,
-        description="pulls the mean reward of a pair to 0, so that scores compare across prompts",
+        ge=0, description="pulls a pair's mean reward to 0: scores compare across prompts"
     )
 
 
@@ -116,6 +107,6 @@ class PolicySettings(Settings):
     temperature: float = Field(gt=0)
     max_new_tokens: int = Field(gt=0, description="longest completion")
     answer_format: AnswerFormat = Field(
-        description="think_answer asks for <think>…</think><answer>…</answer>: only the answer is "
-        "judged, and the reward is 0 where the form is broken"
+        description="think_answer: <think>…</think><answer>…</answer>, whose answer alone is "
+        "judged; the reward is 0 where the form is broken"
     )
