@@ -29,11 +29,11 @@ from wfine_study.answers import QUESTIONS
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import atomic_write, display_path, project_root
 from wfine_utils.notebook.sentences import estimate
+from wfine_workflow.headline import HEADLINE
 
 MARKED = re.compile(
-    r"(<!-- (headline|number|table|minutes|answers) (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- (headline|number|table|minutes|answers) (.+?) -->).*?<!-- end -->", re.S
 )
-_HEADLINE = "07_paper_tables/tables/headline.csv"
 _COST = "07_paper_tables/tables/T6_cost.csv"
 _ANSWERS = "06_validity_and_ablations/answers.csv"
 _ANSWER_COLUMNS = {"what": "quantity", "value": "value ci_low ci_high", "n": "n", "of": "unit",
@@ -49,20 +49,16 @@ def pages() -> list[Path]:
 
 
 def written_anew(text: str, reference: Path) -> str:
-    """A page with what stands between its marks written from the kept runs.
-
-    Args:
-        text: the page.
-        reference: folder of the kept runs, one folder each.
+    """A page with what stands between its marks written from the kept runs, a folder each.
 
     Raises:
         WfineError: a mark names a file or row that is not there, or more than one row.
     """
 
     def content(match: re.Match[str]) -> str:
-        start, kind, spec, _, end = match.groups()
+        start, kind, spec = match.groups()
         try:
-            return f"{start}{_content(kind, spec, reference)}{end}"
+            return f"{start}{_content(kind, spec, reference)}<!-- end -->"
         except (WfineError, OSError, KeyError, ValueError) as error:
             raise WfineError(
                 f"The mark {start} could not be filled from {display_path(reference)}: {error}. "
@@ -79,7 +75,7 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         return "".join(tables) + "\n\n"
     if kind == "headline":
         run, name = spec.split(": ", 1)
-        spec = f"{run}/{_HEADLINE}; quantity={name}"
+        spec = f"{run}/{HEADLINE}; quantity={name}"
     elif kind == "minutes":
         run, notebook = spec.split("/")
         spec = f"{run}/{_COST}; notebook={notebook}; stage=all; value=minutes; digits=1"
@@ -107,14 +103,12 @@ def _rows(path: Path) -> pd.DataFrame:
 
 
 def _table(rows: pd.DataFrame, columns: Mapping[str, str] = _ANSWER_COLUMNS) -> str:
-    lines = [list(columns), ["---"] * len(columns)]
-    for row in rows.to_dict("records"):
-        lines.append([_cell(row, names.split(" ")) for names in columns.values()])
+    cells = [[_cell(r, *x.split(" ")) for x in columns.values()] for r in rows.to_dict("records")]
+    lines = [columns, ["---"] * len(columns), *cells]
     return "\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> str:
-    name, *interval = names
+def _cell(row: Mapping[Any, Any], name: str, *interval: str) -> str:
     value = row[name]
     if isinstance(value, str):
         return value
@@ -124,8 +118,8 @@ def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> str:
         return "< 0.001" if value < 0.001 else f"{value:.2g}"
     if not interval:
         return f"{value:,.0f}"
-    low, high = (row[end] for end in interval)
-    return _minus(estimate({"value": value, "ci_low": low, "ci_high": high}, digits=3))
+    ends = {end: row[column] for end, column in zip(("ci_low", "ci_high"), interval, strict=True)}
+    return _minus(estimate(ends | {"value": value}, digits=3))
 
 
 def _minus(number: str) -> str:
@@ -135,12 +129,11 @@ def _minus(number: str) -> str:
 @explained
 def main(args: Sequence[str] | None = None) -> int:
     """Write every page anew, and name those that changed."""
-    parser = argparse.ArgumentParser(description="Write the numbers of README.md and docs/ anew.")
-    parser.parse_args(args)
+    summary = "Write the numbers of README.md and docs/ anew."
+    argparse.ArgumentParser(description=summary).parse_args(args)
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        new = written_anew(text, project_root() / "outputs" / "reference")
-        if new != text:
+        if (new := written_anew(text, project_root() / "outputs" / "reference")) != text:
             atomic_write(page, partial(Path.write_text, data=new, encoding="utf-8"))
             sys.stdout.write(f"{display_path(page)}: numbers written anew\n")
     return 0

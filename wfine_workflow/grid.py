@@ -50,9 +50,8 @@ class Grid(Settings):
         for where, notebooks in (lists | {"notebooks": self.notebooks}).items():
             if odd := [name for name in notebooks if name not in PER_SCORER]:
                 raise ValueError(
-                    f"{where}: found {odd[0]}, expected some of {', '.join(PER_SCORER)}: the "
-                    "notebooks before do not depend on a scorer, and those after belong to "
-                    "`make reproduce`"
+                    f"{where}: found {odd[0]}, expected some of {', '.join(PER_SCORER)}: those "
+                    "before do not depend on a scorer, those after belong to `make reproduce`"
                 )
         return self
 
@@ -72,33 +71,29 @@ def load_grid(path: str | Path) -> Grid:
     Raises:
         WfineError: the file or a preset does not hold, or a scorer changes what it cannot.
     """
-    path = resolve(path)
-    grid = Grid.checked(read_yaml(path), display_path(path))
+    file = display_path(resolve(path))
+    grid = Grid.checked(read_yaml(resolve(path)), file)
     checked = {preset: load_preset(preset) for preset in grid.presets}
     for scorer, changes in grid.scorers.items():
-        where = f"{display_path(path)}: scorers: {scorer}"
+        where = f"{file}: scorers: {scorer}"
         for notebook, parameters in changes.items():
             if own := sorted({"preset", "seed", "output_root"} & parameters.keys()):
                 raise WfineError(f"{where}: found {own[0]}, which the grid sets. Leave it out.")
-            for preset in grid.presets:
-                if notebook in checked[preset]:
-                    values = checked[preset][notebook].model_dump() | parameters
+            for preset, notebooks in checked.items():
+                if notebook in notebooks:
+                    values = notebooks[notebook].model_dump() | parameters
                     PARAMS[notebook].checked(values, f"{where}: preset {preset}")
-    for preset in grid.presets:
-        if missing := [x for x in grid.notebooks if x not in checked[preset]]:
+    for preset, notebooks in checked.items():
+        if missing := [x for x in grid.notebooks if x not in notebooks]:
             raise WfineError(
-                f"{display_path(path)}: preset {preset} does not run {', '.join(missing)}. "
-                "Expected presets with all notebooks of the grid; choose others."
+                f"{file}: preset {preset} does not run {', '.join(missing)}. Expected presets with "
+                "all notebooks of the grid; choose others."
             )
     return grid
 
 
 def collect(grid: Grid, folder: Path) -> pd.DataFrame:
-    """WEval of all finished cells, tidy.
-
-    Args:
-        grid: whose cells.
-        folder: of the grid's results.
+    """WEval of all finished cells of a grid whose results lie in ``folder``, tidy.
 
     Returns:
         ``weval.csv`` of notebook 05 of each cell, below each other, with ``preset, seed,
@@ -107,27 +102,22 @@ def collect(grid: Grid, folder: Path) -> pd.DataFrame:
     Raises:
         WfineError: no cell is finished.
     """
-    parts = []
-    for preset, seed, scorer in grid.cells():
-        path = folder.joinpath(cell_folder(preset, seed, scorer), *WEVAL)
-        if path.exists():
-            table = pd.read_csv(path)
-            cell = {"preset": preset, "seed": seed, "grid_scorer": scorer}
-            parts.append(pd.DataFrame(cell, index=table.index).join(table))
-    if not parts:
+    files = {cell: folder.joinpath(cell_folder(*cell), *WEVAL) for cell in grid.cells()}
+    tables = {cell: pd.read_csv(path) for cell, path in files.items() if path.exists()}
+    if not tables:
         raise WfineError(
-            f"{display_path(folder)}: found no finished cell among {len(grid.cells())}, expected "
+            f"{display_path(folder)}: found no finished cell among {len(files)}, expected "
             f"{'/'.join(WEVAL)} in the folder of one at least. Run the grid first."
         )
-    return pd.concat(parts, ignore_index=True)
+    names = ["preset", "seed", "grid_scorer"]
+    return pd.concat(tables, names=names).reset_index(names).reset_index(drop=True)
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.grid --help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m wfine_workflow.grid",
-        description="WEval of all cells of a grid, as one CSV.",
+        prog="python -m wfine_workflow.grid", description="WEval of all cells of a grid, as a CSV."
     )
     parser.add_argument("grid", type=Path, help="grid file, such as workflow/grid.yaml")
     parser.add_argument("folder", type=Path, help="folder of its results; weval.csv goes there")

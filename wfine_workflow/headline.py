@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -12,7 +11,7 @@ from wfine_utils.adherence.measure import ALL_MET, MEAN
 from wfine_utils.adherence.prompt_sets import TINY
 from wfine_utils.notebook.render import pretty
 from wfine_utils.weval.scorers import null_baselines
-from wfine_workflow.paper_tables import read_adherence, read_answers, table_t2, table_t6
+from wfine_workflow import paper_tables as tables
 from wfine_workflow.results import MissingRun
 
 HEADLINE = "07_paper_tables/tables/headline.csv"
@@ -26,7 +25,7 @@ def headline(folder: Path) -> pd.DataFrame:
     """The few numbers to remember of a preset; what is not computed yet is left out.
 
     Args:
-        folder: folder of the preset, ``outputs/<preset>``.
+        folder: of the preset, ``outputs/<preset>``.
 
     Returns:
         ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer but the null
@@ -35,26 +34,17 @@ def headline(folder: Path) -> pd.DataFrame:
         peak memory of the whole run (no interval there, and no n). A scorer without a value is
         left out.
     """
-    rows: list[dict[Hashable, Any]] = []
-    for part in (_headline_weval, _headline_policies, _headline_study, _headline_cost):
-        try:
-            rows += part(folder)
-        except MissingRun:
-            continue
-    table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "n"])
-    # a scorer that could score nothing, as the oracle on chains without checks
-    return table.dropna(subset=["value"], ignore_index=True)
+    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
+    rows = []
+    for part in (_weval, _policies, _study, _cost):
+        with suppress(MissingRun):
+            rows += part(folder).reindex(columns=columns).to_dict("records")
+    # without a value: a scorer that could score nothing, as the oracle on chains without checks
+    return pd.DataFrame(rows, columns=columns).dropna(subset=["value"], ignore_index=True)
 
 
 def headline_text(folder: Path) -> str:
-    """What notebook 07 has written as the headline of a run, as a text table.
-
-    Args:
-        folder: ``<output_root>/<preset>``.
-
-    Returns:
-        The table; a line that says so where there is none.
-    """
+    """The headline that notebook 07 has written, as a text table; a line says where none is."""
     path = folder / HEADLINE
     if not path.exists():
         return "No headline: notebook 07 has not been run to its end for this preset."
@@ -63,43 +53,31 @@ def headline_text(folder: Path) -> str:
     return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
 
 
-def _headline_weval(folder: Path) -> list[dict[Hashable, Any]]:
-    table = table_t2(folder)
+def _weval(folder: Path) -> pd.DataFrame:
+    table = tables.table_t2(folder)
     null = table["scorer"].isin(NULL_BASELINES)
     baseline = table[null].head(1)  # the best comes first
     baseline = baseline.assign(scorer=baseline["scorer"] + " (best null baseline)")
-    return [
-        {"quantity": f"tau-b of {row.scorer}", "value": row.kendall_tau_b,
-         "ci_low": row.kendall_tau_b_ci_low, "ci_high": row.kendall_tau_b_ci_high,
-         "n": row.n_chains}
-        for row in pd.concat([table[~null], baseline]).itertuples()
-    ]  # fmt: skip
+    rows = pd.concat([table[~null], baseline])
+    rows = rows.assign(quantity="tau-b of " + rows["scorer"], n=rows["n_chains"])
+    names = dict(zip(tables.interval("kendall_tau_b"), tables.TIDY, strict=True))
+    return rows.rename(columns=names)
 
 
-def _headline_policies(folder: Path) -> list[dict[Hashable, Any]]:
-    df = read_adherence(folder)
+def _policies(folder: Path) -> pd.DataFrame:
+    df = tables.read_adherence(folder)
     df = df[(df["prompt_set"] == TINY) & df["measure"].isin([MEAN, ALL_MET])]
-    return [
-        {"quantity": f"adherence ({row.measure}), {row.policy}", "value": row.value,
-         "ci_low": row.ci_low, "ci_high": row.ci_high, "n": row.n}
-        for row in df.itertuples()
-    ]  # fmt: skip
+    return df.assign(quantity="adherence (" + df["measure"] + "), " + df["policy"])
 
 
-def _headline_study(folder: Path) -> list[dict[Hashable, Any]]:
-    df = read_answers(folder, (2, 3, 6))
-    first = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
-    names = {"value_ci_low": "ci_low", "value_ci_high": "ci_high"}
-    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
-    return first.rename(columns=names)[columns].to_dict("records")
+def _study(folder: Path) -> pd.DataFrame:
+    df = tables.read_answers(folder, (2, 3, 6))
+    df = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
+    return df.rename(columns=dict(zip(tables.interval("value"), tables.TIDY, strict=True)))
 
 
-def _headline_cost(folder: Path) -> list[dict[Hashable, Any]]:
-    table = table_t6(folder)
+def _cost(folder: Path) -> pd.DataFrame:
+    table = tables.table_t6(folder)
     names = {"minutes": "minutes, all notebooks", "peak_memory_gib": "peak memory, GiB"}
     whole = table.loc[table["notebook"] == "all", list(names)]
-    return [
-        {"quantity": names[column], "value": row[column]}
-        for row in whole.to_dict("records")
-        for column in names
-    ]
+    return whole.rename(columns=names).melt(var_name="quantity")

@@ -22,10 +22,8 @@ from wfine_workflow.results import MissingRun, malformed, read_results
 DROPPING, WEVAL, POLICY = "02_requirement_dropping", "05_weval_correlation", "04_wrl_policy"
 STUDY = "06_validity_and_ablations"
 
-INTERVAL = ("", "_ci_low", "_ci_high")
-"""How the columns of a value and of the ends of its interval end."""
-
-_TIDY = ["value", "ci_low", "ci_high"]
+TIDY = ["value", "ci_low", "ci_high"]
+"""Columns of a value and of the ends of its interval in a tidy table."""
 
 
 class Table(NamedTuple):
@@ -36,6 +34,15 @@ class Table(NamedTuple):
     compute: Callable[[Path], pd.DataFrame]
 
 
+def interval(name: str) -> list[str]:
+    """Columns of a value called ``name`` and of the ends of its interval."""
+    return [name, f"{name}_ci_low", f"{name}_ci_high"]
+
+
+def _named(df: pd.DataFrame, name: str) -> pd.DataFrame:
+    return df.rename(columns=dict(zip(TIDY, interval(name), strict=True)))
+
+
 def _wide(df: pd.DataFrame, rows: list[str], column: str, path: str) -> pd.DataFrame:
     """From tidy to one row per ``rows``; the order of rows and columns is that of the file."""
     if (twice := df.duplicated([*rows, column])).any():
@@ -43,8 +50,7 @@ def _wide(df: pd.DataFrame, rows: list[str], column: str, path: str) -> pd.DataF
         raise malformed(path, f"found two rows for {names}", "one")
     wide = df[rows].drop_duplicates()
     for name in df[column].unique():
-        new = dict(zip(_TIDY, [f"{name}{end}" for end in INTERVAL], strict=True))
-        part = df.loc[df[column] == name, [*rows, *_TIDY]].rename(columns=new)
+        part = _named(df.loc[df[column] == name, [*rows, *TIDY]], name)
         wide = wide.merge(part, on=rows, how="left")
     return wide
 
@@ -53,46 +59,36 @@ def _wide(df: pd.DataFrame, rows: list[str], column: str, path: str) -> pd.DataF
 
 _QUANTITIES = {"drop is real": "drop_is_real", "kept requirement holds": "kept_holds"}
 
-_RATES = {"type": str, "quantity": str, "n": float, "value": float, "ci_low": float,
-          "ci_high": float}  # fmt: skip
 
-
-def _both_rates(rates: pd.DataFrame, by: list[str], path: str) -> pd.DataFrame:
-    """Rates of real drops and of kept requirements that hold, side by side."""
+def _label_rates(folder: Path, name: str, source: list[str]) -> pd.DataFrame:
+    """Rates of real drops and of kept requirements that hold, side by side, by source and type."""
+    keys, path = [*source, "type"], f"{DROPPING}/{name}"
+    rates = read_results(folder, DROPPING, name, [*keys, "quantity"], ["n", *TIDY])
     if unknown := sorted(set(rates["quantity"]) - set(_QUANTITIES)):
         one_of = f"one of {', '.join(_QUANTITIES)}"
         raise malformed(path, f"quantity: found {unknown[0]!r}", one_of)
-    rates = rates.assign(quantity=rates["quantity"].map(_QUANTITIES))
+    rates["quantity"] = rates["quantity"].map(_QUANTITIES)
     rates = rates.sort_values("quantity", kind="stable")  # real drops to the left
-    keys = [*by, "type"]
     counts = rates.groupby(keys, as_index=False, sort=False).agg(n_verdicts=("n", "sum"))
     return _wide(rates, keys, "quantity", path).merge(counts, on=keys, how="left")
 
 
 def table_t1(folder: Path) -> pd.DataFrame:
     """T1: chains, responses, topics, pairs and verdicts of each set; are its labels true?"""
-    counts = ["n_chains", "n_responses", "n_topics", "n_pairs"]
-    summary = read_results(folder, DROPPING, "chains_summary.csv",
-                           {"split": str, "plan": str} | dict.fromkeys(counts, float))  # fmt: skip
-    rates = read_results(folder, DROPPING, "drop_is_real.csv",
-                         {"split": str, "plan": str} | _RATES)  # fmt: skip
-    rates = rates[rates["type"] == "all"]
-    both = _both_rates(rates, ["split", "plan"], f"{DROPPING}/drop_is_real.csv")
-    summary = summary[["split", "plan", *counts]]
-    return summary.merge(both.drop(columns="type"), on=["split", "plan"], how="left")
+    source, counts = ["split", "plan"], ["n_chains", "n_responses", "n_topics", "n_pairs"]
+    summary = read_results(folder, DROPPING, "chains_summary.csv", source, counts)
+    rates = _label_rates(folder, "drop_is_real.csv", source)
+    rates = rates[rates["type"] == "all"].drop(columns="type")
+    return summary[[*source, *counts]].merge(rates, on=source, how="left")
 
 
 def table_t1_types(folder: Path) -> pd.DataFrame:
     """T1 by requirement type: how often a drop is real and a kept requirement holds."""
-    rates = read_results(folder, DROPPING, "drop_is_real.csv",
-                         {"split": str, "plan": str} | _RATES)  # fmt: skip
-    rates = rates.assign(chains=rates["split"] + ", " + rates["plan"])
-    tables = [_both_rates(rates, ["chains"], f"{DROPPING}/drop_is_real.csv")]
-    name = "drop_is_real_sloppy.csv"
-    sloppy = read_results(folder, DROPPING, name, {"writer": str} | _RATES)
-    sloppy = sloppy.assign(chains=sloppy["writer"] + " writer")
-    tables.append(_both_rates(sloppy, ["chains"], f"{DROPPING}/{name}"))
-    return pd.concat(tables, ignore_index=True)
+    rates = _label_rates(folder, "drop_is_real.csv", ["split", "plan"])
+    rates.insert(0, "chains", rates.pop("split") + ", " + rates.pop("plan"))
+    sloppy = _label_rates(folder, "drop_is_real_sloppy.csv", ["writer"])
+    sloppy.insert(0, "chains", sloppy.pop("writer") + " writer")
+    return pd.concat([rates, sloppy], ignore_index=True)
 
 
 # --- T2: WEval ----------------------------------------------------------------------------------
@@ -100,9 +96,8 @@ def table_t1_types(folder: Path) -> pd.DataFrame:
 
 def read_weval(folder: Path) -> pd.DataFrame:
     """The tidy table of notebook 05: ``scorer`` and the columns of ``weval.evaluate``."""
-    columns = {"scorer": str, "metric": str, "subset_kind": str, "subset": str,
-               "value": float, "ci_low": float, "ci_high": float, "n_chains": float}  # fmt: skip
-    return read_results(folder, WEVAL, "weval.csv", columns)
+    texts = ["scorer", "metric", "subset_kind", "subset"]
+    return read_results(folder, WEVAL, "weval.csv", texts, [*TIDY, "n_chains"])
 
 
 def table_t2(folder: Path) -> pd.DataFrame:
@@ -112,13 +107,11 @@ def table_t2(folder: Path) -> pd.DataFrame:
     path = f"{WEVAL}/weval.csv"
     if absent := sorted(set(METRICS) - set(df["metric"])):
         raise malformed(path, f"found no rows for {', '.join(absent)}", "every metric")
-    wide = _wide(df, ["scorer"], "metric", path)
-    # how often a scorer ties or fails is counted, not estimated
-    counted = [f"{m}{s}" for m in ("tie_rate", "nan_rate") for s in INTERVAL[1:]]
-    columns = [f"{m}{s}" for m in METRICS for s in INTERVAL]
-    n_chains = df.drop_duplicates("scorer").set_index("scorer")["n_chains"]
-    wide = wide.assign(n_chains=n_chains.reindex(wide["scorer"]).to_numpy())
-    wide = wide[["scorer", "n_chains", *[c for c in columns if c not in counted]]]
+    counted = ("tie_rate", "nan_rate")  # and not estimated: they need no interval
+    columns = [x for m in METRICS for x in (interval(m)[:1] if m in counted else interval(m))]
+    n_chains = df[["scorer", "n_chains"]].drop_duplicates("scorer")
+    wide = _wide(df, ["scorer"], "metric", path).merge(n_chains, on="scorer")
+    wide = wide[["scorer", "n_chains", *columns]]
     return wide.sort_values("kendall_tau_b", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -146,12 +139,10 @@ def table_t2_categories(folder: Path) -> pd.DataFrame:
 
 
 def _comparisons(folder: Path, notebook: str, keys: list[str], n: str) -> pd.DataFrame:
-    numbers = ["difference", "ci_low", "ci_high", "p_value", n]
-    columns = dict.fromkeys(keys, str) | dict.fromkeys(numbers, float)
-    df = read_results(folder, notebook, "comparisons.csv", columns)
-    df = df.rename(columns={"ci_low": "difference_ci_low", "ci_high": "difference_ci_high"})
-    first = [*keys, *[f"difference{s}" for s in INTERVAL], "p_value", n]
-    return df[[*first, *[c for c in df if c not in first]]]
+    numbers = ["difference", *TIDY[1:], "p_value", n]
+    df = _named(read_results(folder, notebook, "comparisons.csv", keys, numbers), "difference")
+    first = [*keys, *interval("difference"), "p_value", n]
+    return df[[*first, *df.columns.difference(first, sort=False)]]
 
 
 def table_t2_comparisons(folder: Path) -> pd.DataFrame:
@@ -168,9 +159,8 @@ def read_adherence(folder: Path) -> pd.DataFrame:
     Returns:
         Tidy: ``prompt_set, policy, measure, value, ci_low, ci_high, n`` and others.
     """
-    numbers = dict.fromkeys(["value", "ci_low", "ci_high", "n"], float)
-    columns = dict.fromkeys(["prompt_set", "policy", "measure"], str) | numbers
-    return read_results(folder, POLICY, "adherence.csv", columns)
+    texts = ["prompt_set", "policy", "measure"]
+    return read_results(folder, POLICY, "adherence.csv", texts, [*TIDY, "n"])
 
 
 def table_t3(folder: Path) -> pd.DataFrame:
@@ -193,20 +183,18 @@ def read_answers(folder: Path, questions: tuple[int, ...]) -> pd.DataFrame:
     Returns:
         ``question, quantity, value`` with its interval, ``p_holm, cohens_d, n, unit``.
     """
-    numbers = ["question", "value", "ci_low", "ci_high", "p_holm", "cohens_d", "n"]
-    columns = dict.fromkeys(["quantity", "unit"], str) | dict.fromkeys(numbers, float)
-    df = read_results(folder, STUDY, "answers.csv", columns)
+    numbers = ["question", *TIDY, "p_holm", "cohens_d", "n"]
+    df = read_results(folder, STUDY, "answers.csv", ["quantity", "unit"], numbers)
     df = df[df["question"].isin(questions)]
     if df.empty:
         raise MissingRun(
             f"{STUDY}/answers.csv has no answer to questions {', '.join(map(str, questions))}: "
             "name them in the parameter study of that notebook and run it again."
         )
-    df = df.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
-    first = ["question", "quantity", *[f"value{end}" for end in INTERVAL]]
     names = {number: f"{number} {title}" for number, title in QUESTIONS.items()}
-    df = df.assign(question=df["question"].map(names))
-    return df[[*first, "p_holm", "cohens_d", "n", "unit"]].reset_index(drop=True)
+    df = _named(df, "value").assign(question=df["question"].map(names))
+    columns = ["question", "quantity", *interval("value"), "p_holm", "cohens_d", "n", "unit"]
+    return df[columns].reset_index(drop=True)
 
 
 def table_t4(folder: Path) -> pd.DataFrame:
@@ -231,33 +219,33 @@ def table_t6(folder: Path) -> pd.DataFrame:
     study are one stage of notebook 06: seconds × threads / cores of the machine, which is
     wall-clock time if all cores were kept busy.
     """
-    rows = []
-    for path in sorted((folder / "benchmarks").glob("*.tsv")):
-        if not path.stem.startswith("07"):  # its own is not finished yet
-            rows.append({"notebook": path.stem, "stage": "all"} | benchmark(path))
+    rows = [
+        {"notebook": path.stem, "stage": "all"} | benchmark(path)
+        for path in sorted((folder / "benchmarks").glob("*.tsv"))
+        if not path.stem.startswith("07")  # its own is not finished yet
+    ]
     for path in sorted(folder.glob("*/[!.]*/stage.json")):  # not of one cut short
-        rows.append(
-            {"notebook": path.parts[-3], "stage": path.parts[-2], "minutes": _seconds(path) / 60}
-        )
+        notebook, stage = path.parts[-3:-1]
+        rows.append({"notebook": notebook, "stage": stage, "minutes": _seconds(path) / 60})
     if (folder / STUDY / "cells.csv").exists():
-        rows.append({"notebook": STUDY, "stage": "cells", "minutes": _cells_minutes(folder)})
+        cells = read_results(folder, STUDY, "cells.csv", [], ["seconds", "threads", "cpu_cores"])
+        seconds = (cells["seconds"] * cells["threads"] / cells["cpu_cores"]).sum()
+        rows.append({"notebook": STUDY, "stage": "cells", "minutes": seconds / 60})
     if not rows:
         raise MissingRun(
             f"benchmarks/*.tsv and */*/stage.json are missing: run the notebooks of preset "
             f"{folder.name!r} with: make reproduce PRESET={folder.name}"
         )
-    columns = ["notebook", "stage", "minutes", "peak_memory_gib"]
-    table = pd.DataFrame(rows, columns=columns).astype({"minutes": float, "peak_memory_gib": float})
+    numbers = {"minutes": float, "peak_memory_gib": float}
+    table = pd.DataFrame(rows, columns=["notebook", "stage", *numbers]).astype(numbers)
     table = table.sort_values("notebook", kind="stable", ignore_index=True)
-    stages = table[table["stage"] != "all"].groupby("notebook")["minutes"].sum()
+    is_whole = table["stage"] == "all"
+    stages = table[~is_whole].groupby("notebook")["minutes"].sum()
     staged = table["notebook"].map(stages).fillna(0.0)
-    repeated = (table["stage"] == "all") & (table["minutes"] < staged)
-    table.loc[repeated, "minutes"] += staged[repeated]
-    whole = table[table["stage"] == "all"]
-    if not whole.empty:
-        total = {"notebook": "all", "stage": "all", "minutes": whole["minutes"].sum(),
-                 "peak_memory_gib": whole["peak_memory_gib"].max()}  # fmt: skip
-        table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+    table["minutes"] += staged.where(is_whole & (table["minutes"] < staged), 0.0)
+    if is_whole.any():
+        total = table[is_whole].agg({"minutes": "sum", "peak_memory_gib": "max"})
+        table.loc[len(table)] = {"notebook": "all", "stage": "all", **total}
     return table
 
 
@@ -269,12 +257,6 @@ def benchmark(path: Path) -> dict[str, float]:
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise malformed(path, f"unreadable ({error})", "columns s and max_rss") from error
     return {"minutes": seconds / 60, "peak_memory_gib": mib / 1024}
-
-
-def _cells_minutes(folder: Path) -> float:
-    columns = dict.fromkeys(["seconds", "threads", "cpu_cores"], float)
-    cells = read_results(folder, STUDY, "cells.csv", columns)
-    return float((cells["seconds"] * cells["threads"] / cells["cpu_cores"]).sum() / 60)
 
 
 def _seconds(path: Path) -> float:

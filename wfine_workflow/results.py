@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +16,12 @@ class MissingRun(WfineError):
 
 
 def read_results(
-    folder: Path, notebook: str, name: str, columns: Mapping[str, type]
+    folder: Path, notebook: str, name: str, texts: Sequence[str], numbers: Sequence[str]
 ) -> pd.DataFrame:
-    """Read a CSV of another notebook and check it.
+    """Read a CSV that another notebook has written into a preset's folder, and check it.
 
     Args:
-        folder: folder of the preset.
-        notebook: who writes it.
-        name: file name.
-        columns: columns that must be there, and ``float`` for those that must be numbers.
+        texts, numbers: columns that must be there.
 
     Raises:
         MissingRun: there is no such file; one line says which notebook to run.
@@ -41,19 +38,16 @@ def read_results(
         df = pd.read_csv(path, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:  # pandas' own parser errors are ValueErrors
         raise malformed(path, f"it is no CSV ({str(error).strip()})", "a CSV file") from error
-    if absent := [c for c in columns if c not in df]:
-        raise malformed(
-            path, f"found the columns {', '.join(map(str, df))}", f"also {', '.join(absent)}"
-        )
+    if absent := ", ".join(c for c in (*texts, *numbers) if c not in df):
+        raise malformed(path, f"found the columns {', '.join(map(str, df))}", f"also {absent}")
     if df.empty:
         raise malformed(path, "found no rows", "at least one")
-    for column, kind in columns.items():
-        if kind is float and not pd.api.types.is_numeric_dtype(df[column]):
-            bad = df[pd.to_numeric(df[column], errors="coerce").isna() & df[column].notna()]
-            row = int(bad.index[0]) if len(bad) else 0
-            raise malformed(
-                path, f"line {row + 2}: {column}: found {df[column][row]!r}", "a number"
-            )
+    for column in numbers:
+        values = df[column]
+        if not pd.api.types.is_numeric_dtype(values):
+            bad = pd.to_numeric(values, errors="coerce").isna() & values.notna()
+            row = int(bad.argmax())
+            raise malformed(path, f"line {row + 2}: {column}: found {values[row]!r}", "a number")
     return df
 
 

@@ -279,7 +279,7 @@ def test_what_is_there_but_malformed_is_no_missing_run(folder):
 
 def test_names_that_look_like_missing_values_are_kept(tmp_path):
     write_csv(tmp_path, "n", "a.csv", [{"scorer": "null", "x": 1.0}, {"scorer": "None", "x": None}])
-    df = read_results(tmp_path, "n", "a.csv", {"scorer": str, "x": float})
+    df = read_results(tmp_path, "n", "a.csv", ["scorer"], ["x"])
     assert list(df["scorer"]) == ["null", "None"]
     assert np.isnan(df["x"][1])
 

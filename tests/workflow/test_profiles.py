@@ -212,7 +212,7 @@ def test_one_gpu_is_kept_to_one_job(clone, tmp_path):
         ({"scorers": {"a b": {}}}, "scorers.a b"),
         ({"scorers": {"a": {"02_requirement_dropping": {}}}}, "a: found 02_requirement_dropping"),
         ({"scorers": {"a": {"03_reward_model": {"los": 1}}}}, "a: preset smoke: .*los"),
-        ({"scorers": {"a": {"03_reward_model": {"loss": "no_such_loss"}}}}, "loss: Input should be"),
+        ({"scorers": {"a": {"03_reward_model": {"loss": "no_loss"}}}}, "loss: Input should be"),
         ({"scorers": {"a": {"03_reward_model": {"seed": 1}}}}, "found seed, which the grid sets"),
         ({"notebooks": ["07_paper_tables"]}, "found 07_paper_tables, expected some of"),
         ({"presets": ["study"]}, "preset study does not run 05_weval_correlation"),
