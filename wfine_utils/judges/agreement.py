@@ -1,7 +1,7 @@
 """Agreement of judges on which requirements a response meets.
 
-A judge is a person, a language model, a reward model, the checkers or the construction of a chain
-itself; the last two can be compared without asking anybody (:func:`chain_verdicts`).
+A judge is a person, a language model, a reward model, the checkers or the construction of a chain;
+the last two can be compared without asking anybody (:func:`chain_verdicts`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,7 @@ from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.checks.drop_validity import drop_outcomes
 from wfine_utils.errors import WfineError
 from wfine_utils.judges.judges import UNIT
-from wfine_utils.weval.agreement import (
-    bootstrap_chains,
-    check_columns,
-    fleiss_kappa,
-    krippendorff_alpha,
-    one_row_per_unit,
-    value_counts,
-)
+from wfine_utils.weval import agreement
 from wfine_utils.weval.resampling import Bootstrap, FloatArray
 
 VERDICT_COLUMNS = ["judge", *UNIT, "verdict"]
@@ -66,10 +59,8 @@ def verdict_agreement(
 
     Args:
         table: columns :data:`VERDICT_COLUMNS`; ``verdict`` is 1 (met), 0 (not met) or NaN (none).
-        judges: whom to compare, in this order; None takes all, by name.
-        n_boot: bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: of the draws.
-        confidence: coverage of the percentile interval, between 0 and 1.
+        judges: whom to compare, in this order; None for all, by name.
+        n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
         One row per two judges and metric: ``judge_a, judge_b, metric, value, ci_low, ci_high,
@@ -80,7 +71,7 @@ def verdict_agreement(
         WfineError: a missing column, fewer than two judges, another verdict than 0, 1 or NaN, or
             two verdicts of one judge on the same unit.
     """
-    wide = one_row_per_unit(table, VERDICT_COLUMNS, "verdict_agreement")
+    wide = agreement.one_row_per_unit(table, VERDICT_COLUMNS, "verdict_agreement")
     if wide.shape[1] < 2 or not wide.isin([0.0, 1.0, np.nan]).all(axis=None):
         odd = sorted({v for v in wide.to_numpy().ravel().tolist() if v == v} - {0.0, 1.0})
         raise WfineError(
@@ -93,7 +84,7 @@ def verdict_agreement(
         both = wide[[a, b]].dropna()
         nan_rate = wide[[a, b]].isna().mean(axis=None)
         chain_ids = both.index.get_level_values("chain_id")
-        intervals = bootstrap_chains(both.to_numpy(), chain_ids, _coefficients, boot)
+        intervals = agreement.bootstrap_chains(both.to_numpy(), chain_ids, _coefficients, boot)
         for metric, interval in zip(VERDICT_METRICS, intervals, strict=True):
             rows.append((a, b, metric, *interval, chain_ids.nunique(), len(both), nan_rate))
     names = "judge_a judge_b metric value ci_low ci_high n_chains n_units nan_rate"
@@ -102,7 +93,7 @@ def verdict_agreement(
 
 def _coefficients(verdicts: FloatArray) -> list[float]:
     """:data:`VERDICT_METRICS` of the verdicts 0 and 1 of two judges, shape [units, 2]."""
-    counts = value_counts(verdicts, np.array([0.0, 1.0]))
+    counts = agreement.value_counts(verdicts, np.array([0.0, 1.0]))
     x, y = verdicts.T
     n, n_x, n_y = float(len(x)), x.sum(), y.sum()
     tau = equal = float("nan")
@@ -112,7 +103,8 @@ def _coefficients(verdicts: FloatArray) -> list[float]:
             tau = float((x @ y * n - n_x * n_y) / np.sqrt(square))
         elif not (n_x in (0, n) and n_y in (0, n)):
             tau = 0.0
-    return [krippendorff_alpha(counts, "nominal"), fleiss_kappa(counts), tau, equal]
+    alpha = agreement.krippendorff_alpha(counts, "nominal")
+    return [alpha, agreement.fleiss_kappa(counts), tau, equal]
 
 
 def requirement_verdicts(
@@ -123,7 +115,6 @@ def requirement_verdicts(
     Args:
         probabilities: ``chain_id, response, requirement, probability``, as in the study's
             ``verdicts.parquet``; rows of other chains do no harm.
-        chains: to judge.
         judge: how tables call the reward model.
 
     Returns:
@@ -133,17 +124,17 @@ def requirement_verdicts(
     Raises:
         WfineError: a column or a requirement is missing, or a probability is not in [0, 1].
     """
-    check_columns(probabilities, [*UNIT, "probability"], "requirement_verdicts")
+    agreement.check_columns(probabilities, [*UNIT, "probability"], "requirement_verdicts")
     known = probabilities.set_index(UNIT)["probability"].astype(float)
     units = pd.MultiIndex.from_frame(_units(chains))
     n_missing = int((~units.isin(known.index)).sum())
     if n_missing or known.index.has_duplicates or not known.dropna().between(0, 1).all():
         raise WfineError(
-            f"requirement_verdicts: {judge}: found no probability for {n_missing} of "
-            f"{len(units)} requirements of responses, {known.index.duplicated().sum()} rows too "
-            f"many, and values from {known.min():g} to {known.max():g}; expected exactly one "
-            "probability in [0, 1] for each. Give the chains that the model was examined on, and "
-            "a model that reads one requirement at a time: one of whole prompts has no verdicts."
+            f"requirement_verdicts: {judge}: found no probability for {n_missing} of {len(units)} "
+            f"requirements of responses, {known.index.duplicated().sum()} rows too many, and values"
+            f" from {known.min():g} to {known.max():g}; expected one in [0, 1] for each. Give the "
+            "chains that the model was examined on, and a model that reads one requirement at a "
+            "time: one of whole prompts has no verdicts."
         )
     probability = known.loc[units].to_numpy()
     verdict = np.where(np.isnan(probability), np.nan, probability >= 0.5)
@@ -166,7 +157,7 @@ def judge_table(
             ``RequirementJudge.verdicts``. A requirement without a row has no verdict. A critic's
             marks are no verdicts: say first from which mark on a requirement is met.
         chains: that were judged; rows of others are left out.
-        n_boot: with ``seed`` and ``confidence`` as for :func:`verdict_agreement`.
+        n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
         As :func:`verdict_agreement`: judges in this order, then construction, then checkers.
@@ -177,35 +168,28 @@ def judge_table(
     """
     judges: dict[str, pd.DataFrame] = {}
     for table in verdict_tables:
-        check_columns(table, VERDICT_COLUMNS, "judge_table")
+        agreement.check_columns(table, VERDICT_COLUMNS, "judge_table")
         for name in map(str, table["judge"].unique()):
             if name in judges or name in (CONSTRUCTION, CHECKERS):
                 raise WfineError(
-                    f"judge_table: found two judges called {name!r}; expected a name of its own "
-                    f"for each, and none called {CONSTRUCTION!r} or {CHECKERS!r}. Give the judge "
-                    "another name."
+                    f"judge_table: found two judges called {name!r}; expected different names, "
+                    f"none of them {CONSTRUCTION!r} or {CHECKERS!r}. Give the judge another name."
                 )
             part = table.loc[table["judge"] == name, [*UNIT, "verdict"]]
             judges[name] = _units(chains).merge(part, how="left", on=UNIT).assign(judge=name)
             if judges[name]["verdict"].isna().all():
                 raise WfineError(
-                    f"judge_table: found no verdict of {name!r} on the {len(chains)} chains given; "
-                    "expected one at least. Give the chains that were judged; where they were, see "
-                    "judges.count_problems for what was wrong with the replies."
+                    f"judge_table: found no verdict of {name!r} on the {len(chains)} chains, "
+                    "expected one at least. Give the chains that were judged; count_problems says "
+                    "what was wrong with replies."
                 )
-    return verdict_agreement(
-        pd.concat([*judges.values(), chain_verdicts(chains)], ignore_index=True),
-        judges=[*judges, CONSTRUCTION, CHECKERS],
-        n_boot=n_boot, seed=seed, confidence=confidence,
-    )  # fmt: skip
+    table = pd.concat([*judges.values(), chain_verdicts(chains)], ignore_index=True)
+    names = [*judges, CONSTRUCTION, CHECKERS]
+    return verdict_agreement(table, judges=names, n_boot=n_boot, seed=seed, confidence=confidence)
 
 
 def _units(chains: Sequence[Chain]) -> pd.DataFrame:
     """Every requirement of every response, columns :data:`UNIT`."""
-    rows = [
-        (chain.chain_id, i, j)
-        for chain in chains
-        for i in range(len(chain.responses))
-        for j in range(len(chain.requirements))
-    ]
+    sizes = [(c.chain_id, len(c.responses), len(c.requirements)) for c in chains]
+    rows = [(chain_id, i, j) for chain_id, n, m in sizes for i, j in np.ndindex(n, m)]
     return pd.DataFrame(rows, columns=UNIT)

@@ -1,8 +1,7 @@
 """What answers prompts: the protocol that judges are written against, and a cache before it.
 
-Three backends follow it: :class:`FunctionBackend` for any function,
-:class:`~wfine_utils.judges.endpoint.EndpointBackend` for any server that speaks the protocol of
-OpenAI, :class:`~wfine_utils.judges.local_model.TransformersBackend` for a model in this process.
+Three follow it: :class:`FunctionBackend` for any function, ``endpoint.EndpointBackend`` for servers
+that speak OpenAI's protocol, ``local_model.TransformersBackend`` for a model in this process.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Reply:
 
 @runtime_checkable
 class Backend(Protocol):
-    """What answers prompts. No base class is needed.
+    """What answers prompts, each the one message of a user. No base class is needed.
 
     ``fingerprint`` names all that answers depend on except the arguments of the call, such as the
     model and its revision; it is part of every key of the cache.
@@ -48,7 +47,6 @@ class Backend(Protocol):
         """One reply per prompt, in the order of the prompts; one bad prompt stops no other.
 
         Args:
-            prompts: each is the one message of a user.
             max_tokens: longest reply, in tokens; a longer one is cut there.
             temperature: 0 takes the likeliest token each time.
             seed: of sampling; of no effect at temperature 0.
@@ -59,7 +57,6 @@ class Backend(Protocol):
         """Natural log-probability of each option as the first token of the answer.
 
         Args:
-            prompts: each is the one message of a user.
             options: texts of one token each, as ``["Yes", "No"]``.
 
         Returns:
@@ -99,7 +96,6 @@ class CachedBackend:
     killed loses one slice. Failures (no text, no option known) are not stored but tried again.
 
     Args:
-        backend: asked for what is not in the cache, each prompt once.
         cache: may be shared with other backends and processes.
         slice_size: prompts per call of the backend.
 
@@ -145,15 +141,12 @@ class CachedBackend:
         return np.array(rows, dtype=np.float64).reshape(len(prompts), len(options))
 
     def _look_up_or(
-        self,
-        ask: Callable[[list[str]], Sequence[Any | None]],
-        prompts: Sequence[str],
-        key: Mapping[str, Any],
-    ) -> dict[str, Any | None]:
+        self, ask: Callable[[list[str]], Sequence[Any]], prompts: Sequence[str], key: dict[str, Any]
+    ) -> dict[str, Any]:
         """The value of each prompt, from the cache or else by ``ask``; None for a failure."""
         different = list(dict.fromkeys(prompts))
         keys = {p: {**key, "backend": self.fingerprint, "prompt": p} for p in different}
-        values = dict(zip(different, self._cache.get_many(list(keys.values())), strict=True))
+        values = dict(zip(different, self._cache.get_many([*keys.values()]), strict=True))
         missing = [p for p in different if values[p] is None]
         known = len(different) - len(missing)
         with tqdm(total=len(different), initial=known, desc=str(key["call"]), unit="call") as bar:
@@ -194,22 +187,14 @@ class CallCache:
             )
 
     def get_many(self, keys: Sequence[Mapping[str, Any]]) -> list[Any | None]:
-        """What is stored under each key, in the order of the keys; None where nothing is.
-
-        Args:
-            keys: JSON values: strings, whole numbers, finite floats, lists, mappings.
-        """
+        """What is stored under each key (of JSON values, finite); None where nothing is."""
         with self._database() as database:
             query = "SELECT value FROM calls WHERE digest = ?"
             rows = [database.execute(query, (call_digest(key),)).fetchone() for key in keys]
         return [None if row is None else json.loads(row[0]) for row in rows]
 
     def put_many(self, items: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
-        """Store values, or replace older ones: all of them or, if it is killed, none.
-
-        Args:
-            items: key and value: JSON, with NaN and infinite numbers, but not None.
-        """
+        """Store pairs of key and value (JSON, may be NaN, not None): all or, if killed, none."""
         # A half of a surrogate pair in a text becomes an escape here, which SQLite can store.
         rows = [(call_digest(key), json.dumps(value)) for key, value in items]
         with self._database() as database:
@@ -231,6 +216,6 @@ class CallCache:
         except (sqlite3.Error, OSError) as error:
             raise WfineError(
                 f"{display_path(self.path)}: cannot be used as a cache of model calls: {error}. "
-                "Expected a file written by an earlier run, or none, in a folder with write "
-                "permission and free space; move the file away, or name another one."
+                "Expected a file of an earlier run, or none, in a folder with write permission and "
+                "free space; move the file away, or name another one."
             ) from error

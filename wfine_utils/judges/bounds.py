@@ -46,10 +46,9 @@ def tau_bounds(
         if tried:
             ways = list(product(*options))
             tau = per_chain([chain] * len(ways), ways)["kendall_tau_b"].to_numpy()
-            low, high = tau.min(), tau.max()
         else:
-            low, high = outer_bounds(chain.gold, options)
-        rows.append((low, high, missing, missing and tried))
+            tau = np.array(outer_bounds(chain.gold, options))
+        rows.append((tau.min(), tau.max(), missing, missing and tried))
     table = pd.DataFrame(rows, columns=["worst", "best", "missing", "exact"], dtype=float)
     ends = table[["worst", "best"]]
     return pd.DataFrame({
@@ -68,12 +67,11 @@ def outer_bounds(gold: Sequence[int], possible: Sequence[FloatArray]) -> tuple[f
     """
     i, j = np.triu_indices(len(gold), 1)
     g = np.sign(np.subtract.outer(gold, gold))[i, j]
+    if (n_gold := np.count_nonzero(g)) == 0:
+        return NAN, NAN
     low, high = np.array([(v[0], v[-1]) for v in possible]).T
     # Signs of the difference of scores that a pair can have at least and at most.
     least, most = np.sign(low[i] - high[j]), np.sign(high[i] - low[j])
-    n_gold = np.count_nonzero(g)
-    if n_gold == 0:
-        return NAN, NAN
     agree_low = float(np.where(g > 0, least, -most)[g != 0].sum())
     agree_high = float(np.where(g > 0, most, -least)[g != 0].sum())
     # Pairs that are never tied, pairs that need not be tied: tau-b divides by the root of a

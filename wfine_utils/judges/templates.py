@@ -63,12 +63,10 @@ class Template:
         return sha256(self.text.encode()).hexdigest()
 
     def fill(self, **parts: str) -> str:
-        """The prompt.
+        """The prompt, each part between two marks with a code that occurs in no part.
 
-        Args:
-            parts: the text of every slot, set between two marks with a code that occurs in no part
-                and depends on the part alone, unless one contains it: prompts with the same first
-                parts begin alike, as caches like.
+        A code depends on its part alone, unless a part contains it: prompts with the same first
+        parts begin alike, as caches like.
 
         Raises:
             WfineError: the template has a slot that is not among the parts.
