@@ -48,13 +48,9 @@ class StudySettings(Settings):
         description="sentence counts, each left out by itself, question 5"
     )
     n_policy_models: Count = Field(description="policies of question 6, n_pairs each or fewer")
-    policy_sizes: list[Count] = Field(
-        description="further numbers of training pairs, each with a policy, question 6"
-    )
+    policy_sizes: list[Count] = Field(description="training pairs of further policies, question 6")
     n_test_chains: Count = Field(description="nested chains on test topics")
-    n_test_pairs: Count = Field(
-        description="clean pairs on test topics; a quarter as many per sentence count"
-    )
+    n_test_pairs: Count = Field(description="clean, test topics; a quarter per sentence count")
     n_ifeval_pairs: Count = Field(description="pairs per IFEval instruction")
     n_train_queries: Count = Field(description="of a policy, training topics")
     n_test_queries: Count = Field(description="of a policy, test topics")
@@ -68,9 +64,7 @@ class StudySettings(Settings):
                 raise ValueError(f"{name}: found {values}, expected each value once")
         for name in ("n_choice_seeds", "n_generalisation_seeds"):
             if (n := getattr(self, name)) > len(self.seeds):
-                raise ValueError(
-                    f"{name}: found {n}, expected at most the {len(self.seeds)} of seeds"
-                )
+                raise ValueError(f"{name}: found {n}, expected at most the {len(self.seeds)} seeds")
         return self
 
 
@@ -81,8 +75,7 @@ class ValidityParams(NotebookParams):
 
     released_path: str = Field(description="chains file for question 1; empty: none")
     judge_model: str = Field(
-        description="language model as judge of WEval-Hand: folder, Hub id, or the name of a "
-        "packaged model; empty: none"
+        description="language model: folder, Hub id or name of a packaged one; empty: none"
     )
     n_judge_chains: int = Field(ge=1, description="test chains of WEval-Hand that it judges")
     n_boot: int = Field(ge=1, description="bootstrap draws of every interval")
@@ -128,8 +121,8 @@ class RewardCell(Settings):
             raise ValueError("found is_filtered without sloppy pairs, expected some to filter")
         if self.hold_out_type and self.granularity == "prompt":
             raise ValueError(
-                "found a type held out of whole prompts, which all ask for something of every "
-                "type; expected granularity requirement"
+                "found a type held out of whole prompts, which ask for every type; "
+                "expected granularity requirement"
             )
         return self
 
@@ -183,14 +176,10 @@ def load_settings(path: str | Path) -> StudySettings:
     """
     path = Path(path)
     content = read_yaml(path)
-    changes = content.get("study", {} if "preset" in content else content)
-    if not isinstance(changes, dict):
-        raise WfineError(
-            f"{display_path(path)}: study: found a {type(changes).__name__}, expected names with "
-            f"values: {', '.join(StudySettings.model_fields)}."
-        )
-    values = merged(cell_defaults(ValidityParams.notebook).get("study", {}), changes)
-    return StudySettings.checked(values, display_path(path))
+    if not {"preset", "study"} & content.keys():
+        content = {"study": content}
+    values = merged(cell_defaults(ValidityParams.notebook), content)
+    return StudySettings.checked(values.get("study", {}), display_path(path))
 
 
 # --- the grid ---------------------------------------------------------------------------
@@ -198,6 +187,8 @@ def load_settings(path: str | Path) -> StudySettings:
 
 Changes = dict[str, Any]
 """Fields of a reward cell that set it apart from the clean one."""
+
+_LENGTH_BIAS: Changes = {"noise": "length", "share": 1}
 
 
 def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell:
@@ -207,7 +198,7 @@ def clean_cell(settings: StudySettings, seed: int, **changes: Any) -> RewardCell
 
 def length_cell(settings: StudySettings, seed: int) -> RewardCell:
     """The reward model with a length bias: the rejected response of every pair is the shorter."""
-    return clean_cell(settings, seed, noise="length", share=1)
+    return clean_cell(settings, seed, **_LENGTH_BIAS)
 
 
 def held_out(settings: StudySettings) -> list[Changes]:
@@ -225,35 +216,29 @@ def cells_by_question(settings: StudySettings) -> dict[int, list[Cell]]:
     2 label noise · 3 the filter · 4 choices · 5 generalisation · 6 WEval against adherence after
     RL · 7 length bias. Question 1 trains nothing.
     """
-    s, seed = settings, settings.seeds[0]
+    s = settings
+    doses = [{"noise": x, "share": y} for x in PURE_NOISE for y in s.shares]
     sloppy: Changes = {"noise": "sloppy", "share": s.sloppy_share}
+    inputs = [{"granularity": "requirement"}, {"granularity": "prompt"}]
     choices: list[Changes] = [
         *({"loss": loss, "pair_plan": plan} for loss in s.losses for plan in s.pair_plans),
         *({"n_pairs": n} for n in (s.n_pairs, *s.sizes)),
     ]
     grid: dict[int, tuple[int, list[Changes]]] = {  # number of seeds, and what is changed
-        2: (len(s.seeds), [{}, *({"noise": x, "share": y} for x in PURE_NOISE for y in s.shares)]),
+        2: (len(s.seeds), [{}, *doses]),
         3: (len(s.seeds), [{}, sloppy, sloppy | {"is_filtered": True}]),
-        4: (
-            s.n_choice_seeds,
-            [
-                {"granularity": granularity, **change}
-                for granularity in ("requirement", "prompt")
-                for change in choices
-            ],
-        ),
+        4: (s.n_choice_seeds, [an_input | choice for an_input in inputs for choice in choices]),
         5: (s.n_generalisation_seeds, [{}, *held_out(s)]),  # the clean one never saw IFEval either
+        6: (1, _policy_candidates(s) if 6 in s.questions else []),
+        7: (1, [{}, _LENGTH_BIAS]),
     }
     cells: dict[int, list[Cell]] = {}
     for question in sorted(s.questions):
-        if question in grid:
-            n_seeds, changes = grid[question]
-            models = [clean_cell(s, x, **change) for x in s.seeds[:n_seeds] for change in changes]
-            cells[question] = list(dict.fromkeys(models))
-        else:
-            models = {6: _policy_candidates, 7: _biased_and_clean}[question](s)
-            policies = [PolicyCell(seed=seed, reward_cell=model) for model in models]
-            cells[question] = [*models, *policies]
+        n_seeds, changes = grid[question]
+        models = dict.fromkeys(clean_cell(s, x, **c) for x in s.seeds[:n_seeds] for c in changes)
+        has_policies = question in (6, 7)
+        policies = [PolicyCell(seed=x.seed, reward_cell=x) for x in models if has_policies]
+        cells[question] = [*models, *policies]
     return cells
 
 
@@ -272,17 +257,13 @@ def find_cell(settings: StudySettings, slug: str) -> Cell:
     known = {cell.slug: cell for cell in all_cells(settings)}
     if slug not in known:
         raise WfineError(
-            f"study: found no cell {slug!r} among the {len(known)} of these settings. Expected one "
-            "of those that this lists: python -m wfine_study list --settings FILE"
+            f"study: found no cell {slug!r} among the {len(known)} of these settings; expected one "
+            "that this lists: python -m wfine_study list --settings FILE"
         )
     return known[slug]
 
 
-def _biased_and_clean(s: StudySettings) -> list[RewardCell]:
-    return [clean_cell(s, s.seeds[0]), length_cell(s, s.seeds[0])]
-
-
-def _policy_candidates(s: StudySettings) -> list[RewardCell]:
+def _policy_candidates(s: StudySettings) -> list[Changes]:
     """Reward models of different quality; the first of them differ most, the last are largest."""
     most, least = max(s.shares), min(s.shares)
     changes: list[Changes] = [
@@ -300,11 +281,10 @@ def _policy_candidates(s: StudySettings) -> list[RewardCell]:
         {"hold_out_type": RequirementType.LENGTH},
         {"hold_out_type": RequirementType.CONTENT},
     ]
-    models = list(dict.fromkeys(clean_cell(s, s.seeds[0], **c) for c in changes))
+    models = {clean_cell(s, 0, **change): change for change in changes}  # each once
     if s.n_policy_models > len(models):
         raise WfineError(
             f"study: n_policy_models: found {s.n_policy_models}, expected at most {len(models)}: "
             "that is what these shares and sizes give."
         )
-    larger = [clean_cell(s, s.seeds[0], n_pairs=n) for n in s.policy_sizes]
-    return list(dict.fromkeys([*models[: s.n_policy_models], *larger]))
+    return [*list(models.values())[: s.n_policy_models], *({"n_pairs": n} for n in s.policy_sizes)]

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import count, islice
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy.random import Generator
 
 from wfine_study.cells import RewardCell, StudySettings
 from wfine_study.noisy_pairs import StudyPair, noisy_pairs, only_true_labels
@@ -24,7 +24,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.seeds import rng_for
 from wfine_utils.settings import Granularity
 from wfine_utils.tiny_world.vocabulary import THINGS, TOPICS
-from wfine_utils.tiny_world.writer import MAX_SENTENCES, MIN_SENTENCES, sample_query, write
+from wfine_utils.tiny_world.writer import MAX_SENTENCES, MIN_SENTENCES, pick, sample_query, write
 
 _MIN_QUERIES, _ANSWERS, _ROUNDS = 100, 12, 20  # to find pairs about IFEval's instructions among
 
@@ -61,14 +61,9 @@ def training_pairs(cell: RewardCell) -> list[StudyPair]:
     while True:
         pairs = noisy_pairs(
             study_queries(n, "train", seed=cell.seed, wanted=lambda q: not _held_out(q, cell)),
-            n=n,
-            seed=cell.seed,
-            noise=cell.noise,
-            share=cell.share,
-            granularity=cell.granularity,
-            plan=cell.pair_plan,
-            droppable=lambda requirement: requirement.type != cell.hold_out_type,
-        )
+            n=n, seed=cell.seed, noise=cell.noise, share=cell.share, granularity=cell.granularity,
+            plan=cell.pair_plan, droppable=lambda r: r.type != cell.hold_out_type,
+        )  # fmt: skip
         pairs = only_true_labels(pairs) if cell.is_filtered else pairs
         if len(pairs) >= cell.n_pairs:
             return pairs[: cell.n_pairs]
@@ -120,22 +115,13 @@ def exam_chains(n: int, seed: int) -> list[Chain]:
 def _exam_pairs(n: int, n_ifeval: int, granularity: Granularity, seed: int) -> list[ExamPair]:
     queries = study_queries(n, "test", seed=seed)
     clean = noisy_pairs(queries, n=n, seed=seed, granularity=granularity)
-    return [
-        *(
-            ExamPair("pairs", str(p.pair.requirement_type), str(p.query.category), p.pair)
-            for p in clean
-        ),
-        *(
-            ExamPair("sentence count", str(n_sentences), str(p.query.category), p.pair)
-            for n_sentences in range(MIN_SENTENCES, MAX_SENTENCES + 1)
-            for p in _count_pairs(n_sentences, max(1, n // 4), granularity, seed)
-        ),
-        *(
-            ExamPair("ifeval", instruction_id, str(query.category), pair)
-            for instruction_id in IFEVAL
-            for query, pair in ifeval_pairs(instruction_id, n_ifeval, granularity, seed)
-        ),
-    ]
+    pairs = [("pairs", str(p.pair.requirement_type), p.query, p.pair) for p in clean]
+    for n_sentences in range(MIN_SENTENCES, MAX_SENTENCES + 1):
+        about = _count_pairs(n_sentences, max(1, n // 4), granularity, seed)
+        pairs += [("sentence count", str(n_sentences), p.query, p.pair) for p in about]
+    for name in IFEVAL:
+        pairs += [("ifeval", name, *p) for p in ifeval_pairs(name, n_ifeval, granularity, seed)]
+    return [ExamPair(kind, subset, str(query.category), p) for kind, subset, query, p in pairs]
 
 
 def _count_pairs(n_sentences: int, n: int, granularity: Granularity, seed: int) -> list[StudyPair]:
@@ -145,9 +131,8 @@ def _count_pairs(n_sentences: int, n: int, granularity: Granularity, seed: int) 
         return _sentence_count(requirement) == n_sentences
 
     queries = study_queries(n, "test", seed=seed, wanted=lambda q: any(map(asks, q.requirements)))
-    return noisy_pairs(
-        queries, n=n, seed=seed + n_sentences, granularity=granularity, droppable=asks
-    )
+    seed += n_sentences
+    return noisy_pairs(queries, n=n, seed=seed, granularity=granularity, droppable=asks)
 
 
 def ifeval_pairs(
@@ -160,9 +145,7 @@ def ifeval_pairs(
 
     Args:
         instruction_id: one of :data:`IFEVAL`; its arguments are drawn for each pair.
-        n: number of pairs.
         granularity: the instruction alone, or behind the base task of the query.
-        seed: of everything.
 
     Raises:
         WfineError: the texts do not give as many pairs.
@@ -182,19 +165,13 @@ def ifeval_pairs(
             if granularity == "prompt":
                 instruction = f"{query.base_task} {instruction}"
             pair = PreferencePair(
-                chain_id=f"{instruction_id}-{len(pairs):04d}",
-                topic=query.topic,
-                requirement_type=None,
-                instruction=instruction,
-                chosen=texts[meets.index(True)],
-                rejected=texts[meets.index(False)],
-                n_dropped=0,
-            )
+                chain_id=f"{instruction_id}-{len(pairs):04d}", topic=query.topic,
+                requirement_type=None, n_dropped=0, instruction=instruction,
+                chosen=texts[meets.index(True)], rejected=texts[meets.index(False)],
+            )  # fmt: skip
             pairs.append((query, pair))
-    raise WfineError(
-        f"study: found {len(pairs)} pairs about {instruction_id}, expected {n}; lower "
-        "n_ifeval_pairs."
-    )
+    problem = f"found {len(pairs)} pairs about {instruction_id}, expected {n}"
+    raise WfineError(f"study: {problem}; lower n_ifeval_pairs.")
 
 
 @cache
@@ -208,25 +185,24 @@ def _answers(n: int, seed: int) -> list[tuple[Query, list[str]]]:
     return answers
 
 
-Rng = np.random.Generator
 Instruction = tuple[dict[str, Any], str]
 """The arguments of an IFEval instruction, and the text that asks for it."""
 
 
 def _bounded(
-    rng: Rng, low: int, high: int, text: str, n: str, relation: str, **arguments: str
+    rng: Generator, low: int, high: int, text: str, n: str, relation: str, **arguments: str
 ) -> Instruction:
     """An instruction with a bound; ``n`` and ``relation`` are the names of its arguments."""
-    word, bound = ("at least", "less than")[int(rng.integers(2))], int(rng.integers(low, high + 1))
+    word, bound = pick(rng, ("at least", "less than")), int(rng.integers(low, high + 1))
     return {**arguments, n: bound, relation: word}, text.format(f"{word} {bound}")
 
 
-def _bullets(rng: Rng, thing: str) -> Instruction:
+def _bullets(rng: Generator, thing: str) -> Instruction:
     n = int(rng.integers(MIN_SENTENCES, MAX_SENTENCES + 1))
     return {"num_bullets": n}, f"Give exactly {n} points with a dash before each."
 
 
-IFEVAL: dict[str, Callable[[Rng, str], Instruction]] = {
+IFEVAL: dict[str, Callable[[Generator, str], Instruction]] = {
     "keywords:existence": lambda rng, thing: (
         {"keywords": [thing]}, f"The keyword {thing} has to occur."
     ),

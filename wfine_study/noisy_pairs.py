@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.random import Generator
 
 from wfine_utils.chains.dropping import KeptSet
 from wfine_utils.chains.pairs import PreferencePair
@@ -25,7 +26,7 @@ from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
 from wfine_utils.seeds import rng_for
 from wfine_utils.settings import Granularity, PairPlan
-from wfine_utils.tiny_world.writer import damage, write
+from wfine_utils.tiny_world.writer import damage, pick, write
 
 Noise = Literal["not_dropped", "others_broken", "length", "fluency", "sloppy"]
 """``sloppy`` is a mixture: each noisy pair is ``not_dropped`` or ``others_broken``."""
@@ -37,6 +38,9 @@ SHORTER_BY = 5
 """Words by which ``rejected`` is shorter at least, in a pair with the length confound."""
 
 _SAME_QUERY, _MAX_ATTEMPTS, _REWRITES = 8, 200, 12
+
+KeptSets = tuple[KeptSet, KeptSet]
+"""Of ``chosen`` and of ``rejected``."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,12 @@ def noisy_pairs(
 
     Args:
         queries: of the tiny world; pair k answers query k, or k modulo their number.
-        n: number of pairs.
-        seed: of everything.
-        noise: its kind; None with a share of 0.
+        noise: None with a share of 0.
         share: of noisy pairs, 0 to 1.
         granularity: the instruction is the whole prompt, or a dropped requirement (any of them).
-        plan: what the two texts keep. ``single``: everything is kept, one is dropped.
-            ``nested``: two levels of a chain that drops one after the other in random order.
-            ``neighbours``: two levels next to each other. ``both``: single or nested, half each.
+        plan: what the two texts keep. ``single``: everything is kept, one is dropped. ``nested``:
+            two levels of a chain that drops one after the other in random order. ``neighbours``:
+            two levels next to each other. ``both``: single or nested, half each.
         droppable: requirements for which it is False are never dropped, so that they are never
             the instruction of a pair; with plan "nested" they are kept to the end.
 
@@ -107,9 +109,9 @@ def noisy_pairs(
     is_known = share == 0 if noise is None else noise in NOISE_KINDS and 0 <= share <= 1
     if not queries or n < 1 or not is_known:
         raise WfineError(
-            f"noisy_pairs: found noise {noise!r}, share {share}, n = {n} and {len(queries)} "
-            f"queries; expected noise of {', '.join(NOISE_KINDS)} with a share of 0 to 1, or None "
-            "with 0; at least one query and one pair. Mend the arguments."
+            f"noisy_pairs: found noise {noise!r}, share {share}, n = {n}, {len(queries)} queries; "
+            f"expected noise of {', '.join(NOISE_KINDS)} with a share of 0 to 1, or None with 0; "
+            "at least one query and one pair."
         )
     is_noisy = np.zeros(n, dtype=bool)
     is_noisy[rng_for(seed, "noisy pairs", "which").permutation(n)[: round(share * n)]] = True
@@ -143,19 +145,17 @@ def _study_pair(
 ) -> StudyPair:
     for attempt in range(_MAX_ATTEMPTS):
         rng = rng_for(seed, "noisy pairs", "plan", k, attempt)
-        anew = attempt >= _SAME_QUERY
-        query = queries[int(rng.integers(len(queries))) if anew else k % len(queries)]
+        query = pick(rng, queries) if attempt >= _SAME_QUERY else queries[k % len(queries)]
         may_drop = [i for i, r in enumerate(query.requirements) if droppable(r)]
         if not may_drop:
             continue
         kept = chosen_kept, rejected_kept = _kept_sets(rng, len(query.requirements), may_drop, plan)
         chosen, rejected = (write(query, part, rng) for part in kept)
         dropped = [i for i in may_drop if chosen_kept[i] and not rejected_kept[i]]
-        instruction = query.requirements[dropped[int(rng.integers(len(dropped)))]]
+        instruction = query.requirements[pick(rng, dropped)]
         if noise is not None:
             rng = rng_for(seed, "noisy pairs", noise, k, attempt)
-            spoilt = _spoilt(noise, query, kept, chosen, rejected, rng)
-            if spoilt is None:
+            if (spoilt := _spoilt(noise, query, kept, chosen, rejected, rng)) is None:
                 continue
             rejected = spoilt
         by_requirement = granularity == "requirement"
@@ -171,17 +171,17 @@ def _study_pair(
         return StudyPair(pair, query, *kept, is_noisy=noise is not None, attempt=attempt)
     raise WfineError(
         f"noisy_pairs: pair {k} with noise {noise!r} could not be had in {_MAX_ATTEMPTS} attempts "
-        f"from {len(queries)} queries; expected queries of the tiny world with something to drop. "
-        "Give more queries, or allow more requirements to be dropped."
+        f"from {len(queries)} queries; give more queries, or let more requirements be dropped."
     )
 
 
 def _kept_sets(
-    rng: np.random.Generator, n_requirements: int, may_drop: Sequence[int], plan: PairPlan
-) -> tuple[KeptSet, KeptSet]:
+    rng: Generator, n_requirements: int, may_drop: Sequence[int], plan: PairPlan
+) -> KeptSets:
     """What ``chosen`` and ``rejected`` keep: two levels of the chain of one random drop order."""
     if plan == "both":
-        plan = ("single", "nested")[int(rng.integers(2))]
+        plan = pick(rng, ("single", "nested"))
+    places = range(n_requirements)
     order = [int(i) for i in rng.permutation(may_drop)]
     n_dropped = int(rng.integers(len(order)))  # by chosen
     n_more = 1 + int(rng.integers(len(order) - n_dropped))  # by rejected
@@ -192,42 +192,33 @@ def _kept_sets(
     chosen, rejected = order[:n_dropped], order[: n_dropped + n_more]
     if plan == "neighbours" and len(may_drop) < n_requirements:
         # What may not be dropped is the same in both texts, yet not always kept.
-        others = [i for i in range(n_requirements) if i not in may_drop and rng.random() < 0.5]
+        others = [i for i in places if i not in may_drop and rng.random() < 0.5]
         chosen, rejected = chosen + others, rejected + others
-    return (
-        tuple(i not in chosen for i in range(n_requirements)),
-        tuple(i not in rejected for i in range(n_requirements)),
-    )
+    return tuple(i not in chosen for i in places), tuple(i not in rejected for i in places)
 
 
 def _spoilt(
-    noise: Noise,
-    query: Query,
-    kept: tuple[KeptSet, KeptSet],
-    chosen: str,
-    rejected: str,
-    rng: np.random.Generator,
+    noise: Noise, query: Query, kept: KeptSets, chosen: str, rejected: str, rng: Generator
 ) -> str | None:
     """A rejected text with the noise; None where there was none to be had."""
     chosen_kept, rejected_kept = kept
     if noise == "sloppy":
-        noise = ("not_dropped", "others_broken")[int(rng.integers(2))]
+        noise = pick(rng, ("not_dropped", "others_broken"))
     wanted = chosen_kept if noise == "not_dropped" else rejected_kept
     if noise == "others_broken":
         others = [i for i, keep in enumerate(rejected_kept) if keep]
         if not others:
             return None
-        broken = others[int(rng.integers(len(others)))]
+        broken = pick(rng, others)
         wanted = tuple(keep and i != broken for i, keep in enumerate(rejected_kept))
     limit = word_count(chosen) - SHORTER_BY
     for _ in range(_REWRITES):
-        text = damage(rejected, rng) if noise == "fluency" else write(query, wanted, rng)
-        if noise == "length" and word_count(text) > limit:
-            continue
-        if noise == "fluency" and (
-            text == rejected or verdicts(query.requirements, text) != rejected_kept
-        ):
-            continue
-        if text != chosen:
+        if noise == "fluency":
+            text = damage(rejected, rng)
+            holds = text != rejected and verdicts(query.requirements, text) == rejected_kept
+        else:
+            text = write(query, wanted, rng)
+            holds = noise != "length" or word_count(text) <= limit
+        if holds and text != chosen:
             return text
     return None
