@@ -17,11 +17,7 @@ from wfine_utils.weval.resampling import Bootstrap, holm, paired_difference
 
 WORDS = "length (words)"
 
-_VALUES = ["policy", "measure", "value", "ci_low", "ci_high", "n", "n_unreadable"]
-_DIFFERENCES = [
-    "policy_a", "policy_b", "measure", "difference", "ci_low", "ci_high", "p_value", "p_holm", "n",
-]  # fmt: skip
-
+Pairs = Sequence[tuple[str, str]]
 Measures = Mapping[str, pd.DataFrame]
 """Numbers by policy: one row per prompt of a set, one column per measure, NaN where unknown."""
 
@@ -39,21 +35,18 @@ def evaluate_policies(
     answers: Answers,
     *,
     further: Measures | None = None,
-    pairs: Sequence[tuple[str, str]] | None = None,
+    pairs: Pairs | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
     """Judge the answers of policies to the same prompts, and compare them pair by pair.
 
     Args:
-        prompt_set: n prompts.
-        answers: n texts for each policy.
-        further: measures that the set does not know, such as rewards: n rows for each policy, the
-            same columns for all.
-        pairs: which policies are compared, (a, b) for a − b; None compares each with every one
-            before it.
-        n_boot: bootstrap draws over prompts.
-        seed: of the draws and of the sign flips.
+        answers: one text per prompt for each policy.
+        further: measures that the set does not know, such as rewards: one row per prompt for each
+            policy, the same columns for all.
+        pairs: which policies are compared, (a, b) for a − b; None for each with every one before.
+        n_boot, seed: bootstrap draws over prompts; of the draws and of the sign flips.
 
     Returns:
         ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: the
@@ -71,8 +64,8 @@ def evaluate_policies(
     if not answers or any(len(texts) != n for texts in answers.values()):
         sizes = {policy: len(texts) for policy, texts in answers.items()}
         raise WfineError(
-            f"{prompt_set.name}: found answers {sizes}, expected {n} of each policy, one to every "
-            "prompt. Generate them from the queries of the set."
+            f"{prompt_set.name}: found answers {sizes}, expected {n} of each policy. Generate them "
+            "from the queries of the set."
         )
     further = further or {policy: pd.DataFrame(index=range(n)) for policy in answers}
     shapes = {policy: (len(frame), *frame.columns) for policy, frame in further.items()}
@@ -84,31 +77,23 @@ def evaluate_policies(
         )
     measured = {}
     for policy, frame in prompt_set.judge(answers).items():
-        words = [float(word_count(text)) for text in answers[policy]]
-        own = frame.assign(**{WORDS: words})
+        own = frame.assign(**{WORDS: [float(word_count(text)) for text in answers[policy]]})
         measured[policy] = own.join(further[policy].reset_index(drop=True))
+    rows = [(i, query.topic, query.prompt()) for i, query in enumerate(prompt_set.queries)]
+    prompts = pd.DataFrame(rows, columns=["query", "topic", "prompt"])
+    completions = [
+        prompts.assign(policy=policy, text=list(answers[policy])).join(frame)
+        for policy, frame in measured.items()
+    ]
     pairs = [(b, a) for a, b in combinations(measured, 2)] if pairs is None else pairs
     tables = [
-        _completions(prompt_set, answers, measured),
+        pd.concat(completions, ignore_index=True),
         _values(prompt_set, measured, n_boot, seed),
         _differences(prompt_set, measured, pairs, n_boot, seed),
     ]
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)
-
-
-def _completions(prompt_set: PromptSet, answers: Answers, measured: Measures) -> pd.DataFrame:
-    prompts = pd.DataFrame({
-        "query": range(len(prompt_set.queries)),
-        "topic": [query.topic for query in prompt_set.queries],
-        "prompt": [query.prompt() for query in prompt_set.queries],
-    })  # fmt: skip
-    parts = [
-        prompts.assign(policy=policy, text=list(answers[policy])).join(frame)
-        for policy, frame in measured.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -> pd.DataFrame:
@@ -125,16 +110,13 @@ def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -
             "policy": policy, "measure": frame.columns, "value": mean, "ci_low": low,
             "ci_high": high, "n": n, "n_unreadable": (wanted & frame.isna()).sum().to_numpy(),
         }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)[_VALUES]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _differences(
-    prompt_set: PromptSet,
-    measured: Measures,
-    pairs: Sequence[tuple[str, str]],
-    n_boot: int,
-    seed: int,
+    prompt_set: PromptSet, measured: Measures, pairs: Pairs, n_boot: int, seed: int
 ) -> pd.DataFrame:
+    columns = "policy_a policy_b measure difference ci_low ci_high p_value p_holm n".split()
     rows = []
     for a, b in pairs:
         known = measured[a].notna() & measured[b].notna()
@@ -142,8 +124,8 @@ def _differences(
         for measure in known:
             difference = paired_difference(x[measure], y[measure], n_boot=n_boot, seed=seed)
             rows.append({"policy_a": a, "policy_b": b, "measure": measure, **difference._asdict()})
-    table = pd.DataFrame(rows, columns=[c for c in _DIFFERENCES if c != "p_holm"])
-    return table.assign(p_holm=holm(table["p_value"].astype(float)))[_DIFFERENCES]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(p_holm=holm(table["p_value"].astype(float)))
 
 
 def linearised(frame: pd.DataFrame, weights: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:

@@ -22,10 +22,6 @@ MEASURES = (*map(str, RequirementType), MEAN, ALL_MET)
 def adherence(queries: Sequence[Query], texts: Sequence[str]) -> pd.DataFrame:
     """The checkers' verdicts on one text per query.
 
-    Args:
-        queries: n queries.
-        texts: n texts.
-
     Returns:
         One row per query, one column per requirement type (share of the query's requirements
         of that type that are met), then ``mean`` over all its requirements and ``all met``
@@ -33,12 +29,8 @@ def adherence(queries: Sequence[Query], texts: Sequence[str]) -> pd.DataFrame:
     """
     rows = []
     for query, text in zip(queries, texts, strict=True):
-        met = verdicts(query.requirements, text)
-        checked = [
-            (r.type, float(v))
-            for r, v in zip(query.requirements, met, strict=True)
-            if v is not None
-        ]
+        met = zip(query.requirements, verdicts(query.requirements, text), strict=True)
+        checked = [(r.type, float(v)) for r, v in met if v is not None]
         values = [v for _, v in checked]
         row = {str(kind): _mean([v for t, v in checked if t == kind]) for kind in RequirementType}
         rows.append(row | {MEAN: _mean(values), ALL_MET: min(values, default=np.nan)})

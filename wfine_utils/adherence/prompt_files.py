@@ -14,22 +14,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from wfine_utils.chains.records import (
-    Problems,
-    check_is_file,
-    read_columns,
-    read_lines,
-    read_rows,
-    short,
-    validated,
-)
+from wfine_utils.chains import records
+from wfine_utils.chains.records import Problems
 from wfine_utils.chains.taxonomy import NonEmptyText, Query, Requirement
 from wfine_utils.checks.dispatch import CHECKS, check
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 
 Layout = Literal["ifeval", "writingbench", "chains"]
-_PARQUET = frozenset({".parquet", ".pq"})
 _OF_RESPONSES = frozenset({"chain_id", "response", "responses", "chosen"})
 
 
@@ -88,8 +80,8 @@ def layout(path: Path) -> Layout:
     Raises:
         WfineError: the file is missing, empty or unreadable.
     """
-    check_is_file(path)
-    names = set(read_columns(path)) if path.suffix.lower() in _PARQUET else _fields(path)
+    records.check_is_file(path)
+    names = set(records.read_columns(path)) if _is_parquet(path) else _fields(path)
     shared = {
         name: len(names & {f.alias or key for key, f in model.model_fields.items()})
         for name, model in _FIELDS.items()
@@ -98,9 +90,13 @@ def layout(path: Path) -> Layout:
     return "chains" if names & _OF_RESPONSES or not shared[best] else best
 
 
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in {".parquet", ".pq"}
+
+
 def _fields(path: Path) -> set[str]:
     """The fields of the first line that is a JSON object; those that are none are named later."""
-    for _, line in read_lines(path, Problems(path, "", "prompts")):
+    for _, line in records.read_lines(path, Problems(path, "", "prompts")):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
@@ -108,9 +104,8 @@ def _fields(path: Path) -> set[str]:
         if isinstance(record, dict):
             return set(record)
     raise WfineError(
-        f"{display_path(path)}: found no line that is a JSON object; expected the prompts of "
-        "IFEval, those of WritingBench, or chains, one on each line. Check that it is the right "
-        "file."
+        f"{display_path(path)}: found no line that is a JSON object; expected prompts of IFEval or "
+        "WritingBench, or chains, one on each line. Check that it is the right file."
     )
 
 
@@ -185,26 +180,23 @@ def _load(
 ) -> tuple[FreePrompt, ...]:
     """Every record of a file, checked and built; ``identity`` is the field that no two share."""
     model = _FIELDS[format]
-    if path.suffix.lower() in _PARQUET:
-        problems = Problems(path, "row ", format)
-        required = {key for key, field in model.model_fields.items() if field.is_required()}
+    problems = Problems(path, "row " if _is_parquet(path) else "", format)
+    if _is_parquet(path):
+        required = frozenset(k for k, field in model.model_fields.items() if field.is_required())
         optional = frozenset(model.model_fields) - required
-        records = read_rows(path, frozenset(required), optional, problems)
+        texts = records.read_rows(path, required, optional, problems)
     else:
-        problems = Problems(path, "", format)
-        records = read_lines(path, problems)
+        texts = records.read_lines(path, problems)
     prompts: list[FreePrompt] = []
     first_place: dict[int | str, int] = {}
     adapter: TypeAdapter[Any] = TypeAdapter(model)
-    for place, text in records:
-        record = validated(adapter, text, place, problems)
-        if record is None:
+    for place, text in texts:
+        if (record := records.validated(adapter, text, place, problems)) is None:
             continue
         value = getattr(record, identity)
-        first = first_place.setdefault(value, place)
-        if first != place:
-            again = f"found {short(value)} again, first at {problems.unit or 'line '}{first}"
-            problems.add(place, identity, f"{again}, expected each once")
+        if (first := first_place.setdefault(value, place)) != place:
+            before = f"{records.short(value)} again, first at {problems.unit or 'line '}{first}"
+            problems.add(place, identity, f"found {before}, expected each once")
         if (prompt := build(record, place, problems)) is not None:
             prompts.append(prompt)
     problems.raise_if_any()

@@ -52,8 +52,7 @@ class PromptSet(ABC):
 
     Args:
         name: how tables, figures and files call the set.
-        queries: at least one; ``prompt()`` is what a policy is asked, the requirements are what
-            its answer is judged by.
+        queries: at least one; a policy is asked its ``prompt()``, and judged by its requirements.
         scorer: judges what no machine can, by the scorer protocol; None leaves that NaN.
         n_left_out: prompts that :meth:`without_long` took away.
         n_tokens: of the longest prompt and the longest answer together; 0 where it is not known.
@@ -121,10 +120,9 @@ class PromptSet(ABC):
         fits = [length <= limit for length in lengths]
         if not any(fits):
             raise WfineError(
-                f"{self.name}: found none of {len(fits)} prompts that fits, with room for the "
-                f"answer, into the {limit:,} tokens of the model; the shortest takes "
-                f"{min(lengths):,}; expected one at least. Lower max_new_tokens, or take the set "
-                "out of prompt_sets."
+                f"{self.name}: found none of {len(fits)} prompts that fits, with its answer, into "
+                f"the {limit:,} tokens of the model; the shortest takes {min(lengths):,}. Expected "
+                "one at least: lower max_new_tokens, or take the set out of prompt_sets."
             )
         return replace(
             self,
@@ -190,12 +188,10 @@ class RequirementSet(PromptSet):
         """See :meth:`PromptSet.judge`."""
         unchecked = [[r for r in q.requirements if r.check is None] for q in self.queries]
         tables = {policy: adherence(self.queries, texts) for policy, texts in answers.items()}
-        if not any(unchecked):
-            return tables
-        scores = self._scores(answers, unchecked)
-        return {
-            policy: table.assign(**{JUDGED: scores[policy]}) for policy, table in tables.items()
-        }
+        if any(unchecked):
+            for policy, scores in self._scores(answers, unchecked).items():
+                tables[policy][JUDGED] = scores
+        return tables
 
     def n_requirements(self) -> pd.DataFrame:
         """See :meth:`PromptSet.n_requirements`."""
@@ -221,12 +217,11 @@ class InstructionSet(PromptSet):
 
     def judge(self, answers: Answers) -> dict[str, pd.DataFrame]:
         """See :meth:`PromptSet.judge`."""
-        return {
-            policy: pd.DataFrame(
-                [self._one(query, text) for query, text in zip(self.queries, texts, strict=True)]
-            )
-            for policy, texts in answers.items()
-        }
+        tables = {}
+        for policy, texts in answers.items():
+            pairs = zip(self.queries, texts, strict=True)
+            tables[policy] = pd.DataFrame([self._one(query, text) for query, text in pairs])
+        return tables
 
     def _one(self, query: Query, text: str) -> dict[str, float]:
         met = [check(r.check or {}, text) for r in query.requirements if self.by(r) == "machine"]
@@ -287,26 +282,25 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
     """
     sets: dict[str, PromptSet] = {}
     for source in sources:
-        if source == TINY:
-            if not tiny:
-                raise WfineError(
-                    "prompt_sets: found 'tiny' and no queries for it; expected the test queries "
-                    "of notebook 02. Pass load_prompt_sets(..., tiny=queries)."
-                )
-            one: PromptSet = RequirementSet(TINY, tuple(tiny))
-        else:
-            one = _load(source)
+        one = _load(source, tiny)
         if one.name in sets or (one.name in BUILT_IN and one.name != source):
             raise WfineError(
                 f"prompt_sets: found {source!r}, but the name {one.name!r} is another set's; "
-                "expected a name of its own for each, because tables and files are called by it. "
-                "Rename the file, or name the set once."
+                "expected different names, by which tables and files are called. Rename the file, "
+                "or name the set once."
             )
         sets[one.name] = one
     return list(sets.values())
 
 
-def _load(source: str) -> PromptSet:
+def _load(source: str, tiny: Sequence[Query]) -> PromptSet:
+    if source == TINY:
+        if not tiny:
+            raise WfineError(
+                "prompt_sets: found 'tiny' and no queries for it; expected the test queries of "
+                "notebook 02. Pass load_prompt_sets(..., tiny=queries)."
+            )
+        return RequirementSet(TINY, tuple(tiny))
     if source == WEVAL_HAND:
         return RequirementSet(source, tuple(chain.query for chain in load_weval_hand("test")))
     path = resolve(source)
