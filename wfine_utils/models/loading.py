@@ -248,13 +248,11 @@ def _why_not_loaded(error: BaseException, base: Base) -> str:
     )
 
 
-def load_classifier(base: Base, *, quantise: bool, precision: Precision, where: str) -> Any:
+def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: str) -> Any:
     """A sequence classifier in evaluation mode, every weight of it from the file.
 
     Args:
-        base: folder or Hub id, and revision.
-        quantise: in 4-bit.
-        precision: see :func:`compute_dtype`.
+        base, quantise, precision: as for :func:`load_quantised`.
         where: how messages call the model.
 
     Raises:
@@ -278,16 +276,10 @@ def load_classifier(base: Base, *, quantise: bool, precision: Precision, where: 
             raise
         missing = ["those whose shape in the file is not the one of the configuration"]
     if missing:
-        raise refusal(
-            where,
-            f"no values in the file for the weights {', '.join(missing[:5])}",
-            "every weight, because transformers fills in random ones. Give the folder of the "
-            "trained classifier, not of the language model that it started from",
+        raise WfineError(
+            f"{where}: found no values in the file for the weights {', '.join(missing[:5])}; "
+            "expected every weight, because transformers fills in random ones. Give the folder of "
+            "the trained classifier, not of the language model that it started from."
         )
     _disable_cpu_packing(model)
     return model.eval()
-
-
-def refusal(where: str, problem: str, expected: str) -> WfineError:
-    """The error about a model that cannot be used, in the form that all of them have."""
-    return WfineError(f"{where}: found {problem}; expected {expected}.")

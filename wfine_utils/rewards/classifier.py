@@ -1,9 +1,8 @@
 """Any sequence classifier, from a folder or the Hub, as a scorer: what is called a reward model.
 
-A classifier with one output gives its logit; one with two labels gives the log-odds of the
-positive one. The released serving code gives the probability of that label, rounded to three
-decimals: the order is the same, but two good responses at 0.9996 and 0.9999 are a tie there
-and none here.
+A classifier with one output gives its logit; one with two labels gives the log-odds of the positive
+one. The released serving code gives the probability of that label, rounded to three decimals: the
+order is the same, but two good responses at 0.9996 and 0.9999 are a tie there and none here.
 
 The place of the score is left to the model's own forward. A padding token that is also the end of
 the text, or that the model does not know of, moves it, and a score then depends on its batch. So a
@@ -27,21 +26,11 @@ from transformers import AutoConfig, AutoTokenizer
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading
-from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.models.loading import load_classifier, refusal
-from wfine_utils.rewards.classifier_checks import (
-    HALF_TOLERANCE,
-    PROBES,
-    TOLERANCE,
-    positive_index,
-    refuse_unstable,
-    refuse_wrong_padding,
-    refuse_wrong_text,
-)
-from wfine_utils.rewards.reward_model import Granularity
+from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.shared_prefix import PrefixSharing
-from wfine_utils.settings import Precision
+from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.scorers import Scores, split_by_chain
 
 Inputs = dict[str, list[int]]
@@ -69,14 +58,13 @@ class ClassifierScorer:
             chat template, else pair; or a Jinja template of your own, with ``messages[0].content``
             for the instruction and ``messages[1].content`` for the response. It has to write the
             BOS token itself where the model wants one.
-        positive_label: name, in the model's ``id2label``, of the label that means "good". May
-            be left out where the labels are called LABEL_0 and LABEL_1: then it is the latter.
-        max_tokens: longest text; of a longer one the middle is cut out, as for reward models,
-            but at round places, so that one response is cut alike for all requirements. Less
-            where the model has fewer positions.
+        positive_label: name, in the model's ``id2label``, of the label that means "good". May be
+            left out where the labels are called LABEL_0 and LABEL_1: then it is the latter.
+        max_tokens: longest text, less where the model has fewer positions; of a longer one the
+            middle is cut out, at round places, so that it is cut alike for all requirements.
         token_budget: padded tokens per forward pass.
-        share_prefixes: compute what texts have in common at their beginning once, where that
-            saves work and the model can do it; see :mod:`wfine_utils.rewards.shared_prefix`.
+        share_prefixes: compute what texts have in common at their beginning once, where that saves
+            work and the model can do it; see :mod:`wfine_utils.rewards.shared_prefix`.
         progress: show a progress bar.
 
     Attributes:
@@ -86,8 +74,7 @@ class ClassifierScorer:
         fingerprint: of all that a score depends on, apart from the two texts.
 
     Raises:
-        WfineError: the model cannot be loaded, or cannot be trusted; see
-            :mod:`wfine_utils.rewards.classifier_checks`.
+        WfineError: the model cannot be loaded, or trusted by :mod:`.classifier_checks`.
     """
 
     def __init__(
@@ -109,42 +96,42 @@ class ClassifierScorer:
         base = base if isinstance(base, Base) else Base(str(base))
         self._where = f"classifier {base.model}"
         if granularity not in ("prompt", "requirement"):
-            raise refusal(self._where, f"granularity {granularity!r}", "'prompt' or 'requirement'")
-        if max_tokens < MIN_TOKENS:
-            raise refusal(self._where, f"max_tokens {max_tokens}", f"{MIN_TOKENS} or more")
-        self._granularity, self._token_budget = granularity, token_budget
-        if (Path(base.model) / "adapter_config.json").is_file():
-            raise refusal(
-                self._where,
-                "an adapter",
-                "a whole model. Use RewardModelScorer for one that notebook 03 made; merge any "
-                "other into its base (PeftModel.merge_and_unload) and save that",
+            raise WfineError(
+                f"{self._where}: found granularity {granularity!r}; expected prompt or requirement."
             )
+        if max_tokens < MIN_TOKENS:
+            raise WfineError(
+                f"{self._where}: found max_tokens {max_tokens}; expected {MIN_TOKENS} or more."
+            )
+        if (Path(base.model) / "adapter_config.json").is_file():
+            raise WfineError(
+                f"{self._where}: found an adapter; expected a whole model. Use RewardModelScorer "
+                "for one that notebook 03 made; merge any other into its base "
+                "(PeftModel.merge_and_unload) and save that."
+            )
+        self._granularity, self._token_budget = granularity, token_budget
         # The configuration is read first: a model of the wrong kind need not be downloaded.
         config = loading.from_pretrained(AutoConfig, base)
-        self._positive = positive_index(config, positive_label, self._where)
+        self._positive = checks.positive_index(config, positive_label, self._where)
         self._tokenizer = loading.from_pretrained(AutoTokenizer, base)
-        self._model = load_classifier(
-            base, quantise=quantise, precision=precision, where=self._where
-        )
+        self._model = loading.load_classifier(base, quantise, precision, where=self._where)
         # In transformers a head that reads the last token of a decoder is called ``score``.
         self._is_decoder = hasattr(self._model, "score")
         self._accepted = frozenset(inspect.signature(self._model.forward).parameters)
         if not self._is_decoder and not quantise and precision == "fp32":
             self._model.float()  # small, whatever it was saved in
-        self._in_half = self._model.dtype in (torch.float16, torch.bfloat16)
+        in_half = self._model.dtype in (torch.float16, torch.bfloat16)
+        tolerance = checks.HALF_TOLERANCE if in_half else checks.TOLERANCE
         adapters.head_to_fp32(self._model)  # rounded logits have ties that the model has not
-        self._pair = self._chosen_template(template) == "pair"
-        refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._where)
+        self._pair = self._reads_pairs(template)
+        checks.refuse_wrong_padding(config, self._tokenizer, self._is_decoder, self._where)
         pad_token_id = config.get_text_config().pad_token_id
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
-        self.max_tokens = min(
-            max_tokens, loading.n_positions(self._model), self._tokenizer.model_max_length
-        )
-        self.n_cut = 0
+        n_places = min(loading.n_positions(self._model), self._tokenizer.model_max_length)
+        self.max_tokens, self.n_cut = min(max_tokens, n_places), 0
         if not self._pair:
-            refuse_wrong_text(
+            checks.refuse_wrong_text(
                 self._tokenizer,
                 lambda *turns: self._encode(*turns)["input_ids"],
                 pad_token_id,
@@ -154,14 +141,21 @@ class ClassifierScorer:
             )
         # Left padding is tried where places can be given; encoders read the first token.
         left = ["left"] if self._is_decoder and "position_ids" in self._accepted else []
-        refuse_unstable(
-            self._forward,
-            [self._cut(self._encode(*probe)) for probe in PROBES],
-            sides=["right", *left],
-            in_half=self._in_half,
-            where=self._where,
+        probes, sides = [self._encode(*probe) for probe in checks.PROBES], ["right", *left]
+        checks.refuse_unstable(
+            self._forward, [self._cut(x) for x in probes], sides, tolerance, where=self._where
         )
-        self._sharing = self._tried_sharing(pad_token_id) if share_prefixes else None
+        self._sharing = None
+        if share_prefixes:
+            self._sharing = PrefixSharing.of(
+                self._model,
+                pad_token_id,
+                self._read,
+                alone=lambda ids: float(self._forward([{"input_ids": list(ids)}])[0]),
+                examples=[x["input_ids"] for x in probes],
+                max_tokens=self.max_tokens,
+                tolerance=tolerance,
+            )
         self.shares_prefixes = self._sharing is not None
         facts = [base.fingerprint, granularity, quantise, str(self._model.dtype), self.max_tokens,
                  self._positive, None if self._pair else self._tokenizer.chat_template]  # fmt: skip
@@ -179,7 +173,7 @@ class ClassifierScorer:
                 texts += [response.text] * len(questions)
                 n_responses += 1
         values, cut = self._rewards(instructions, texts)
-        self.n_cut = len({owner for owner, was_cut in zip(owners, cut, strict=True) if was_cut})
+        self.n_cut = np.unique(np.array(owners)[cut]).size
         if self._granularity == "requirement":
             sums = np.bincount(owners, expit(values), minlength=n_responses)
             values = sums / np.bincount(owners, minlength=n_responses)
@@ -199,30 +193,29 @@ class ClassifierScorer:
 
     def _rewards(
         self, instructions: Sequence[str], responses: Sequence[str]
-    ) -> tuple[np.ndarray, list[bool]]:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rewards, and whether the text had to be cut; equal inputs are scored once."""
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
         encoded = [self._encode(*pair) for pair in unique]
         inputs = [self._cut(whole) for whole in encoded]
-        values = np.full(len(inputs), np.nan)
-        bar = tqdm(total=len(inputs), desc=self.name, unit="text", disable=not self._progress)
         ids = [x["input_ids"] for x in inputs]
-        done = {i for i, x in enumerate(ids) if not x}  # not readable, so NaN
-        bar.update(len(done))
+        values = np.full(len(ids), np.nan)
+        waits = np.array([bool(x) for x in ids], dtype=bool)  # what is not readable stays NaN
+        bar = tqdm(total=waits.sum(), desc=self.name, unit="text", disable=not self._progress)
         if self._sharing is not None:
             for shared, scores in self._sharing.scored(ids, self._token_budget):
-                values[shared] = scores
-                done.update(shared)
+                values[shared], waits[shared] = scores, False
                 bar.update(len(shared))
-        rest = np.array([i for i in range(len(ids)) if i not in done], dtype=np.int64)
-        for batch in token_budget_batches([len(ids[i]) for i in rest], self._token_budget):
+        rest = np.flatnonzero(waits)
+        lengths = [len(ids[i]) for i in rest]
+        for batch in encoding.token_budget_batches(lengths, self._token_budget):
             values[rest[batch]] = self._forward([inputs[i] for i in rest[batch]])
             bar.update(len(batch))
         bar.close()
-        was_cut = [len(x["input_ids"]) > self.max_tokens for x in encoded]
+        was_cut = np.array([len(x["input_ids"]) > self.max_tokens for x in encoded], dtype=bool)
         places = [unique[pair] for pair in pairs]
-        return values[places], [was_cut[i] for i in places]
+        return values[places], was_cut[places]
 
     def _encode(self, instruction: str, response: str) -> Inputs:
         """The whole text in tokens, its special tokens those of the template and no others."""
@@ -262,42 +255,27 @@ class ClassifierScorer:
             return values[:, 0]
         return values[:, self._positive] - values[:, 1 - self._positive]
 
-    def _tried_sharing(self, pad_token_id: int | None) -> PrefixSharing | None:
-        """How texts that begin alike are scored together, tried on the built-in texts."""
-        if not self._is_decoder:
-            return None
-        return PrefixSharing.of(
-            self._model,
-            pad_token_id,
-            self._read,
-            alone=lambda text: float(self._forward([{"input_ids": list(text)}])[0]),
-            examples=[self._encode(*probe)["input_ids"] for probe in PROBES],
-            max_tokens=self.max_tokens,
-            tolerance=HALF_TOLERANCE if self._in_half else TOLERANCE,
-        )
-
-    def _chosen_template(self, template: str) -> str:
-        """``"chat"`` or ``"pair"``, one's own template made the tokenizer's."""
+    def _reads_pairs(self, template: str) -> bool:
+        """Whether texts are pairs; else turns of a chat, in a template that the tokenizer has."""
         if "{" in template:
-            self._tokenizer.chat_template = template
-            return "chat"
+            self._tokenizer.chat_template, template = template, "chat"
+        has_template = bool(self._tokenizer.chat_template)
         if template == "auto":
-            template = "chat" if self._is_decoder or self._tokenizer.chat_template else "pair"
+            template = "chat" if self._is_decoder or has_template else "pair"
         if template not in ("chat", "pair"):
-            raise refusal(
-                self._where, f"template {template!r}", "'auto', 'chat', 'pair' or a Jinja template"
+            raise WfineError(
+                f"{self._where}: found template {template!r}; expected 'auto', 'chat', 'pair' or a "
+                "Jinja template."
             )
-        if template == "chat" and not self._tokenizer.chat_template:
-            raise refusal(
-                self._where,
-                "a tokenizer without a chat template",
-                "one, because a decoder reads one text and not a pair. Give the template that the "
-                "model was trained with as template=, in Jinja",
+        if template == "chat" and not has_template:
+            raise WfineError(
+                f"{self._where}: found a tokenizer without a chat template; expected one, because "
+                "a decoder reads one text and not a pair. Give the template that the model was "
+                "trained with as template=, in Jinja."
             )
         if template == "pair" and self._is_decoder:
-            raise refusal(
-                self._where,
-                "template 'pair' for a decoder",
-                "'chat', because a decoder reads one text",
+            raise WfineError(
+                f"{self._where}: found template 'pair' for a decoder; expected 'chat', because a "
+                "decoder reads one text."
             )
-        return template
+        return template == "pair"

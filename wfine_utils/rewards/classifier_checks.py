@@ -1,11 +1,12 @@
 """What is examined before the scores of a sequence classifier are trusted.
 
-Each function raises a :class:`WfineError` that says what was found, what was expected and what to
-do. ``where`` is how messages call the model. Used by :mod:`wfine_utils.rewards.classifier`.
+Each function raises a :class:`WfineError`; ``where`` is how messages call the model.
+Used by :mod:`wfine_utils.rewards.classifier`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from wfine_utils.errors import WfineError
 from wfine_utils.models import encoding
-from wfine_utils.models.loading import refusal
 
 TOLERANCE = 1e-4
 """Largest change of a score with its batch in fp32; of large scores, this share of the score."""
@@ -40,32 +41,27 @@ PROBES = [
 def positive_index(config: Any, positive_label: str | None, where: str) -> int | None:
     """Which of two labels is the good one; None for a single logit."""
     names = [str(config.id2label[i]) for i in range(config.num_labels)]
-    if len(names) not in (1, 2) or (
-        len(names) == 2 and config.problem_type == "multi_label_classification"
-    ):
-        raise refusal(
-            where,
-            f"{len(names)} labels {names} (problem type {config.problem_type})",
-            "one logit, or two labels of which one or the other is true, because a score is "
-            "one number per response. Wrap the model in a scorer of your own that says how "
-            "its outputs become one number",
-        )
     if len(names) == 1:
         if positive_label is not None:
-            raise refusal(
-                where,
-                f"positive_label {positive_label!r} and a single logit",
-                "none, because a single logit has no other label. Leave positive_label out",
+            raise WfineError(
+                f"{where}: found positive_label {positive_label!r} and a single logit, which has "
+                "no label to choose; expected none. Leave positive_label out."
             )
         return None
+    if len(names) != 2 or config.problem_type == "multi_label_classification":
+        raise WfineError(
+            f"{where}: found {len(names)} labels {names} (problem type {config.problem_type}); "
+            "expected one logit, or two labels of which one or the other is true, because a score "
+            "is one number per response. Wrap the model in a scorer of your own that says how its "
+            "outputs become one number."
+        )
     if positive_label is None and names == ["LABEL_0", "LABEL_1"]:
         return 1
     if positive_label not in names:
-        raise refusal(
-            where,
-            f"positive_label {positive_label!r}",
-            f"one of the model's labels {names}, because the wrong one would turn every "
-            "ranking round. Name the label that means a good response",
+        raise WfineError(
+            f"{where}: found positive_label {positive_label!r}; expected one of the model's labels "
+            f"{names}, because the wrong one would turn every ranking round. Name the label that "
+            "means a good response."
         )
     return names.index(positive_label)
 
@@ -76,20 +72,18 @@ def refuse_wrong_padding(
     """The padding token of the configuration is there, and the tokenizer pads with it."""
     known, used = config.get_text_config().pad_token_id, tokenizer.pad_token_id
     if known is None and (is_decoder or used is None):
-        raise refusal(
-            where,
-            "no pad_token_id in its configuration",
-            "one, because without it the model cannot tell the last token of a text from "
-            "the padding after it. Write the token it was trained with (not one that ends a "
-            "text) into config.json and the tokenizer",
+        raise WfineError(
+            f"{where}: found no pad_token_id in its configuration; expected one, because without "
+            "it the model cannot tell the last token of a text from the padding after it. Write "
+            "the token it was trained with (not one that ends a text) into config.json and the "
+            "tokenizer."
         )
     if is_decoder and used not in (None, known):
-        raise refusal(
-            where,
-            f"pad_token_id {known} in its configuration and {used} in its tokenizer",
-            "the same, because the model takes a padding token it does not know for the end "
-            "of the text, so that a score changes with the batch. Write the token it was "
-            "trained with into both",
+        raise WfineError(
+            f"{where}: found pad_token_id {known} in its configuration and {used} in its "
+            "tokenizer; expected the same, because the model takes padding it does not know for "
+            "the end of the text, so that a score changes with the batch. Write the token it was "
+            "trained with into both."
         )
 
 
@@ -109,22 +103,20 @@ def refuse_wrong_text(
         messages = encoding.judged_messages(instruction, response)
         text = str(tokenizer.apply_chat_template(messages, tokenize=False))
     except (jinja2.TemplateError, ValueError) as error:
-        raise refusal(
-            where,
-            f"a template that cannot be rendered ({error})",
-            "one that takes a user turn and an assistant turn. Give your own as template=",
+        raise WfineError(
+            f"{where}: found a template that cannot be rendered ({error}); expected one that takes "
+            "a user turn and an assistant turn. Give your own as template=."
         ) from error
-    unread = [part for part in (instruction, response) if part not in text]
-    if unread:
-        raise refusal(
-            where, f"a template that leaves out {unread}", "one that holds both turns as they are"
+    if unread := [part for part in (instruction, response) if part not in text]:
+        raise WfineError(
+            f"{where}: found a template that leaves out {unread}; expected one that holds both "
+            "turns as they are."
         )
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
-        raise refusal(
-            where,
-            f"two BOS tokens ({tokenizer.bos_token}) at the start of a text",
-            "one, as in training. Take one out of the chat template",
+        raise WfineError(
+            f"{where}: found two BOS tokens ({tokenizer.bos_token}) at the start of a text; "
+            "expected one, as in training. Take one out of the chat template."
         )
     if not is_decoder:
         return
@@ -132,30 +124,27 @@ def refuse_wrong_text(
     added = tokenizer.added_tokens_decoder.items()
     special = {*tokenizer.all_special_ids, *(i for i, token in added if token.special)}
     if not own_template and not special & set(end):
-        raise refusal(
-            where,
-            "a chat template that writes no end-of-turn or EOS token after the response",
-            "one, because the score is read at the end of the text. Use the template of the "
-            "training; if that had no such token, give it as template=",
+        raise WfineError(
+            f"{where}: found a chat template that writes no end-of-turn or EOS token after the "
+            "response; expected one, because the score is read at the end of the text. Use the "
+            "template of the training; if that had no such token, give it as template=."
         )
     if ids[-1] == pad_token_id:
-        token = tokenizer.convert_ids_to_tokens(ids[-1])
-        raise refusal(
-            where,
-            f"that {token} both pads texts and ends them",
-            "a padding token of its own, because the model skips padding when it looks for "
-            "the last token, and reads the score one token too early. Write another "
-            "pad_token_id into config.json and the tokenizer; if the model was trained with "
-            "the score read there, give as template= the chat template without that end",
+        raise WfineError(
+            f"{where}: found that {tokenizer.convert_ids_to_tokens(ids[-1])} both pads texts and "
+            "ends them; expected a padding token of its own, because the model skips padding when "
+            "it looks for the last token, and reads the score one token too early. Write another "
+            "pad_token_id into config.json and the tokenizer; if the model was trained with the "
+            "score read there, give as template= the chat template without that end."
         )
 
 
 def refuse_unstable(
     forward: Callable[[Sequence[Any], str], NDArray[np.float64]],
     inputs: Sequence[Any],
-    *,
     sides: Sequence[str],
-    in_half: bool,
+    tolerance: float,
+    *,
     where: str,
 ) -> None:
     """Scores of the built-in texts, alone and in batches, in two orders, padded on each side.
@@ -164,27 +153,24 @@ def refuse_unstable(
     """
     alone = np.concatenate([forward([x], "right") for x in inputs])
     if not np.isfinite(alone).all() or np.ptp(alone) < 1e-6:
-        raise refusal(
-            where,
-            f"the scores {alone.min():.6g} to {alone.max():.6g} for {len(alone)} different texts",
-            "finite numbers that differ, because these cannot rank anything. Check that the "
-            "weights are those of the trained classifier and the template is the right one",
+        raise WfineError(
+            f"{where}: found the scores {alone.min():.6g} to {alone.max():.6g} for {len(alone)} "
+            "different texts; expected finite numbers that differ, because these cannot rank "
+            "anything. Check that the weights are those of the trained classifier and the template "
+            "is the right one."
         )
-    tolerance = HALF_TOLERANCE if in_half else TOLERANCE
     allowed = tolerance * np.maximum(1.0, np.abs(alone))
     backwards = list(range(len(inputs)))[::-1]
-    for batch in (backwards[:1], backwards[:3], backwards[::-1], [5, 0, 7]):
-        for side in sides:
-            together = forward([inputs[i] for i in batch], side)
-            excess = np.abs(together - alone[batch]) - allowed[batch]
-            worst = int(np.argmax(excess))
-            if not excess[worst] <= 0:
-                raise refusal(
-                    where,
-                    f"a score of {alone[batch[worst]]:.6f} for a text alone and of "
-                    f"{together[worst]:.6f} for it in a batch of {len(batch)} padded on the "
-                    f"{side}",
-                    f"a difference of {allowed[batch[worst]]:.1g} at most, because a score "
-                    "that depends on its batch ranks by chance. Look for dropout left on, an "
-                    "attention mask that is not used, or anything computed over a batch",
-                )
+    batches = (backwards[:1], backwards[:3], backwards[::-1], [5, 0, 7])
+    for batch, side in itertools.product(batches, sides):
+        together = forward([inputs[i] for i in batch], side)
+        excess = np.abs(together - alone[batch]) - allowed[batch]
+        worst = int(np.argmax(excess))
+        if not excess[worst] <= 0:
+            raise WfineError(
+                f"{where}: found a score of {alone[batch[worst]]:.6f} for a text alone and of "
+                f"{together[worst]:.6f} for it in a batch of {len(batch)} padded on the {side}; "
+                f"expected a difference of {allowed[batch[worst]]:.1g} at most, because a score "
+                "that depends on its batch ranks by chance. Look for dropout left on, an attention "
+                "mask that is not used, or anything computed over a batch."
+            )

@@ -1,7 +1,7 @@
 """Scores of chains by reward models that never saw them: k-fold cross-validation.
 
-With a few hundred chains of real text, a test set that is put aside is small and lost to training.
-Here every chain is held out once, and scored by a model trained on the other folds.
+With a few hundred chains of real text, a test set put aside is small and lost to training. Here
+every chain is held out once, and scored by a model trained on the other folds.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def out_of_fold_scores(
 ) -> Scores:
     """Scores of every chain by a reward model trained on the folds it is not in.
 
-    Scores of different folds come from different models. WEval compares responses within a chain
-    alone, so that does not matter there; do not compare scores across chains.
+    Folds have different models: do not compare scores across chains. WEval compares them within a
+    chain alone.
 
     Args:
         chains: with different ids.

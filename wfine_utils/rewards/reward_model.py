@@ -1,11 +1,9 @@
 """Reward models: loading one, scoring with it, and how well it tells pairs apart.
 
 A reward model gives one number to (instruction, response). Its *granularity* says what the
-instruction is: the whole ``"prompt"``, or one ``"requirement"`` at a time, in which case the
-score of a response is the mean over requirements of σ(reward).
-
-:mod:`wfine_utils.rewards.training` makes them. On disk a reward model is a folder with a LoRA
-adapter, a tokenizer and ``manifest.json``, which records what the adapter belongs to.
+instruction is: the whole ``"prompt"``, or one ``"requirement"`` at a time, in which case the score
+of a response is the mean over requirements of σ(reward). On disk it is a folder, made by
+:mod:`wfine_utils.rewards.training`: a LoRA adapter, a tokenizer, and ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -25,7 +23,6 @@ from transformers import PreTrainedTokenizerBase
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, encoding, loading
-from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, split_by_chain
@@ -57,44 +54,35 @@ class RewardModel:
         token_budget: int = 4096,
         progress: bool = False,
     ) -> np.ndarray:
-        """The scalar reward of each (instruction, response).
-
-        Equal inputs are scored once. Longest first, in batches of at most ``token_budget``
-        tokens padding included, so the memory needed is known after the first batch.
+        """The scalar reward of each (instruction, response); equal inputs are scored once.
 
         Args:
             instructions: n instructions, whole prompts or single requirements.
             responses: n responses.
-            token_budget: padded tokens per forward pass.
+            token_budget: padded tokens per forward pass. The longest texts come first, so the
+                memory needed is known after the first batch.
             progress: show a progress bar.
 
         Returns:
             float64 of shape (n,). The head is computed in fp32, whatever the body uses.
         """
-        inputs = list(zip(instructions, responses, strict=True))
-        unique = {pair: i for i, pair in enumerate(dict.fromkeys(inputs))}
-        ids = [encode_judged(self._tokenizer, *pair, self._settings) for pair in unique]
+        pairs = list(zip(instructions, responses, strict=True))
+        unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
+        ids = [encode_judged(self._tokenizer, self._settings, *pair) for pair in unique]
         scores = np.empty(len(ids))
-        bar = tqdm(total=len(ids), desc="reward model", unit="text", disable=not progress)
-        for batch in token_budget_batches([len(x) for x in ids], token_budget):
+        batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
+        for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
             scores[batch] = self._forward([ids[i] for i in batch])
-            bar.update(len(batch))
-        bar.close()
-        return scores[[unique[pair] for pair in inputs]]
+        return scores[[unique[pair] for pair in pairs]]
 
     def score(
         self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
     ) -> np.ndarray:
-        """How well each response does what its query asks; what WEval and GRPO use.
-
-        Args:
-            queries: n queries.
-            responses: n responses.
-            progress: show a progress bar.
+        """How well each of n responses does what its query asks; what WEval and GRPO use.
 
         Returns:
-            float64 of shape (n,), higher = better: the reward of the whole prompt, or the
-            mean over requirements of σ(reward), in [0, 1].
+            float64 of shape (n,), higher = better: the reward of the whole prompt, or the mean over
+            requirements of σ(reward), in [0, 1].
         """
         if self.granularity == "prompt":
             prompts = [query.prompt() for query in queries]
@@ -107,11 +95,6 @@ class RewardModel:
     ) -> list[np.ndarray]:
         """σ(reward) of each requirement by itself: this model's opinion of whether it is met.
 
-        Args:
-            queries: n queries.
-            responses: n responses.
-            progress: show a progress bar.
-
         Returns:
             n arrays of float64 in [0, 1], one number per requirement of the query.
         """
@@ -123,9 +106,7 @@ class RewardModel:
 
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """Rewards of one batch. Language models are pooled by the true length, never by looking
-        for padding; encoders at their first token, by themselves.
-        """
+        """Language models are pooled by the true length, never by looking for padding."""
         classifier: Any = self._model.get_base_model()
         padded = encoding.padded(self._tokenizer, ids).to(self._model.device)
         with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
@@ -138,7 +119,7 @@ class RewardModel:
 
 
 def encode_judged(
-    tokenizer: PreTrainedTokenizerBase, instruction: str, response: str, settings: RewardSettings
+    tokenizer: PreTrainedTokenizerBase, settings: RewardSettings, instruction: str, response: str
 ) -> list[int]:
     """:func:`~wfine_utils.models.encoding.encode` with the settings of a reward model."""
     return encoding.encode(
@@ -171,8 +152,8 @@ def accuracy_by_type(
         seed: of the draws.
 
     Returns:
-        Tidy, one row per type of the dropped requirement and one for ``all``:
-        ``type, value, ci_low, ci_high, n`` (95 % intervals) and the mean ``margin`` of reward.
+        One row per type of the dropped requirement and one for ``all``: ``type, value, ci_low,
+        ci_high, n`` (95 % intervals) and the mean ``margin`` of reward.
     """
     instructions = [pair.instruction for pair in pairs]
     margin = model.rewards(instructions, [pair.chosen for pair in pairs])

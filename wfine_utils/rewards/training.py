@@ -1,8 +1,8 @@
 """Training a reward model on preference pairs, in 4-bit with LoRA.
 
-Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three places: texts
-are tokenised here, by the one render, because the trainer drops over-long pairs silently;
-batches hold pairs of similar length, which it cannot arrange itself; adapters stay in fp32.
+Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three places: texts are
+tokenised here, by the one render, because the trainer drops over-long pairs silently; batches hold
+pairs of similar length, which it cannot arrange itself; adapters stay in fp32.
 
 Several processes (``accelerate launch -m wfine_utils.rewards``) share every batch of the
 settings: accelerate deals a sequential order out in turns of one forward pass each, so the pairs of
@@ -40,38 +40,29 @@ def encode_pairs(
     """Token ids of preference pairs, rendered exactly as in scoring.
 
     Returns:
-        Columns ``chosen_ids`` and ``rejected_ids``, one row per pair, in the given order, and
-        ``margin``, the number of requirements dropped between the two.
+        One row per pair, in the given order: ``chosen_ids``, ``rejected_ids``, and ``margin``, the
+        number of requirements dropped between the two.
     """
+    encode = partial(encode_judged, tokenizer, settings)
     columns: dict[str, list[Any]] = {
-        f"{side}_ids": [
-            encode_judged(tokenizer, pair.instruction, getattr(pair, side), settings)
-            for pair in pairs
-        ]
-        for side in ("chosen", "rejected")
+        "chosen_ids": [encode(pair.instruction, pair.chosen) for pair in pairs],
+        "rejected_ids": [encode(pair.instruction, pair.rejected) for pair in pairs],
+        "margin": [float(pair.n_dropped) for pair in pairs],  # the one name that TRL hands on
     }
-    columns["margin"] = [float(pair.n_dropped) for pair in pairs]  # the one name TRL hands on
     return Dataset.from_dict(columns)
 
 
 def batches_of_similar_length(lengths: Sequence[int], batch_size: int, seed: int) -> np.ndarray:
     """A random order in which neighbours within a batch have similar lengths.
 
-    Shuffles, sorts pools of 50 batches by length, and shuffles the batches: padding shrinks,
-    while every batch stays a random draw from a pool of its own size class.
-
-    Args:
-        lengths: length of each item, in tokens.
-        batch_size: items per batch.
-        seed: of the shuffles.
+    Shuffles, sorts pools of 50 batches by length (in tokens), and shuffles the batches: padding
+    shrinks, while every batch stays a random draw from a pool of its own size class.
 
     Returns:
         A permutation of ``range(len(lengths))``, int64.
     """
-    rng = np.random.default_rng(seed)
-    n_tokens = np.asarray(lengths)
+    rng, n_tokens, pool = np.random.default_rng(seed), np.asarray(lengths), 50 * batch_size
     order = rng.permutation(len(n_tokens))
-    pool = 50 * batch_size
     pools = [order[i : i + pool] for i in range(0, len(order), pool)]
     order = np.concatenate([p[np.argsort(n_tokens[p], kind="stable")] for p in pools])
     n_full = len(order) // batch_size
@@ -90,8 +81,7 @@ def batches_by_requirement(pairs: Sequence[PreferencePair], seed: int) -> np.nda
     Returns:
         A permutation of ``range(len(pairs))``, int64.
     """
-    subjects = [f"{pair.chain_id}\n{pair.instruction}" for pair in pairs]
-    _, group = np.unique(subjects, return_inverse=True)
+    _, group = np.unique([f"{p.chain_id}\n{p.instruction}" for p in pairs], return_inverse=True)
     place = np.random.default_rng(seed).permutation(group.max() + 1)
     return np.argsort(place[group], kind="stable")
 
@@ -115,24 +105,22 @@ def train_reward_model(
         settings: hyper-parameters; ``settings.loss`` is a key of ``losses.LOSSES``.
         granularity: what ``instruction`` is in the pairs; written into the manifest.
         seed: of the head's initial weights and of the order of the pairs.
-        folder: where the adapter, the tokenizer, ``manifest.json``, ``learning_curve.csv`` and
-            ``cost.json`` (memory and tokens per second) go; exists already. Of several
-            processes the first writes.
+        folder: exists already; for the adapter, the tokenizer, ``manifest.json``, ``cost.json`` and
+            ``learning_curve.csv``. Of several processes the first writes.
 
     Returns:
-        The learning curve: columns ``step, split, loss, accuracy, margin``; one row per
-        logged step. ``accuracy`` counts ties as wrong here, as TRL does.
+        The learning curve, one row per logged step: columns ``step, split, loss, accuracy,
+        margin``. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
         WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
-            with padding, texts longer than the model has places for, or a GPU that is too small by
+            with padding or are longer than the model has places for, or a GPU that is too small by
             the estimate of :mod:`wfine_utils.models.memory`.
     """
     if len(pairs) < settings.batch_size:
         raise WfineError(
             f"reward model ({granularity}): found {len(pairs)} training pairs, expected at least "
-            f"one batch of {settings.batch_size}; make more chains in notebook 02 or lower "
-            "batch_size."
+            f"one batch of {settings.batch_size}; make more in notebook 02 or lower batch_size."
         )
     tokenizer = loading.load_tokenizer(base)
     train, validation = _datasets(pairs, validation_pairs, tokenizer, settings, seed)
@@ -144,14 +132,10 @@ def train_reward_model(
         "Lower micro_batch_size or max_tokens",
     )
     torch.manual_seed(seed)
-    model = loading.load_quantised(
-        base,
-        "reward",
-        tokenizer=tokenizer,
-        quantise=settings.quantise,
-        precision=settings.precision,
-    )
+    loaded_as = settings.model_dump(include={"quantise", "precision"})
+    model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
     _refuse_too_few_places(model, settings, base)
+    lower_layers = adapters.lower_layers(model, settings.adapted_layers)
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     trainer = PairTrainer(
         pair_loss=LOSSES[settings.loss],
@@ -161,10 +145,7 @@ def train_reward_model(
         train_dataset=train,
         eval_dataset=validation,
         peft_config=adapters.lora_config(
-            "reward",
-            r=settings.lora_r,
-            alpha=settings.lora_alpha,
-            without=adapters.lower_layers(model, settings.adapted_layers),
+            "reward", r=settings.lora_r, alpha=settings.lora_alpha, without=lower_layers
         ),
     )
     facts = {"granularity": granularity, "seed": seed, "n_pairs": len(train)}
@@ -200,8 +181,7 @@ def _datasets(
 
 def _lengths(data: Dataset) -> list[int]:
     """Tokens of the longer text of each pair."""
-    sides = zip(data["chosen_ids"], data["rejected_ids"], strict=True)
-    return [max(map(len, both)) for both in sides]
+    return list(map(max, map(len, data["chosen_ids"]), map(len, data["rejected_ids"])))
 
 
 def _full_batches(items: Dataset, batch_size: int, name: str) -> Dataset:
@@ -241,7 +221,7 @@ def reward_config(
     """The arguments of ``trl.RewardTrainer`` that follow from our settings.
 
     Raises:
-        WfineError: the batch does not divide evenly into forward passes and processes.
+        WfineError: as :func:`wfine_utils.models.adapters.share_of_batch`.
     """
     micro_batch_size, n_forward = adapters.share_of_batch(
         settings.batch_size, settings.micro_batch_size, "reward model"
