@@ -17,7 +17,7 @@ from wfine_utils.files import atomic_write
 from wfine_utils.models import encoding, loading
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import tokens_of_logits
-from wfine_utils.weval.fluency import KEPT, _digest
+from wfine_utils.weval.fluency import KEPT, text_digest
 from wfine_utils.weval.scorers import Scores, scores_table, split_by_chain
 
 
@@ -100,6 +100,6 @@ def keep_fluency(base: Base, path: Path = KEPT) -> pd.DataFrame:
         base, instruction=False, quantise=False, name=f"fluency ({Path(base.model).name})"
     )
     table = scores_table({scorer.name: scorer.score(chains)}, chains)
-    table["text_sha256"] = [_digest(r.text) for chain in chains for r in chain.responses]
+    table["text_sha256"] = [text_digest(r.text) for chain in chains for r in chain.responses]
     atomic_write(path, lambda to: table.to_csv(to, index=False, float_format="%.5f"))
     return table

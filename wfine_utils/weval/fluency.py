@@ -113,7 +113,7 @@ class KeptFluencyScorer:
         known = self._table.set_index(["chain_id", "response"])["text_sha256"].to_dict()
         for chain in chains:
             for i, response in enumerate(chain.responses):
-                if known.get((chain.chain_id, i)) != _digest(response.text):
+                if known.get((chain.chain_id, i)) != text_digest(response.text):
                     raise WfineError(
                         f"chain {chain.chain_id}, response {i}: its text is not the one that was "
                         "measured. Run: python -m wfine_utils.models fluency MODEL"
@@ -121,5 +121,6 @@ class KeptFluencyScorer:
         return scores_from_table(self._table, chains)[self.name]
 
 
-def _digest(text: str) -> str:
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, its first 16 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
