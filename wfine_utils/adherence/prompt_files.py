@@ -36,11 +36,7 @@ class FreePrompt(Query):
         return self.base_task
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Ifeval(_Record):
+class _Ifeval(BaseModel, extra="forbid"):
     key: int | str
     prompt: NonEmptyText
     instruction_id_list: Annotated[list[NonEmptyText], Field(min_length=1)]
@@ -48,7 +44,7 @@ class _Ifeval(_Record):
     constraint: Any = None  # a column of some copies, which nothing reads
 
 
-class _Criterion(_Record):
+class _Criterion(BaseModel, extra="forbid"):
     name: NonEmptyText
     criteria_description: NonEmptyText
     marks_1_2: NonEmptyText = Field(alias="1-2")
@@ -58,7 +54,7 @@ class _Criterion(_Record):
     marks_9_10: NonEmptyText = Field(alias="9-10")
 
 
-class _WritingBench(_Record):
+class _WritingBench(BaseModel, extra="forbid"):
     index: int | str
     domain1: str
     domain2: str
@@ -67,7 +63,7 @@ class _WritingBench(_Record):
     lang: str | None = None  # a field of some copies, which nothing reads
 
 
-_FIELDS: dict[str, type[_Record]] = {"ifeval": _Ifeval, "writingbench": _WritingBench}
+_FIELDS: dict[str, type[BaseModel]] = {"ifeval": _Ifeval, "writingbench": _WritingBench}
 
 
 def layout(path: Path) -> Layout:
@@ -110,10 +106,7 @@ def _fields(path: Path) -> set[str]:
 
 
 def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
-    """The prompts of IFEval, from parquet or JSON lines.
-
-    Args:
-        path: a file with ``key, prompt, instruction_id_list, kwargs``.
+    """The prompts of IFEval: parquet or JSON lines, ``key, prompt, instruction_id_list, kwargs``.
 
     Returns:
         One prompt per row; ``topic`` is the key. Each instruction is a requirement with its id as
@@ -132,10 +125,10 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
             return None
         instructions = []
         for i, (instruction_id, values) in enumerate(zip(ids, kwargs, strict=True)):
-            arguments = {name: value for name, value in values.items() if value is not None}
+            spec = {name: value for name, value in values.items() if value is not None}
             if instruction_id == "combination:repeat_prompt":
-                arguments.setdefault("prompt_to_repeat", record.prompt)
-            spec = {**arguments, "kind": f"ifeval/{instruction_id}"}
+                spec.setdefault("prompt_to_repeat", record.prompt)
+            spec["kind"] = f"ifeval/{instruction_id}"
             if spec["kind"] in CHECKS:
                 try:
                     check(spec, "")  # a blank text costs nothing

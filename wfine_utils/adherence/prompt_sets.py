@@ -124,19 +124,14 @@ class PromptSet(ABC):
                 f"the {limit:,} tokens of the model; the shortest takes {min(lengths):,}. Expected "
                 "one at least: lower max_new_tokens, or take the set out of prompt_sets."
             )
-        return replace(
-            self,
-            queries=tuple(compress(self.queries, fits)),
-            n_left_out=self.n_left_out + fits.count(False),
-            n_tokens=max(compress(lengths, fits)),
-        )
+        queries, n_tokens = tuple(compress(self.queries, fits)), max(compress(lengths, fits))
+        n_left_out = self.n_left_out + fits.count(False)
+        return replace(self, queries=queries, n_left_out=n_left_out, n_tokens=n_tokens)
 
     @property
     def batch_size(self) -> int:
-        """Prompts to answer at a time: 64, or fewer if they are long.
-
-        Together at most 65,536 tokens, whose keys and values take 3.7 GB in Qwen2.5-7B.
-        """
+        """Prompts to answer at a time: 64, or fewer if they are long."""
+        # together 65,536 tokens at most, whose keys and values take 3.7 GB in Qwen2.5-7B
         return max(1, min(64, 2**16 // max(1, self.n_tokens)))
 
     @property
@@ -148,12 +143,9 @@ class PromptSet(ABC):
     def describe(self) -> dict[str, Any]:
         """Name, prompts used and left out, and how many requirements are judged by whom."""
         by = Counter(self.by(r) for query in self.queries for r in query.requirements)
-        return {
-            "prompt_set": self.name,
-            "n_prompts": len(self.queries),
-            "n_left_out": self.n_left_out,
-            **{f"n_by_{who}": by[who] for who in ("machine", "judge", "nobody")},
-        }
+        counts = {f"n_by_{who}": by[who] for who in ("machine", "judge", "nobody")}
+        n = {"n_prompts": len(self.queries), "n_left_out": self.n_left_out}
+        return {"prompt_set": self.name, **n, **counts}
 
     def _scores(
         self, answers: Answers, criteria: Sequence[Sequence[Requirement]]
@@ -277,8 +269,7 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
         The sets in this order, without judges. That of a file has the file's name without suffix.
 
     Raises:
-        WfineError: a file is missing or wrong, with up to 20 of its problems; two sets would
-            have one name; "tiny" without queries.
+        WfineError: up to 20 problems of a file; two sets of one name; "tiny" without queries.
     """
     sets: dict[str, PromptSet] = {}
     for source in sources:

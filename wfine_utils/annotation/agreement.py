@@ -3,13 +3,14 @@
 No annotations are shipped. What agreement can be shown without people, that of construction,
 checkers and model judges, is in :mod:`wfine_utils.judges.agreement`.
 
-Intervals are bootstrap percentiles over chains, because what is said of two responses to one
-query is not independent. The order of the rows and the names of annotators do not matter.
+Intervals are bootstrap percentiles over chains, because what is said of two responses to one query
+is not independent. The order of the rows and the names of annotators do not matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -41,9 +42,9 @@ def annotator_agreement(
                         then over chains; 0 if one of them ranks all equal, left out if both do
     ==================  ====================================================================
 
-    1 is full agreement, 0 what chance gives. Kappa, defined for equally many verdicts per unit,
-    uses the chains with the most frequent number of annotators (the larger one where two are
-    equally frequent). Chains with one annotator are left out of all.
+    1 is full agreement, 0 what chance gives. Kappa is defined for equally many verdicts per unit,
+    so it uses the chains with the most frequent number of annotators (of equally frequent ones, the
+    larger). Chains with one annotator are left out of all.
 
     Args:
         table: columns :data:`ANNOTATION_COLUMNS`, as ``load_annotations`` returns.
@@ -65,22 +66,22 @@ def annotator_agreement(
     by_chain = [part for part in by_chain if part.shape[1] > 1]
     if not by_chain:
         raise WfineError(
-            "annotator_agreement: found no chain that two annotators have ranked; expected at "
-            "least one. Join the files of several annotators with pd.concat."
+            "annotator_agreement: found no chain that two annotators have ranked, expected one at "
+            "least. Join the files of several annotators with pd.concat."
         )
     boot = Bootstrap(n_boot, seed, confidence)
     domain = np.unique(np.concatenate([part.ravel() for part in by_chain]))
+    alpha = partial(agreement.krippendorff_alpha, level="ordinal")
     counts = [agreement.value_counts(part, domain) for part in by_chain]
     usual = agreement.most_frequent([part.shape[1] for part in by_chain])
     signs = [_signs(part) for part in by_chain]
     verdicts = np.array([-1.0, 0.0, 1.0])
     sides = [agreement.value_counts(s, verdicts) for s in signs if s.shape[1] == usual]
-    taus = [tau[~np.isnan(tau)] for tau in map(_taus, signs)]
-    taus = [tau for tau in taus if len(tau)]
+    taus = [tau for tau in map(_taus, signs) if len(tau)]
     # every chain weighs the same, however many annotators it has
     tau_mean = boot.means([tau.mean() for tau in taus])
     metrics = (
-        ("krippendorff_alpha", counts, _pooled(counts, _ordinal_alpha, boot)),
+        ("krippendorff_alpha", counts, _pooled(counts, alpha, boot)),
         ("fleiss_kappa", sides, _pooled(sides, _kappa_both_ways, boot)),
         ("kendall_tau_b", taus, (column.item() for column in tau_mean[:3])),
     )
@@ -119,9 +120,8 @@ def agreement_with_gold(
     for chain_id, response in wide.index:
         if response >= sizes.get(chain_id, 0):
             raise WfineError(
-                f"agreement_with_gold: found response {response} of chain {chain_id!r} in the "
-                f"annotations, expected one of the {len(chains)} chains given and a place in it "
-                "from 0. Give the chains that were ranked."
+                f"agreement_with_gold: found response {response} of chain {chain_id!r}, expected a "
+                f"place in one of the {len(chains)} chains. Give the chains that were ranked."
             )
     ranks = wide.groupby(level="chain_id").rank(method="average")
     ranks[MEAN_RANK] = ranks.mean(axis=1)
@@ -148,10 +148,6 @@ def _pooled(
     return agreement.bootstrap_chains(counts, chains, lambda n: [statistic(n)], boot)[0]
 
 
-def _ordinal_alpha(counts: NDArray) -> float:
-    return agreement.krippendorff_alpha(counts, "ordinal")
-
-
 def _kappa_both_ways(sides: NDArray) -> float:
     return agreement.fleiss_kappa(np.vstack([sides, sides[:, ::-1]]))
 
@@ -163,12 +159,12 @@ def _signs(ranks: FloatArray) -> FloatArray:
 
 
 def _taus(signs: FloatArray) -> FloatArray:
-    """Tau-b of every pair of annotators on one chain: [pairs, annotators] -> [annotator pairs]."""
+    """Tau-b of every two annotators on one chain: [pairs, annotators] -> [where not both are 0]."""
     together = signs.T @ signs
     own = np.diag(together)
     i, j = np.triu_indices(len(own), 1)
     tau = together[i, j] / np.sqrt(np.maximum(own[i], 1) * np.maximum(own[j], 1))
-    return np.where((own[i] == 0) & (own[j] == 0), np.nan, tau)
+    return tau[(own[i] > 0) | (own[j] > 0)]
 
 
 def _ranks(table: pd.DataFrame, caller: str) -> pd.DataFrame:

@@ -5,10 +5,10 @@
     A,hand-01,1,2.5
     A,hand-01,2,2.5
 
-``response`` is the place of the response in its chain, from 0, as in all our tables; ``rank`` is
-a number from 1 (best) upwards. Responses that an annotator finds equal get equal ranks: 1, 2, 2,
-4 and 1, 2, 2, 3 and 1, 2.5, 2.5, 4 all say the same, because only the order within one
-annotator and chain is used. Who ranks a chain ranks all its responses.
+``response`` is the place of the response in its chain, from 0, as in all our tables; ``rank`` is a
+number from 1 (best) upwards. Responses that an annotator finds equal get equal ranks: 1, 2, 2, 4
+and 1, 2, 2, 3 and 1, 2.5, 2.5, 4 all say the same, because only the order within one annotator and
+chain is used. Who ranks a chain ranks all its responses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from wfine_utils.files import atomic_write
 from wfine_utils.weval.agreement import check_columns
 
 ANNOTATION_COLUMNS = ("annotator", "chain_id", "response", "rank")
+_Ranking = tuple[str, str, int, float]  # of these columns
 _WHOLE = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")  # not float(), which takes 1_0 and nan
 
@@ -50,15 +51,13 @@ def load_annotations(path: str | Path, chains: Sequence[Chain] | None = None) ->
     number, text = next(lines, (1, ""))
     header = _fields(text, number, problems) or []
     if sorted(header) != sorted(ANNOTATION_COLUMNS):
-        problems.add(
-            number, "header",
-            f"found {short(text.strip())}, expected the columns "
-            f"{','.join(ANNOTATION_COLUMNS)}, each once, separated by commas",
-        )  # fmt: skip
+        expected = f"expected the columns {','.join(ANNOTATION_COLUMNS)}, each once"
+        message = f"found {short(text.strip())}, {expected}, separated by commas"
+        problems.add(number, "header", message)
         problems.raise_if_any()
-    records: dict[int, tuple[str, str, int, float]] = {}
+    records: dict[int, _Ranking] = {}
     for number, text in lines:
-        if (record := _record(header, text, number, problems)) is not None:
+        if record := _record(header, text, number, problems):
             records[number] = record
     if not records and not problems.lines:
         problems.add(number, "whole file", "found a header only, expected at least one record")
@@ -91,23 +90,17 @@ def _fields(text: str, number: int, problems: Problems) -> list[str] | None:
     return [field.strip() for field in fields]
 
 
-def _record(
-    header: Sequence[str], text: str, number: int, problems: Problems
-) -> tuple[str, str, int, float] | None:
+def _record(header: list[str], text: str, number: int, problems: Problems) -> _Ranking | None:
     """One line as a record, or None and its problems noted."""
-    fields = _fields(text, number, problems)
-    if fields is None:
+    if (fields := _fields(text, number, problems)) is None:
         return None
     if len(fields) != len(header):
         problems.add(number, "whole record", f"found {len(fields)} fields, expected {len(header)}")
         return None
     record = dict(zip(header, fields, strict=True))
     annotator, chain_id, response, rank = (record[name] for name in ANNOTATION_COLUMNS)
-    wrong = {
-        name: "found nothing, expected a name"
-        for name in ("annotator", "chain_id")
-        if not record[name]
-    }
+    names = ("annotator", "chain_id")
+    wrong = {name: "found nothing, expected a name" for name in names if not record[name]}
     if not _WHOLE.fullmatch(response):
         place = "the place of the response in its chain: 0, 1, …"
         wrong["response"] = f"found {short(response)}, expected {place}"
@@ -119,9 +112,7 @@ def _record(
 
 
 def _check_together(
-    records: Mapping[int, tuple[str, str, int, float]],
-    chains: Sequence[Chain] | None,
-    problems: Problems,
+    records: Mapping[int, _Ranking], chains: Sequence[Chain] | None, problems: Problems
 ) -> None:
     """Note records that do not go together: repeated, of no chain, or of a chain half ranked."""
     places = None if chains is None else {c.chain_id: set(range(len(c.responses))) for c in chains}
@@ -131,22 +122,23 @@ def _check_together(
     for number, (annotator, chain_id, response, _) in records.items():
         first = ranked[annotator, chain_id].setdefault(response, number)
         seen[chain_id].add(response)
+        chain, by = f"chain {short(chain_id)}", f"by annotator {short(annotator)}"
         if first != number:
-            problems.add(number, "response", f"found response {response} of chain "
-                         f"{short(chain_id)} by annotator {short(annotator)} again, first at line "
-                         f"{first}, expected it once")  # fmt: skip
+            again = f"again, first at line {first}, expected it once"
+            problems.add(number, "response", f"found response {response} of {chain} {by} {again}")
         if places is not None and chain_id not in places:
-            problems.add(number, "chain_id", f"found {short(chain_id)}, expected the id of one of "
-                         f"the {len(places)} chains given")  # fmt: skip
+            expected = f"expected the id of one of the {len(places)} chains given"
+            problems.add(number, "chain_id", f"found {short(chain_id)}, {expected}")
         elif places is not None and response not in places[chain_id]:
-            problems.add(number, "response", f"found {response}, expected 0 to "
-                         f"{len(places[chain_id]) - 1} in chain {short(chain_id)}")  # fmt: skip
+            last = len(places[chain_id]) - 1
+            problems.add(number, "response", f"found {response}, expected 0 to {last} in {chain}")
     for (annotator, chain_id), lines in ranked.items() if complete else ():
-        expected, number = (places or seen).get(chain_id, set()), min(lines.values())
-        if len(expected) < 2 and places is None:
-            problems.add(number, "response", f"found one response of chain {short(chain_id)}, "
-                         "expected two at least to rank")  # fmt: skip
-        elif missing := sorted(expected - set(lines)):
-            problems.add(number, "response", f"found {len(lines)} responses of chain "
-                         f"{short(chain_id)} by annotator {short(annotator)}, expected also "
-                         f"{', '.join(map(str, missing[:5]))}")  # fmt: skip
+        wanted, number = (places or seen).get(chain_id, set()), min(lines.values())
+        chain, by = f"chain {short(chain_id)}", f"by annotator {short(annotator)}"
+        if len(wanted) < 2 and places is None:
+            message = f"found one response of {chain}, expected two at least to rank"
+            problems.add(number, "response", message)
+        elif missing := sorted(wanted - set(lines)):
+            rest = ", ".join(map(str, missing[:5]))
+            message = f"found {len(lines)} responses of {chain} {by}, expected also {rest}"
+            problems.add(number, "response", message)

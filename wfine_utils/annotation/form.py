@@ -12,6 +12,7 @@ from wfine_utils.annotation.session import Session, annotation_path
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 
+_GRID = {"grid_template_columns": "repeat(auto-fit, minmax(17em, 1fr))", "grid_gap": "1em"}
 _PANEL = {"border": "1px solid #999", "padding": "0.5em", "justify_content": "space-between"}
 
 
@@ -23,10 +24,10 @@ def start(
     Args:
         chains, seed: as for :class:`Session`.
         folder: where the files of the annotators lie.
-        annotator: the pseudonym, if it is known: the form does not ask then.
+        annotator: the pseudonym; the form asks for it if it is empty.
 
     Raises:
-        WfineError: as :class:`Session`, if ``annotator`` is given; else the form shows it.
+        WfineError: as :class:`Session`; where the form asks, it shows the error instead.
     """
     page = widgets.VBox()
 
@@ -45,13 +46,10 @@ def start(
 
 
 def annotate(session: Session) -> widgets.VBox:
-    """The form on which an annotator ranks chain after chain.
+    """The form on which an annotator ranks chain after chain, the responses side by side.
 
     Texts are shown as they are, without any markup taking effect: marks of emphasis or of a
     heading may be just what was asked for, and nothing in a response can run.
-
-    Returns:
-        Progress, instruction, responses side by side with a rank each, buttons and messages.
     """
     return _Form(session).page
 
@@ -61,10 +59,7 @@ class _Form:
         self.session = session
         self.bar = widgets.IntProgress(min=0, max=session.progress[1])
         self.count, self.instruction, self.message = (widgets.HTML() for _ in range(3))
-        columns = "repeat(auto-fit, minmax(17em, 1fr))"
-        self.responses = widgets.GridBox(
-            layout={"grid_template_columns": columns, "grid_gap": "1em"}
-        )
+        self.responses = widgets.GridBox(layout=_GRID)
         self.ranks: list[widgets.Dropdown] = []
         self.buttons = [
             widgets.Button(description=name, button_style=style)
@@ -112,10 +107,9 @@ class _Form:
             self.instruction.value = f"<b>What was asked for</b>{_text(chain.prompt())}"
             shown = zip(session.letters, session.order, session.earlier, strict=True)
             for letter, place, value in shown:
-                text = _text(chain.responses[place].text)
+                text = f"<b>Response {letter}</b>{_text(chain.responses[place].text)}"
                 rank = _rank(letter, len(session.order), value)
-                response = widgets.HTML(f"<b>Response {letter}</b>{text}")
-                panels.append(widgets.VBox([response, rank], layout=_PANEL))
+                panels.append(widgets.VBox([widgets.HTML(text), rank], layout=_PANEL))
                 self.ranks.append(rank)
         self.responses.children = panels
         for box in old:  # else the texts would stay in the notebook's saved widgets

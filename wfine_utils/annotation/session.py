@@ -1,10 +1,10 @@
 """Annotation: people rank the responses of chains, blind and in random order.
 
 An annotator sees the full instruction and the responses under the letters A, B, C, …; never how
-many requirements a response was asked to keep, who wrote it, its place in the chain, or the
-chain's id. The letters are dealt by a digest of seed, annotator, chain and text: each annotator
-has an order of their own, the same again in the next session, in which that of the file cannot
-show. Chains come in the order given: annotators who stop early have then ranked the same chains.
+many requirements a response was asked to keep, who wrote it, its place in the chain, or the chain's
+id. The letters are dealt by a digest of seed, annotator, chain and text: each annotator has an
+order of their own, the same in the next session, in which that of the file cannot show. Chains come
+in the order given: annotators who stop early have then ranked the same chains.
 
 :class:`Session` is the logic; the widgets are in :mod:`wfine_utils.annotation.form`. Each annotator
 has one file, see :mod:`wfine_utils.annotation.files`, written whole after every chain.
@@ -47,10 +47,9 @@ def annotation_path(folder: str | Path, annotator: str) -> Path:
 
 
 def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
-    """All annotation files of a folder, joined.
+    """All files ``annotations_*.csv`` of a folder, which need not exist, joined.
 
     Args:
-        folder: holds ``annotations_*.csv``; it need not exist.
         chains: of interest; rankings of others are left out.
 
     Returns:
@@ -62,6 +61,7 @@ def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
     """
     where: dict[str, Path] = {}
     rows: list[tuple[str, str, int, float]] = []
+    wanted = {chain.chain_id for chain in chains}
     for path in sorted(Path(folder).glob("annotations_*.csv")):
         for annotator, part in load_annotations(path).groupby("annotator", sort=True):
             if (other := where.setdefault(str(annotator), path)) != path:
@@ -71,7 +71,7 @@ def load_folder(folder: str | Path, chains: Sequence[Chain]) -> pd.DataFrame:
                     "people, rename one in the file; if they are copies, remove the older one."
                 )
             for chain_id, ranks in _ranks_of(part, chains, path).items():
-                if chain_id in {chain.chain_id for chain in chains}:
+                if chain_id in wanted:
                     rows += [(str(annotator), chain_id, i, rank) for i, rank in ranks.items()]
     return _table(rows)
 
@@ -101,8 +101,8 @@ def _ranks_of(table: pd.DataFrame, chains: Sequence[Chain], path: Path) -> _Rank
 class Session:
     """One annotator's way through the chains, without any widget.
 
-    Everything saved is in the file; a new session with the same arguments goes on where the
-    last one ended. Chains that the file ranks and ``chains`` does not hold stay in the file.
+    Everything saved is in the file; a new session with the same arguments goes on where the last
+    one ended. Chains that the file ranks and ``chains`` does not hold stay in the file.
 
     Args:
         chains: what to rank, in this order; at most 26 responses each.
@@ -115,9 +115,7 @@ class Session:
             too many responses, no pseudonym; or the file is broken or of another annotator.
     """
 
-    def __init__(
-        self, chains: Sequence[Chain], annotator: str, path: str | Path, seed: int = 0
-    ) -> None:
+    def __init__(self, chains: Sequence[Chain], annotator: str, path: str | Path, seed: int = 0):
         self.annotator, self.path, self.seed = annotator, Path(path), seed
         annotation_path(self.path.parent, annotator)
         self._chains = {chain.chain_id: chain for chain in chains}
@@ -135,8 +133,7 @@ class Session:
             if len(chain.responses) > len(ascii_uppercase):
                 raise WfineError(
                     f"Session: found {len(chain.responses)} responses in chain "
-                    f"{short(chain.chain_id)}, expected at most {len(ascii_uppercase)}. Nobody "
-                    "ranks so many side by side: give a part of them."
+                    f"{short(chain.chain_id)}, expected at most {len(ascii_uppercase)}. Give fewer."
                 )
         self._ranks = self._read()
         self._queue = [chain_id for chain_id in self._chains if chain_id not in self._ranks]
@@ -200,12 +197,9 @@ class Session:
             )
         by_place: dict[int, float] = {}
         for place, letter, rank in zip(self.order, letters, ranks, strict=True):
-            whole = isinstance(rank, Integral) and not isinstance(rank, bool)
-            if rank is None or not whole or not 1 <= rank <= n:
-                raise WfineError(
-                    f"Found the rank {short(rank)} for {letter}, expected a whole number from 1 "
-                    f"(best) to {n}."
-                )
+            if not isinstance(rank, Integral) or isinstance(rank, bool) or not 1 <= rank <= n:
+                expected = f"expected a whole number from 1 (best) to {n}"
+                raise WfineError(f"Found the rank {short(rank)} for {letter}, {expected}.")
             by_place[place] = float(rank)
         # the same annotator may have saved in another window since: keep that too
         elsewhere = self._read()
@@ -223,11 +217,7 @@ class Session:
             self._queue += [] if chain_id in self._ranks else [chain_id]
 
     def back(self) -> bool:
-        """Open the chain saved last once more; its ranks stay until it is saved again.
-
-        Returns:
-            False if there is none: nothing has changed then.
-        """
+        """Open the chain saved last once more, with its ranks; False if there is none."""
         saved = [x for x in self._ranks if x in self._chains and x not in self._queue]
         self._queue[:0] = saved[-1:]
         return bool(saved)

@@ -94,13 +94,11 @@ class CachedBackend:
 
     What is missing is asked for in slices, each stored before the next is begun: a run that is
     killed loses one slice. Failures (no text, no option known) are not stored but tried again.
+    ``n_calls`` is the number of prompts that this object has handed to the backend.
 
     Args:
         cache: may be shared with other backends and processes.
         slice_size: prompts per call of the backend.
-
-    Attributes:
-        n_calls: prompts handed to the backend by this object.
     """
 
     def __init__(self, backend: Backend, cache: CallCache, *, slice_size: int = 64) -> None:

@@ -192,8 +192,7 @@ class Critic(Judge):
     """A strict critic: a whole number from 1 to 10 for every requirement, with a reason.
 
     Args:
-        backend: what answers the prompts.
-        name: how the critic is called in tables.
+        backend, name: as for :class:`RequirementJudge`.
         template: another wording with the slots ``$task``, ``$response`` and ``$criterion``.
         max_tokens: longest reply; one that is cut off is no JSON, and so no score.
     """
