@@ -34,9 +34,8 @@ def chain_verdicts(chains: Sequence[Chain]) -> pd.DataFrame:
     """
     table = drop_outcomes(chains).rename(columns={"kept": CONSTRUCTION, "holds": CHECKERS})
     table = table.astype({CONSTRUCTION: "Float64", CHECKERS: "Float64"})
-    return table.melt(
-        [*UNIT, "type"], [CONSTRUCTION, CHECKERS], var_name="judge", value_name="verdict"
-    ).astype({"verdict": float})[[*VERDICT_COLUMNS, "type"]]
+    long = table.melt([*UNIT, "type"], [CONSTRUCTION, CHECKERS], "judge", "verdict")
+    return long.astype({"verdict": float})[[*VERDICT_COLUMNS, "type"]]
 
 
 def verdict_agreement(
@@ -87,8 +86,8 @@ def verdict_agreement(
         intervals = agreement.bootstrap_chains(both.to_numpy(), chain_ids, _coefficients, boot)
         for metric, interval in zip(VERDICT_METRICS, intervals, strict=True):
             rows.append((a, b, metric, *interval, chain_ids.nunique(), len(both), nan_rate))
-    names = "judge_a judge_b metric value ci_low ci_high n_chains n_units nan_rate"
-    return pd.DataFrame(rows, columns=names.split())
+    columns = "judge_a judge_b metric value ci_low ci_high n_chains n_units nan_rate".split()
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _coefficients(verdicts: FloatArray) -> list[float]:
@@ -96,13 +95,12 @@ def _coefficients(verdicts: FloatArray) -> list[float]:
     counts = agreement.value_counts(verdicts, np.array([0.0, 1.0]))
     x, y = verdicts.T
     n, n_x, n_y = float(len(x)), x.sum(), y.sum()
-    tau = equal = float("nan")
-    if n:
-        equal = float(np.mean(x == y))
-        if square := n_x * (n - n_x) * n_y * (n - n_y):
-            tau = float((x @ y * n - n_x * n_y) / np.sqrt(square))
-        elif not (n_x in (0, n) and n_y in (0, n)):
-            tau = 0.0
+    tau = float("nan")  # also of two judges who always say the same
+    if square := n_x * (n - n_x) * n_y * (n - n_y):
+        tau = float((x @ y * n - n_x * n_y) / np.sqrt(square))
+    elif 0 < n_x < n or 0 < n_y < n:
+        tau = 0.0
+    equal = float(np.mean(x == y)) if len(x) else float("nan")
     alpha = agreement.krippendorff_alpha(counts, "nominal")
     return [alpha, agreement.fleiss_kappa(counts), tau, equal]
 

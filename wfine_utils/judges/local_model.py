@@ -52,8 +52,7 @@ class TransformersBackend:
         model = loading.load_quantised(base, "causal", tokenizer=self._tokenizer, quantise=quantise)
         self._model, self._token_budget = model.eval(), token_budget
         self._template_kwargs = dict(template_kwargs or {})
-        config = model.config.get_text_config()
-        self._n_positions = getattr(config, "max_position_embeddings", None) or np.inf
+        self._n_positions = loading.n_positions(model)
         # The weights alone do not tell how a prompt is worded for the model.
         words = json.dumps([self._tokenizer.chat_template, self._template_kwargs], sort_keys=True)
         template = hashlib.sha256(words.encode()).hexdigest()[:16]
@@ -92,7 +91,7 @@ class TransformersBackend:
 
     def _encode(self, prompts: Sequence[str], room: int) -> tuple[list[list[int]], list[str]]:
         """Token ids of each prompt, and why it cannot be asked; one of the two is empty."""
-        # a text to be judged may hold anything
+        # sanitised, because a text to be judged may hold anything
         options = {"sanitize_control_tokens": True, **self._template_kwargs}
         ids, problems = [], []
         for prompt in prompts:
@@ -102,9 +101,9 @@ class TransformersBackend:
                 encoded = prompt_ids(self._tokenizer, messages, **options)
             except TypeError:  # what the tokenizer says to half of a surrogate pair
                 problem = "the prompt is not valid Unicode, so it cannot be tokenised"
-            if (n := len(encoded)) + room > self._n_positions:
-                total = f"the prompt's {n} tokens and {room} for the reply"
-                problem = f"{total} are more than the {self._n_positions} that the model can read"
+            if len(encoded) + room > self._n_positions:
+                n = f"{len(encoded)} tokens and {room} for the reply"
+                problem = f"the prompt's {n} are more than the {self._n_positions} of the model"
             ids.append([] if problem else encoded)
             problems.append(problem)
         return ids, problems
