@@ -22,17 +22,13 @@ NULL_BASELINES = ["coin flip", *(scorer.name for scorer in null_baselines(seed=0
 
 
 def headline(folder: Path) -> pd.DataFrame:
-    """The few numbers to remember of a preset; what is not computed yet is left out.
-
-    Args:
-        folder: of the preset, ``outputs/<preset>``.
+    """The few numbers to remember of a preset in its folder; what is not computed yet is left out.
 
     Returns:
-        ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer but the null
-        baselines and of the best null baseline; the policies' adherence over all types; of the
-        study what noise costs, what the filter gives and whether WEval predicts RL; minutes and
-        peak memory of the whole run (no interval there, and no n). A scorer without a value is
-        left out.
+        ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer that has one, of the
+        null baselines only the best; the policies' adherence over all types; of the study what
+        noise costs, what the filter gives and whether WEval predicts RL; minutes and peak memory of
+        the whole run (no interval there, and no n).
     """
     columns = ["quantity", "value", "ci_low", "ci_high", "n"]
     rows = []

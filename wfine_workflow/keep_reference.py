@@ -15,15 +15,13 @@ from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, project_root, resolve, whole_folder
 from wfine_workflow.presets import own_files
 
-_MODEL_FILES = ("adapter_config", "tokenizer", "special_tokens")
-"""Beginnings of files that are of no use without the weights, which are not kept."""
+LIMIT = 1_000_000
+"""Files of this many bytes or more are not kept."""
 
-_PER_CELL = (
-    "06_validity_and_ablations/cells",
-    "06_validity_and_ablations/done",
-    "benchmarks/cells",
-)
-"""Of single cells of the study: many, and notebook 06 keeps what its tables are made from."""
+_OF_MODELS = ("adapter_config", "tokenizer", "special_tokens")  # no use without the weights
+_LEFT_OUT = ("report/", "logs/", "06_validity_and_ablations/cells/",
+             "06_validity_and_ablations/done/", "benchmarks/cells/")  # fmt: skip
+"""Single cells of the study are many, and notebook 06 keeps what its tables are made from."""
 
 _WITH_TEXTS = {".ipynb", ".jsonl", ".parquet"}
 """Files that may show texts. Those of a notebook that read a file of the user's are not kept: the
@@ -32,20 +30,13 @@ texts are not ours to pass on."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv"} | _WITH_TEXTS
 
 
-def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path]:
-    """Copy the small files of a finished run to ``outputs/reference/<preset>``.
+def keep_reference(preset: str, root: Path) -> list[Path]:
+    """Copy the small files of a finished run, ``root/preset``, to ``outputs/reference/<preset>``.
 
     Copied is what the tables can be recomputed from and what a reader wants to see: executed
-    notebooks, results, CSVs, figures, stamps. Left out are models, whatever is larger than
-    ``limit`` bytes (an executed notebook of that size is an error), and the texts of notebooks
-    that read chains or prompts of the user's own: of them only numbers and figures are kept.
-
-    Args:
-        preset: name of a finished run.
-        root: folder that holds ``<preset>``.
-
-    Returns:
-        The copies.
+    notebooks, results, CSVs, figures, stamps. Left out are models, files of :data:`LIMIT` bytes or
+    more, and the texts of notebooks that read chains or prompts of the user's own: of them only
+    numbers and figures are kept. Returns the copies.
 
     Raises:
         WfineError: the run is not finished, a notebook is too large, or a file names a folder
@@ -57,53 +48,56 @@ def keep_reference(preset: str, root: Path, limit: int = 1_000_000) -> list[Path
             f"{display_path(source)} holds no finished run (no report/index.html): run "
             f"`make reproduce PRESET={preset}` to its end first."
         )
-    models = {path.parent for path in source.rglob("config.json")}
-    stamps = {p.parent.name: json.loads(p.read_text("utf-8")) for p in source.glob("*/stamp.json")}
-    private = {name for name, stamp in stamps.items() if own_files(stamp["parameters"])}
-    files = [
-        p
-        for p in sorted(source.rglob("*"))
-        if p.is_file()
-        and p.suffix in _KEPT
-        and not p.name.startswith(_MODEL_FILES)
-        and p.relative_to(source).parts[0] not in {"report", "logs"}
-        and not any(p.is_relative_to(source / x) for x in _PER_CELL)
-        and "trainer" not in p.parts
-        and not any(x.startswith(".") for x in p.relative_to(source).parts)
-        and (p.parent not in models or p.name == "stage.json")  # its cost is kept, it is not
-        and not (p.suffix in _WITH_TEXTS and private & {p.relative_to(source).parts[0], p.stem})
-    ]
-    for path in files:
-        if path.suffix == ".ipynb" and path.stat().st_size >= limit:
-            raise WfineError(
-                f"{display_path(path)} has {path.stat().st_size:,} bytes; expected fewer than "
-                f"{limit:,}. Save smaller figures or print less."
-            )
-        if path.suffix in {".ipynb", ".json"}:
-            text = _shared_text(path)
-            if any(place in text for place in (str(project_root()), str(Path.home()) + "/")):
-                raise WfineError(
-                    f"{display_path(path)} names a folder of this machine ({project_root()} or "
-                    f"{Path.home()}). Show paths from the project root before keeping this run."
-                )
-    small = [path for path in files if path.stat().st_size < limit]
+    paths = [path for path in _worth_keeping(source) if _may_be_kept(source / path)]
     with whole_folder(target) as folder:
-        for path in small:
-            copy = folder / path.relative_to(source)
+        for path in paths:
+            copy = folder / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".ipynb":
-                copy.write_text(_shared_text(path), encoding="utf-8")
+                copy.write_text(_shared_text(source / path), encoding="utf-8")
             else:
-                shutil.copyfile(path, copy)
-    return [target / path.relative_to(source) for path in small]
+                shutil.copyfile(source / path, copy)
+    return [target / path for path in paths]
+
+
+def _worth_keeping(source: Path) -> list[Path]:
+    """Paths from the run's folder, whatever their size."""
+    stamps = {p.parent.name: json.loads(p.read_text("utf-8")) for p in source.glob("*/stamp.json")}
+    private = {name for name, stamp in stamps.items() if own_files(stamp["parameters"])}
+    files = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    models = {path.parent for path in files if path.name == "config.json"}
+    return [
+        path
+        for path in files
+        if path.suffix in _KEPT
+        and not path.name.startswith(_OF_MODELS)
+        and not path.as_posix().startswith(_LEFT_OUT)
+        and "trainer" not in path.parts
+        and not any(part.startswith(".") for part in path.parts)
+        and (path.parent not in models or path.name == "stage.json")  # its cost is kept, it is not
+        and not (path.suffix in _WITH_TEXTS and private & {path.parts[0], path.stem})
+    ]
+
+
+def _may_be_kept(path: Path) -> bool:
+    """Whether a file is small; an error for one that should be and is not, or that is private."""
+    size = path.stat().st_size
+    if path.suffix == ".ipynb" and size >= LIMIT:
+        raise WfineError(
+            f"{display_path(path)} has {size:,} bytes; expected fewer than {LIMIT:,}. Save "
+            "smaller figures or print less."
+        )
+    text = _shared_text(path) if path.suffix in {".ipynb", ".json"} else ""
+    if str(project_root()) in text or f"{Path.home()}/" in text:
+        raise WfineError(
+            f"{display_path(path)} names a folder of this machine ({project_root()} or "
+            f"{Path.home()}). Show paths from the project root before keeping this run."
+        )
+    return size < LIMIT
 
 
 def _shared_text(path: Path) -> str:
-    """The text of a file as it is kept.
-
-    Notebooks lose what was written to standard error: progress bars, and warnings that name
-    folders of libraries.
-    """
+    """The text as it is kept: of notebooks without progress bars and warnings of libraries."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
         return text
@@ -117,9 +111,8 @@ def _shared_text(path: Path) -> str:
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.keep_reference --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m wfine_workflow.keep_reference", description=__doc__
-    )
+    prog = "python -m wfine_workflow.keep_reference"
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("preset")
     parser.add_argument("--output-root", default="outputs")
     args = parser.parse_args(arguments)

@@ -154,11 +154,7 @@ def table_t2_comparisons(folder: Path) -> pd.DataFrame:
 
 
 def read_adherence(folder: Path) -> pd.DataFrame:
-    """What each policy does on each set of prompts, from notebook 04's ``adherence.csv``.
-
-    Returns:
-        Tidy: ``prompt_set, policy, measure, value, ci_low, ci_high, n`` and others.
-    """
+    """What each policy does on each set of prompts, from notebook 04's ``adherence.csv``, tidy."""
     texts = ["prompt_set", "policy", "measure"]
     return read_results(folder, POLICY, "adherence.csv", texts, [*TIDY, "n"])
 
@@ -178,11 +174,7 @@ def table_t3_comparisons(folder: Path) -> pd.DataFrame:
 
 
 def read_answers(folder: Path, questions: tuple[int, ...]) -> pd.DataFrame:
-    """The answers of notebook 06 to some of its questions, by number, with the question's title.
-
-    Returns:
-        ``question, quantity, value`` with its interval, ``p_holm, cohens_d, n, unit``.
-    """
+    """The answers of notebook 06 to some of its questions, named by number and title."""
     numbers = ["question", *TIDY, "p_holm", "cohens_d", "n"]
     df = read_results(folder, STUDY, "answers.csv", ["quantity", "unit"], numbers)
     df = df[df["question"].isin(questions)]
@@ -213,11 +205,10 @@ def table_t5(folder: Path) -> pd.DataFrame:
 def table_t6(folder: Path) -> pd.DataFrame:
     """T6: time and peak memory of every notebook, time of every stage in it.
 
-    From Snakemake's benchmark files and from ``stage.json``. A notebook run by hand has no
-    benchmark file and so no memory. One that was repeated on finished stages took less time than
-    they did; their time is added, so that it is charged what its results cost. The cells of the
-    study are one stage of notebook 06: seconds × threads / cores of the machine, which is
-    wall-clock time if all cores were kept busy.
+    From Snakemake's benchmark files and ``stage.json``. A notebook run by hand has no benchmark
+    file and so no memory. One repeated on finished stages took less time than they did; their time
+    is added, so that it is charged what its results cost. The study's cells are one stage of
+    notebook 06: seconds × threads / cores, wall-clock time if all cores were kept busy.
     """
     rows = [
         {"notebook": path.stem, "stage": "all"} | benchmark(path)

@@ -69,14 +69,10 @@ CHAINS_FIELDS = ("chains_path", "released_path")
 class Choice(Settings):
     """What a preset runs, and on what."""
 
-    notebooks: list[str] = Field(
-        default=list(NOTEBOOKS), min_length=1, description="in their order"
+    notebooks: list[str] = Field(default=list(NOTEBOOKS), min_length=1, description="in order")
+    needs_gpu_gib: float | None = Field(  # 22 is what a GPU sold as 24 GB has left
+        default=None, gt=0, lt=1e4, strict=True, description="least free memory; none: needs no GPU"
     )
-    needs_gpu_gib: float | None = Field(
-        default=None, gt=0, lt=1e4, strict=True,
-        description="least free memory of a GPU, such as 22, what one sold as 24 GB has left; "
-        "none: it runs on a CPU",
-    )  # fmt: skip
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:
@@ -89,8 +85,8 @@ class Choice(Settings):
             missing = [other for other in NOTEBOOKS[name] if other not in self.notebooks]
             if missing and name != COLLECTS:
                 raise ValueError(
-                    f"notebooks: found {name} without {', '.join(missing)}, expected every "
-                    f"notebook whose results it reads: add them, or leave {name} out"
+                    f"notebooks: found {name} without {', '.join(missing)}, whose results it "
+                    f"reads: add them, or leave {name} out"
                 )
         return self
 
@@ -110,8 +106,8 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
     """:data:`NOTEBOOKS`, restricted to those that a preset runs.
 
     Raises:
-        WfineError: its ``preset.yaml`` does not hold, or no notebook makes the model that is to
-            write chains.
+        WfineError: its ``preset.yaml`` does not hold, or no notebook makes the model that writes
+            chains.
     """
     chosen = preset_choice(preset).notebooks
     edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
@@ -127,13 +123,7 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
 
 
 def load_preset(preset: str) -> dict[str, params.NotebookParams]:
-    """Read and check all parameter files of a preset.
-
-    Args:
-        preset: name of a folder in ``params``.
-
-    Returns:
-        The parameters of the notebooks that it runs, in the order of :data:`NOTEBOOKS`.
+    """The checked parameters of a preset's notebooks, in the order of :data:`NOTEBOOKS`.
 
     Raises:
         WfineError: there is no such preset; a file is missing, superfluous or no YAML; a value does
@@ -153,23 +143,21 @@ def load_preset(preset: str) -> dict[str, params.NotebookParams]:
     expected = {f"{name}.yaml" for name in (*runs, *BY_HAND)} | {RESOURCES, CHOICE}
     if odd := sorted({p.name for p in folder.glob("*.y*ml")} - expected):
         raise WfineError(
-            f"{display_path(folder)} holds {', '.join(odd)}, which no notebook of this "
-            f"preset reads: expected {', '.join(sorted(expected))}. Rename or remove the file."
+            f"{display_path(folder)} holds {', '.join(odd)}, which no notebook of this preset "
+            f"reads: expected {', '.join(sorted(expected))}. Rename or remove the file."
         )
     checked = {name: PARAMS[name].from_file(folder / f"{name}.yaml") for name in (*runs, *by_hand)}
     for name, values in checked.items():
         where = f"params/{preset}/{name}.yaml"
         if values.preset != preset:
             raise WfineError(
-                f"{where}: preset is {values.preset!r}, but the file lies in the folder of preset "
-                f"{preset!r}; results would be written over those of another preset. Expected "
-                f"preset: {preset}"
+                f"{where}: preset: found {values.preset}, expected {preset} as the folder's name, "
+                "or results would be written over those of another preset."
             )
-        if values.output_root != checked[runs[0]].output_root:
+        if values.output_root != (root := checked[runs[0]].output_root):
             raise WfineError(
-                f"{where}: output_root differs between the notebooks: found {values.output_root}, "
-                f"expected {checked[runs[0]].output_root} as in {runs[0]}.yaml, or they would not "
-                "find each other's results. Write the same one in all files."
+                f"{where}: output_root: found {values.output_root}, expected {root} as in "
+                f"{runs[0]}.yaml, or the notebooks would not find each other's results."
             )
         if isinstance(values, ValidityParams):
             with _problems_in(where):
@@ -184,15 +172,11 @@ def load_preset(preset: str) -> dict[str, params.NotebookParams]:
 
 
 def notebook_sources(notebook: str) -> list[str]:
-    """Our modules that a notebook imports, and the files of WEval-Hand if one of them reads it.
-
-    Returns:
-        Paths from the working directory.
-    """
-    modules = imported_modules(notebook)
-    reads_data = Path(weval_hand.__file__) in modules
-    data = [path for path in sorted(weval_hand.FOLDER.iterdir()) if path.suffix != ".md"]
-    return [os.path.relpath(path) for path in modules + (data if reads_data else [])]
+    """Paths from here of our modules that a notebook imports, and of WEval-Hand if one reads it."""
+    paths = [*imported_modules(notebook)]
+    if Path(weval_hand.__file__) in paths:
+        paths += [path for path in sorted(weval_hand.FOLDER.iterdir()) if path.suffix != ".md"]
+    return [os.path.relpath(path) for path in paths]
 
 
 @contextmanager
@@ -204,13 +188,9 @@ def _problems_in(where: str) -> Iterator[None]:
 
 
 def own_files(parameters: Mapping[str, Any]) -> dict[str, list[Path]]:
-    """The user's own files of chains and prompts that a notebook reads.
+    """The user's own files of chains and prompts that a notebook reads, by parameter.
 
-    Args:
-        parameters: of the notebook, by name.
-
-    Returns:
-        The paths by the parameter that names them; parameters that name none are left out.
+    Parameters that name none are left out.
     """
     sources = {field: [parameters.get(field)] for field in CHAINS_FIELDS}
     sources["prompt_sets"] = [x for x in parameters.get("prompt_sets", []) if x not in BUILT_IN]

@@ -32,7 +32,7 @@ from wfine_workflow.headline import HEADLINE, headline_text
 from wfine_workflow.paper_tables import TABLES, benchmark
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = str(Path(__file__).parent / "templates")
 
 
 class _MathMLRenderer(IPythonRenderer):
@@ -63,9 +63,7 @@ class _Exporter(HTMLExporter):
 
     def __init__(self) -> None:
         super().__init__(
-            extra_template_paths=[str(TEMPLATES)],
-            template_file="notebook.html.j2",
-            embed_images=True,
+            extra_template_paths=[TEMPLATES], template_file="notebook.html.j2", embed_images=True
         )
 
     def default_filters(self) -> Any:
@@ -74,25 +72,19 @@ class _Exporter(HTMLExporter):
 
     @jinja2.pass_context
     def with_mathml(self, context: Any, source: str) -> str:
+        pictures = context.get("cell", {}).get("attachments", {})
+        path = context.get("resources", {}).get("metadata", {}).get("path", "")
         renderer = _MathMLRenderer(
-            escape=False,
-            attachments=context.get("cell", {}).get("attachments", {}),
-            embed_images=True,
-            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
-            anchor_link_text="",
+            escape=False, attachments=pictures, embed_images=True, path=path, anchor_link_text=""
         )
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
 def notebook_page(path: Path) -> tuple[str, str]:
-    """Turn an executed notebook into a page.
+    """Title (first heading) and HTML page of an executed notebook.
 
-    Args:
-        path: the executed notebook.
-
-    Returns:
-        Its title (first heading) and the HTML. Links to other notebooks lead to their pages;
-        progress bars, which need a running kernel, are replaced by their last text.
+    Links to other notebooks lead to their pages; progress bars, which need a running kernel, are
+    replaced by their last text.
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
@@ -104,20 +96,19 @@ def notebook_page(path: Path) -> tuple[str, str]:
     heading = re.search(r"^#\s+(.+)$", notebook.cells[0].source, re.MULTILINE)
     title = heading[1].strip() if heading else path.stem
     notebook.metadata["title"] = title
-    page, _ = _Exporter().from_notebook_node(
-        notebook, {"metadata": {"path": str(path.parent), "name": path.stem}}
-    )
+    resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
+    page, _ = _Exporter().from_notebook_node(notebook, resources)
     return title, page
 
 
 def build(folder: Path) -> Path:
-    """Write ``<folder>/report``: ``index.html`` and one page per executed notebook.
+    """Write the report of a run: ``index.html`` and one page per executed notebook, all or nothing.
 
     Args:
-        folder: ``<output_root>/<preset>`` of a run.
+        folder: ``<output_root>/<preset>``, which gets the folder ``report``.
 
     Returns:
-        The path of the index. The report appears as a whole or not at all.
+        The path of the index.
 
     Raises:
         WfineError: there is no executed notebook in ``<folder>/notebooks``.
@@ -128,12 +119,9 @@ def build(folder: Path) -> Path:
             f"{display_path(folder / 'notebooks')} holds no executed notebook, so there is nothing "
             f"to report. Run: make reproduce PRESET={folder.name}"
         )
-    tables = [
-        p for p in sorted((folder / HEADLINE).parent.glob("*.csv")) if p.name != "headline.csv"
-    ]
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, loader=jinja2.FileSystemLoader(TEMPLATES)
-    )
+    tables = sorted({*(folder / HEADLINE).parent.glob("*.csv")} - {folder / HEADLINE})
+    templates = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, loader=templates)
     with whole_folder(folder / "report") as report:
         rows = []
         for book in books:
@@ -155,23 +143,19 @@ def build(folder: Path) -> Path:
 def _cost(folder: Path, notebook: str) -> dict[str, str]:
     path = folder / "benchmarks" / f"{notebook}.tsv"
     cost = benchmark(path) if path.exists() else {}
-    minutes, memory = cost.get("minutes", math.nan), cost.get("peak_memory_gib", math.nan)
-    return {
-        "minutes": "" if math.isnan(minutes) else f"{minutes:.1f}",
-        "memory": "" if math.isnan(memory) else f"{memory:.2f}",
-    }
+    digits = {"minutes": 1, "peak_memory_gib": 2}
+    return {name: f"{x:.{digits[name]}f}" for name, x in cost.items() if not math.isnan(x)}
 
 
 def _table(path: Path, folder: Path) -> dict[str, Any]:
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     numeric = {str(name).replace("_", " ") for name in frame if is_numeric_dtype(frame[name])}
     texts = pretty(frame)
+    styles = {name: " class=n" if name in numeric else "" for name in texts}
     captions = {table.name: f": {table.caption}" for table in TABLES}
     return {
         "title": _title(path) + captions.get(path.stem, ""),
-        "columns": [
-            {"name": name, "style": " class=n" if name in numeric else ""} for name in texts
-        ],
+        "columns": [{"name": name, "style": style} for name, style in styles.items()],
         "rows": texts.to_numpy().tolist(),
         "source": path.relative_to(folder).as_posix(),
     }

@@ -8,7 +8,6 @@ called by hand, see the head of ``workflow/Snakefile``.
 from __future__ import annotations
 
 import argparse
-import collections
 import json
 import os
 import re
@@ -42,10 +41,8 @@ def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.s
     """Bring a preset's results and report up to date, and print the headline.
 
     Args:
-        preset: name of a folder in ``params``.
         output_root: write elsewhere than the parameter files say; None: as they say.
         cores: number of CPU cores, or ``"all"``.
-        out: where the progress and the headline go.
 
     Returns:
         Exit status: 0, or that of the failure, which has been explained by then.
@@ -79,17 +76,14 @@ def _refuse_without_gpu(preset: str) -> None:
     command = [sys.executable, "-m", "wfine_utils.models", "gpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     free = json.loads(done.stdout) if done.returncode == 0 else None
-    if free is not None and free >= needed:
-        return
-    seen = (
-        f"{free:.1f} GiB of free GPU memory" if free is not None else "no GPU that PyTorch can use"
-    )
-    raise WfineError(
-        f"Preset {preset!r}: found {seen}, expected {needed:g} GiB. Run it on a machine with such "
-        "a GPU and a PyTorch built for it (make distclean, then make env without TORCH_INDEX), end "
-        "other programs on the GPU, or choose a smaller preset; the whole method runs on a CPU "
-        "with: make reproduce PRESET=mini"
-    )
+    seen = "no GPU that PyTorch can use" if free is None else f"{free:.1f} GiB of free GPU memory"
+    if free is None or free < needed:
+        raise WfineError(
+            f"Preset {preset!r}: found {seen}, expected {needed:g} GiB. Run it on a machine with "
+            "such a GPU and a PyTorch built for it (make distclean, then make env without "
+            "TORCH_INDEX), end other programs on the GPU, or choose a smaller preset; the whole "
+            "method runs on a CPU with: make reproduce PRESET=mini"
+        )
 
 
 def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) -> int:
@@ -97,16 +91,12 @@ def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) 
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
     triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | _ENVIRONMENT | {"PATH": path}
-    environment.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline
-    process = subprocess.Popen(
-        [*command, *triggers, *quiet],
-        env=environment, stdin=lock, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
+    env = os.environ | _ENVIRONMENT | {"PATH": path}
+    env.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline
+    command = [*command, *triggers, *quiet]
+    process = subprocess.Popen(command, env=env, stdin=lock, stderr=subprocess.PIPE, text=True)
     try:
-        talk = process.stderr.read()
-        process.wait()
+        _, talk = process.communicate()
     except KeyboardInterrupt:
         process.wait()
         out.write("\nStopped. Finished stages are kept: the same command goes on from there.\n")
@@ -139,46 +129,49 @@ def watch(
     names = list(preset_notebooks(preset))
     number = f"[{names.index(notebook) + 1}/{len(names)}]"
     start = time.monotonic()
-    kept: collections.deque[str] = collections.deque(maxlen=60)
-    cells, failed, rest, live = "", False, "", out.isatty()
+    last, cells, failed, rest, live = "", "", False, "", out.isatty()
 
     def line() -> str:
-        minutes, seconds = divmod(int(time.monotonic() - start), 60)
-        return f"{number} {notebook:<24} {cells:>14}  {minutes:>3}:{seconds:02} min"
+        return f"{number} {notebook:<24} {cells:>14}  {_clock(time.monotonic() - start)}"
 
     if not live:
-        out.write(f"{number} {notebook} ...\n")
-        out.flush()
-    while True:
+        _say(out, f"{number} {notebook} ...\n")
+    chunk: bytes | None = None
+    while chunk != b"":
         ready, _, _ = select.select([source], [], [], 1.0)
         if ready:
             chunk = os.read(source, 65536)
             *parts, rest = re.split(r"[\r\n]", rest + chunk.decode(errors="replace"))
             for part in parts if chunk else [*parts, rest]:
-                progress = re.match(r"Executing:.* (\d+)/(\d+) ", part)
-                if progress:
+                if progress := re.match(r"Executing:.* (\d+)/(\d+) ", part):
                     cells = f"{progress[1]} of {progress[2]} cells"
                 elif part.strip():
-                    kept.append(part)
+                    last = part
                     failed = failed or part.startswith("Traceback (most recent call last)")
-            if not chunk:
-                break
         if live:
-            out.write(f"\r{line()}")
-            out.flush()
-    out.write(f"\r{line()}\n" if live else f"{line()}\n")
+            _say(out, f"\r{line()}")
+    _say(out, f"\r{line()}\n" if live else f"{line()}\n")
     if failed:
-        out.write(f"\n{explain(executed, list(kept))}\n")
-    out.flush()
+        _say(out, f"\n{explain(executed, last)}\n")
     return EXPLAINED if failed else 0
 
 
-def explain(executed: Path, talk: Sequence[str] = ()) -> str:
+def _say(out: TextIO, text: str) -> None:
+    out.write(text)  # at once: several cells may end at the same moment
+    out.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes:>3}:{seconds:02} min"
+
+
+def explain(executed: Path, last: str = "") -> str:
     """What stopped a notebook, and where to look.
 
     Args:
         executed: the executed notebook that papermill left.
-        talk: the last lines that papermill wrote, for failures outside a cell.
+        last: the last line that papermill wrote, for failures outside a cell.
     """
     try:
         cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
@@ -192,8 +185,7 @@ def explain(executed: Path, talk: Sequence[str] = ()) -> str:
             if output.get("output_type") == "error":
                 error = f"{output['ename']}: {output['evalue']}"
                 return f"Cell [{cell['execution_count']}] stopped with {error}\n{where}"
-    last = next((x for x in reversed(talk) if x.strip()), "papermill said nothing")
-    return f"The notebook could not be run to its end: {last}\n{where}"
+    return f"The notebook could not be run to its end: {last or 'papermill said nothing'}\n{where}"
 
 
 def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
@@ -202,7 +194,6 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     Args:
         log: what ``python -m wfine_study run`` said of this cell alone.
         result: the file that a finished cell leaves, in the cell's folder.
-        out: where to write.
 
     Returns:
         0, or :data:`EXPLAINED` when the cell has failed.
@@ -213,17 +204,11 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     outcome = next((x for x in ("computed", "loaded") if f"{slug}: {x}" in said), None)
     if outcome:  # not always the last line: libraries may still warn when Python ends
         total = json.loads(result.read_text(encoding="utf-8"))["seconds"]["total"]
-        minutes, seconds = divmod(int(total), 60)
-        cost = f"{minutes:>3}:{seconds:02} min" if outcome == "computed" else ""
-        # one write: several cells may end at the same moment
-        out.write(f"      {slug:<67} {outcome:<8} {cost}".rstrip() + "\n")
-        out.flush()
+        cost = _clock(total) if outcome == "computed" else ""
+        _say(out, f"      {slug:<67} {outcome:<8} {cost}".rstrip() + "\n")
         return 0
-    out.write(
-        f"\nCell {slug} of the study could not be computed: {last}\n"
-        f"All that it said: {display_path(log.resolve())}\n"
-    )
-    out.flush()
+    where = f"All that it said: {display_path(log.resolve())}"
+    _say(out, f"\nCell {slug} of the study could not be computed: {last}\n{where}\n")
     return EXPLAINED
 
 

@@ -54,9 +54,7 @@ def score_file(
     """Score every response of a file of chains; go on where an earlier run stopped.
 
     Args:
-        scorer: any scorer.
-        fingerprint: of all that its scores depend on, apart from the chains.
-        chains_file: our JSONL, or a released layout.
+        fingerprint: of all that the scores depend on, apart from the chains.
         out_folder: gets ``scores-00000.parquet`` … with the columns of
             :func:`wfine_utils.weval.scorers.scores_table`, and ``manifest.json``.
         format: one of :data:`wfine_utils.chains.files.FORMATS`.
@@ -99,8 +97,7 @@ def _score_shards(
     bar = tqdm(total=file.n_responses, desc=scorer.name, unit="response", smoothing=0)
     for k, chains in enumerate(portions(file, shard_size)):
         path = out_folder / f"scores-{k:05d}.parquet"
-        table = _kept(path, chains)
-        if table is not None:
+        if (table := _kept(path, chains)) is not None:
             n_kept += 1
             bar.initial += len(table)
             bar.n += len(table)
@@ -124,8 +121,8 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
     paths = sorted(Path(out_folder).glob("scores-*.parquet"))
     if not paths:
         raise WfineError(
-            f"{files.display_path(Path(out_folder))}: found no scores-*.parquet, expected a folder "
-            "that python -m wfine_workflow.score_file has written."
+            f"{files.display_path(Path(out_folder))}: found no scores-*.parquet, expected the "
+            "folder of a run of python -m wfine_workflow.score_file."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
 
@@ -142,15 +139,13 @@ def _claim(folder: Path, belongs_to: dict[str, Any]) -> None:
             key = differ[0]
             raise WfineError(
                 f"{files.display_path(path)}: {key}: found {present.get(key)!r}, expected "
-                f"{expected[key]!r}: the scores in this folder belong to another scorer, file, "
-                f"shard size or version (differing: {', '.join(differ)}). Give another folder, or "
-                "delete this one to start anew."
+                f"{expected[key]!r}: the scores in this folder are those of something else "
+                f"(differing: {', '.join(differ)}). Give another folder, or delete this one."
             )
     elif any(folder.glob("scores-*.parquet")):
         raise WfineError(
-            f"{files.display_path(folder)}: found scores-*.parquet and no {MANIFEST}, expected an "
-            "empty folder or one of an earlier run, because nobody knows what these scores belong "
-            "to. Give another folder, or delete this one."
+            f"{files.display_path(folder)}: found scores-*.parquet and no {MANIFEST}, which says "
+            "whose they are, expected both or neither. Give another folder, or delete this one."
         )
     else:
         files.write_json(path, expected)
@@ -176,8 +171,8 @@ def load_scorer(
 
     Args:
         folder: of a reward model of notebook 03, or of any sequence classifier.
-        name: how tables call it; the folder's name if None.
-        options: of :class:`wfine_utils.rewards.classifier.ClassifierScorer`.
+        name: how tables call it; None: as its folder.
+        options: of a classifier, see :class:`wfine_utils.rewards.classifier.ClassifierScorer`.
 
     Raises:
         WfineError: the model cannot be loaded or trusted, or is a reward model with options.
@@ -192,8 +187,7 @@ def load_scorer(
     if options:
         raise WfineError(
             f"{files.display_path(folder)}: found a reward model of notebook 03 and "
-            f"{', '.join(options)}; expected no such option, because the model's folder says how "
-            "it is to be used."
+            f"{', '.join(options)}; expected no such option: its folder says how it is to be used."
         )
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
@@ -215,21 +209,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m wfine_workflow.score_file",
         argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Score every response of a file of chains, in shards. A run that was killed "
-        "goes on where it was when the same command is given again.",
-        epilog="Options in the second group are for classifiers; the folder of a reward model "
-        "says itself how it is to be used.",
+        "goes on where it was when the same command is given again. Options in the second group "
+        "are for classifiers; the folder of a reward model says itself how it is to be used.",
     )
     add = parser.add_argument
     add("scorer", metavar="SCORER_FOLDER", help="reward model of notebook 03, or any classifier")
     add("chains", metavar="CHAINS_FILE", help="chains, as load_chains reads them")
     add("out", metavar="OUT_FOLDER", help="gets scores-00000.parquet … and manifest.json")
     add("--name", help="name of the scorer in the tables (default: the folder's)")
-    add("--format", choices=FORMATS, default="auto", help="of the chains (default: %(default)s)")
-    add("--shard-size", type=int, default=SHARD_SIZE, metavar="N",
-        help="most responses to a shard (default: %(default)s)")  # fmt: skip
-    add("--portion", type=int, default=PORTION, metavar="N",
-        help="responses that are scored at once (default: %(default)s)")  # fmt: skip
+    add("--format", choices=FORMATS, default="auto", help="of the chains")
+    add("--shard-size", type=int, default=SHARD_SIZE, metavar="N", help="most responses to a shard")
+    add("--portion", type=int, default=PORTION, metavar="N", help="responses scored at once")
     add = parser.add_argument_group("classifiers").add_argument
     add("--granularity", choices=get_args(Granularity))
     add("--template", metavar="NAME_OR_FILE", help="auto, chat, pair, or a file with a Jinja "

@@ -295,7 +295,7 @@ def test_parameters_of_another_preset(project):
 
 def test_output_root_that_differs(project):
     edit(project, "02_requirement_dropping", output_root="elsewhere")
-    refused(project, "output_root differs", "found elsewhere, expected outputs")
+    refused(project, "output_root: found elsewhere, expected outputs")
 
 
 def test_output_folder_that_cannot_be_written(project):

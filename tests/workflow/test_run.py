@@ -65,8 +65,10 @@ def test_other_errors_name_cell_and_kind(tmp_path):
 
 
 def test_failure_outside_a_cell_shows_papermills_last_line(tmp_path):
-    said = explain(tmp_path / "none.ipynb", ["Traceback", "DeadKernelError: Kernel died", ""])
-    assert "DeadKernelError: Kernel died" in said
+    talk = b"Traceback (most recent call last):\n  File x\nDeadKernelError: Kernel died\n\n"
+    status, said = run_watch(talk, tmp_path / "none.ipynb")
+    assert status == EXPLAINED
+    assert "could not be run to its end: DeadKernelError: Kernel died\n" in said
 
 
 def run_cell(folder: Path, said: str, *, seconds: float = 65.4) -> tuple[int, str]:
