@@ -1,6 +1,4 @@
-"""LoRA adapters on a frozen base: what is trained, in which precision, and their folders, which
-hold the weights, the tokenizer, and a manifest that names the base (:mod:`wfine_utils.base_model`).
-"""
+"""LoRA adapters on a frozen base: what is trained, in which precision, and their folders."""
 
 from __future__ import annotations
 
@@ -30,7 +28,10 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
     Args:
         batch_size: items per optimiser step, of all processes together.
         micro_batch_size: most items per forward pass.
-        where: begins the error about a batch that does not divide evenly.
+        where: begins the error.
+
+    Raises:
+        WfineError: the batch does not divide evenly into processes and forward passes.
     """
     n = loading.processes().num_processes
     share, rest = divmod(batch_size, n)
@@ -45,10 +46,9 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
 
 
 def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
-    """LoRA of rank ``r``, scaled by ``alpha / r``, on every linear layer.
+    """LoRA of rank ``r``, scaled by ``alpha / r``, on every linear layer; a reward head in full.
 
-    A reward head is trained in full and saved with the adapter. Modules whose names match the
-    pattern ``without`` get no adapter; see :func:`lower_layers`.
+    Modules whose names match the pattern ``without`` get no adapter; see :func:`lower_layers`.
     """
     return LoraConfig(
         task_type=TaskType.SEQ_CLS if head == "reward" else TaskType.CAUSAL_LM,
@@ -64,11 +64,10 @@ def lower_layers(model: PreTrainedModel, adapted: float) -> str | None:
     """Pattern of the names of all modules in the lower layers, which are to have no adapters.
 
     Gradients are then computed down to the first adapted layer only, which makes training faster.
-    None where all layers are adapted.
 
     Args:
         model: of which the layers are a list called ``layer`` or ``layers``, else it is refused.
-        adapted: share of the layers, from the top, that are adapted; one of them always is.
+        adapted: share of the layers, from the top, that are adapted; one always is. 1 gives None.
     """
     n_layers = model.config.get_text_config().num_hidden_layers
     n_lower = min(round((1 - adapted) * n_layers), n_layers - 1)
@@ -121,8 +120,7 @@ def save_adapter(
     """Save a trained adapter, its tokenizer and its manifest, so that it can move with its base.
 
     Args:
-        model: adapters, and a head where there is one, on a frozen base.
-        tokenizer, base, head: that it was loaded with.
+        model, tokenizer, base, head: the adapter on its base, and what that was loaded with.
         folder: exists already.
         facts: of the training, for the manifest; ``settings`` are needed to load the adapter.
     """
@@ -130,8 +128,8 @@ def save_adapter(
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
     tokenizer.save_pretrained(folder)
-    template = _digest(tokenizer.chat_template)
-    write_manifest(folder, base, KINDS[head], chat_template_sha256=template, **facts)
+    facts["chat_template_sha256"] = _template_digest(tokenizer)
+    write_manifest(folder, base, KINDS[head], **facts)
 
 
 def train_and_save(
@@ -150,7 +148,7 @@ def train_and_save(
     Args:
         trainer: of TRL, with adapters on a base.
         base, head: that the trainer's model was loaded with.
-        folder: for the adapter, its cost, and the curve; of several processes the first writes.
+        folder: for all that is saved; of several processes the first writes.
         meter: started before the model was loaded.
         curve: makes a table of the trainer's log; its name is that of the file.
         settings, facts: of the training, for the manifest.
@@ -176,27 +174,26 @@ def load_adapter(
 ) -> tuple[PeftModel, PreTrainedTokenizerBase, dict[str, Any]]:
     """A model that :func:`save_adapter` saved, as it was in training; its tokenizer and manifest.
 
-    Without a base it is the one that the manifest names.
+    ``base`` None: the one that the manifest names.
 
     Raises:
-        WfineError: no manifest, or the base model or the chat template is not the one that the
-            adapter was trained with, or one of them cannot be loaded.
+        WfineError: there is no manifest; base model or chat template are not those of the training
+            or cannot be loaded.
     """
     base, manifest = read_manifest(folder, KINDS[head], base)
     tokenizer = loading.load_tokenizer(Base(str(folder)))
-    if (template := _digest(tokenizer.chat_template)) != manifest["chat_template_sha256"]:
+    if (template := _template_digest(tokenizer)) != manifest["chat_template_sha256"]:
         raise WfineError(
             f"{folder / MANIFEST}: chat_template_sha256: found {template}, expected "
             f"{manifest['chat_template_sha256']}: the adapter was trained with another chat "
             "template. Put the tokenizer of the training back, or train it again."
         )
-    settings = manifest["settings"]
-    precision = settings.get("precision", "fp32")  # policies have no choice
-    model = loading.load_quantised(
-        base, head, tokenizer=tokenizer, quantise=settings["quantise"], precision=precision
-    )
+    kept = ("quantise", "precision")  # of which policies have no choice of the second
+    options = {name: value for name, value in manifest["settings"].items() if name in kept}
+    model = loading.load_quantised(base, head, tokenizer=tokenizer, **options)
     return PeftModel.from_pretrained(model, str(folder)), tokenizer, manifest
 
 
-def _digest(text: str | None) -> str:
-    return hashlib.sha256((text or "").encode()).hexdigest()  # an encoder has no chat template
+def _template_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    template = tokenizer.chat_template or ""  # an encoder has none
+    return hashlib.sha256(template.encode()).hexdigest()

@@ -27,15 +27,11 @@ def judged_messages(instruction: str, response: str) -> list[dict[str, str]]:
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Messages, **options: Any) -> list[int]:
     """Token ids of all turns of a conversation and of the mark that asks for an answer.
 
-    Args:
-        tokenizer: of a language model, with a chat template.
-        messages: all turns so far.
-        options: for the chat template.
+    ``options`` are for the chat template.
     """
     turns: Any = list(messages)
-    ids: Any = tokenizer.apply_chat_template(
-        turns, add_generation_prompt=True, tokenize=True, return_dict=False, **options
-    )
+    options |= {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
+    ids: Any = tokenizer.apply_chat_template(turns, **options)
     return ids
 
 
@@ -59,29 +55,27 @@ def encode(
 ) -> list[int]:
     """The one render: the token ids a reward model sees, in training, scoring and RL alike.
 
+    The released template puts the response first, which would let the requirements of one response
+    share its prefix. In a trial in the tiny world that order learnt clearly less from the same
+    pairs, with one seed each.
+
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
             instruction and response as a pair with a separator between them.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
-        max_tokens: longest sequence; of a longer one the middle is cut out, so that head and
-            tail of the response, and the instruction in front, stay.
+        max_tokens: longest sequence; of a longer one the middle is cut out, so that head and tail
+            of the response, and the instruction in front, stay.
         show_layout: mark the layout of the response by :func:`with_layout` for an encoder.
-
-    Differences from the released template: that puts the response first, which would let the
-    requirements of one response share its prefix. In a trial in the tiny world that order
-    learnt clearly less from the same pairs, with one seed each.
     """
     ids: Any
     if is_encoder(tokenizer):
         text = with_layout(response) if show_layout else response
         ids = tokenizer(instruction, text, split_special_tokens=True, verbose=False)["input_ids"]
     else:
+        turns: Any = judged_messages(instruction, response)
         ids = tokenizer.apply_chat_template(
-            judged_messages(instruction, response),
-            tokenize=True,
-            return_dict=False,
-            sanitize_control_tokens=True,
+            turns, tokenize=True, return_dict=False, sanitize_control_tokens=True
         )
     return cut_middle(ids, max_tokens)
 

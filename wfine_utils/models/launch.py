@@ -24,13 +24,7 @@ from wfine_utils.models import loading
 
 
 def training_parser(room: str, notebook: str, description: str) -> argparse.ArgumentParser:
-    """The options that both trainings have.
-
-    Args:
-        room: of ``wfine_utils``, whose ``__main__`` this is.
-        notebook: whose parameters are read.
-        description: first sentence of the help.
-    """
+    """The options that both trainings have; ``description`` is the first sentence of the help."""
     parser = argparse.ArgumentParser(
         prog=f"accelerate launch -m wfine_utils.{room}",
         description=f"{description} The processes that accelerate starts share every batch; "

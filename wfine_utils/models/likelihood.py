@@ -26,8 +26,8 @@ class LikelihoodScorer:
 
     Args:
         base: a language model.
-        instruction: True gives the model the full prompt in its chat template; False gives it
-            nothing but the token that begins a text, which measures fluency alone.
+        instruction: True gives the model the full prompt in its chat template; False nothing but
+            the token that begins a text, which measures fluency alone.
         per_token: the mean over tokens, or else the sum, which prefers short responses.
         quantise: load it in 4-bit.
         max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
@@ -46,13 +46,11 @@ class LikelihoodScorer:
         token_budget: int = 4096,
         name: str = "base likelihood",
     ) -> None:
-        self.name = name
-        self._tokenizer = loading.load_tokenizer(base)
-        self._model = loading.load_quantised(
-            base, "causal", tokenizer=self._tokenizer, quantise=quantise
-        ).eval()
+        tokenizer = loading.load_tokenizer(base)
+        model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
+        self.name, self._tokenizer, self._model = name, tokenizer, model.eval()
         self._instruction, self._per_token, self._max_tokens = instruction, per_token, max_tokens
-        vocab_size = self._model.config.get_text_config().vocab_size
+        vocab_size = model.config.get_text_config().vocab_size
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
@@ -96,9 +94,8 @@ def keep_fluency(base: Base, path: Path = KEPT) -> pd.DataFrame:
         ``scorer, chain_id, response, gold, score, text_sha256``, the last cut to 16 digits.
     """
     chains = load_weval_hand()
-    scorer = LikelihoodScorer(
-        base, instruction=False, quantise=False, name=f"fluency ({Path(base.model).name})"
-    )
+    name = f"fluency ({Path(base.model).name})"
+    scorer = LikelihoodScorer(base, instruction=False, quantise=False, name=name)
     table = scores_table({scorer.name: scorer.score(chains)}, chains)
     table["text_sha256"] = [text_digest(r.text) for chain in chains for r in chain.responses]
     atomic_write(path, lambda to: table.to_csv(to, index=False, float_format="%.5f"))

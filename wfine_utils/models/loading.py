@@ -81,8 +81,7 @@ def load_tokenizer(base: Base) -> PreTrainedTokenizerBase:
     """The tokenizer of a base model, from a folder or the Hub.
 
     Raises:
-        WfineError: it cannot be loaded, has no padding token, or is a language model's without a
-            chat template.
+        WfineError: it cannot be loaded, has no padding token, or no chat template to write with.
     """
     tokenizer = from_pretrained(AutoTokenizer, base)
     if tokenizer.pad_token is None:
@@ -125,8 +124,8 @@ def load_quantised(
     Args:
         base: folder or Hub id, and revision.
         head: ``"reward"`` for one scalar per sequence, ``"causal"`` for a language model.
-        tokenizer: its padding token is written into the model's configuration, which is where
-            sequence classifiers look for the last token of a text.
+        tokenizer: its padding token goes into the model's configuration, where sequence classifiers
+            look for the last token of a text.
         quantise: False loads the weights unquantised in :func:`compute_dtype`.
         precision: see :func:`compute_dtype`.
 
@@ -177,8 +176,8 @@ def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
     """``auto_class.from_pretrained(base, **kwargs)`` without remote code.
 
     Raises:
-        WfineError: a revision of a folder; the model is not there or has no safetensors; the Hub
-            cannot be reached or has no such revision.
+        WfineError: a revision of a folder; no such model or revision, or one without safetensors;
+            the Hub cannot be reached.
     """
     if base.revision is not None and Path(base.model).is_dir():
         raise WfineError(
@@ -220,27 +219,27 @@ def _why_not_loaded(error: BaseException, base: Base) -> str:
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    at = f" at revision {base.revision}" if base.revision else ""
-    option = f" --revision {base.revision}" if base.revision else ""
-    name = base.model.rpartition("/")[2]
+    revision, name = base.revision, base.model.rpartition("/")[2]
+    at, option = (f" at revision {revision}", f" --revision {revision}") if revision else ("", "")
     advice: dict[type[BaseException], str] = {
-        hub.RevisionNotFoundError: "the Hub has this model, and found no revision "
-        f"{base.revision}. Expected a branch, a tag or a commit of it: look under Files and "
-        "versions on the model's page, or leave revision empty for the newest.",
+        hub.RevisionNotFoundError: f"the Hub has this model, and found no revision {revision}. "
+        "Expected a branch, a tag or a commit of it: look under Files and versions on the model's "
+        "page, or leave revision empty for the newest.",
         hub.GatedRepoError: "the Hub gives this model only to those who accepted its terms. "
         "Accept them on the model's page, then log in with: hf auth login",
         hub.RepositoryNotFoundError: "found neither a folder nor a model on the Hub with this "
         "name. Expected a folder that exists, taken from the working directory, or a Hub id such "
         "as Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login",
         hub.LocalEntryNotFoundError: f"the Hub cannot be reached, and the model{at} is not in the "
-        "cache of this machine. On a machine with a network run: "
-        f"hf download {base.model}{option} --local-dir models/{name} . Copy that folder here, and "
-        f'give it as base_model: models/{name} with revision: "" (or repeat the download here '
-        "without --local-dir when the network is back).",
+        f"cache of this machine. On a machine with a network run: hf download {base.model}{option} "
+        f"--local-dir models/{name} . Copy that folder here, and give it as base_model: "
+        f'models/{name} with revision: "" (or repeat the download here without --local-dir when '
+        "the network is back).",
     }
+    if "/" not in base.model:  # no name of the Hub, so whether that is reached tells nothing
+        del advice[hub.LocalEntryNotFoundError]
     for kind, text in advice.items():  # in this order: a gated repository is one not found, too
-        may_be_on_hub = kind is not hub.LocalEntryNotFoundError or "/" in base.model
-        if may_be_on_hub and any(isinstance(each, kind) for each in causes):
+        if any(isinstance(each, kind) for each in causes):
             return text
     return (
         f"cannot be loaded ({str(error).splitlines()[0]}). Give a folder that holds config.json, "

@@ -70,9 +70,9 @@ class Decoder:
 
         ``unquantised``: bytes of every number that is not in NF4; 2 on a GPU, 4 on a CPU.
 
-        Source: bitsandbytes 0.50, ``functional.py`` ``quantize_4bit``: 4 bits a weight, one
-            maximum per 64 weights, itself in 8 bits with one fp32 maximum per 256 of them; per
-            matrix the two code books, 16 and 256 numbers, and an offset, in fp32.
+        Source: bitsandbytes 0.50, ``functional.py`` ``quantize_4bit``: 4 bits a weight, one maximum
+            per 64 weights, itself in 8 bits with one fp32 maximum per 256 of them; per matrix the
+            two code books, 16 and 256 numbers, and an offset, in fp32.
         """
         body: float = self._n_linear * unquantised
         if quantise:
@@ -170,7 +170,7 @@ def estimate_reward_training(
 
     Args:
         config: of the base model, one of :data:`DECODERS`.
-        settings: of the training. With fewer adapted layers it takes less than estimated.
+        settings: of the training; with fewer adapted layers it takes less than estimated.
         longest: tokens of the longest text; None: ``settings.max_tokens``.
     """
     model = Decoder(config)
@@ -191,7 +191,7 @@ def estimate_grpo(
     The reward model is taken for one in 4-bit on the same base, with adapters of the same rank.
 
     Args:
-        config: of the policy's base model; with adapters off it is the reference too.
+        config: of the base model; with adapters off it is the reference too.
         settings: of the training.
         prompt_tokens: of the longest prompt.
 
@@ -243,8 +243,8 @@ class Meter:
         advice: which parameters to lower.
 
     Raises:
-        WfineError: the estimate exceeds what is free on the GPU. A CPU is not asked: there a
-            model that is too large is slow before it is fatal.
+        WfineError: the estimate exceeds what is free on the GPU. A CPU is not asked: there a model
+            that is too large is slow before it is fatal.
     """
 
     def __init__(
@@ -268,12 +268,7 @@ class Meter:
         self._start = time.monotonic()
 
     def write(self, folder: Path, tokens: float) -> None:
-        """Write ``cost.json``: the estimate, the peak and of what it is, seconds, and tokens.
-
-        Args:
-            folder: of the adapter.
-            tokens: that the training has seen, padding not counted.
-        """
+        """Write ``cost.json`` into the folder of the adapter; ``tokens`` leave out padding."""
         seconds, (peak, of) = time.monotonic() - self._start, _peak_gib()
         estimate = self.estimate and asdict(self.estimate) | {"total": self.estimate.total}
         record = {"estimate_gib": estimate, "peak_gib": peak, "peak_of": of, "seconds": seconds}

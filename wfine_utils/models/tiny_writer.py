@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+import transformers
 from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm.auto import tqdm
-from transformers import (
-    AutoModelForCausalLM,
-    DataCollatorForSeq2Seq,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
-    Qwen3Config,
-    Trainer,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Qwen3Config
 
 from wfine_utils.errors import WfineError
 from wfine_utils.models.encoding import prompt_ids
@@ -42,7 +33,7 @@ TINY_CHAT_TEMPLATE = (
 )
 
 
-def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
+def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizerBase:
     """A byte-level BPE tokenizer with a chat template, trained on texts; encodes any string.
 
     ``vocab_size`` is an upper limit and counts the special tokens.
@@ -57,7 +48,7 @@ def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizer
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -77,8 +68,8 @@ def tiny_config(
     """
     if hidden_size % 64:
         raise WfineError(
-            f"hidden_size: found {hidden_size}, expected a multiple of 64, because NF4 "
-            "quantises blocks of 64 weights; choose e.g. 128, 192 or 256."
+            f"hidden_size: found {hidden_size}, expected a multiple of 64, because NF4 quantises "
+            "blocks of 64 weights; choose e.g. 128, 192 or 256."
         )
     return Qwen3Config(
         vocab_size=-(-len(tokenizer) // 64) * 64,
@@ -99,7 +90,7 @@ def tiny_config(
 def tiny_model(config: Qwen3Config, *, seed: int) -> PreTrainedModel:
     """A randomly initialised causal language model of the given shape, in fp32."""
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
 def corpus(
@@ -112,9 +103,8 @@ def corpus(
 
     Args:
         n_samples: number of texts.
-        keep_probability: a requirement in the instruction is met with this probability.
-        ask_probability: a requirement of the query is in the instruction with this
-            probability; one that is not there is not met, one at least is there.
+        keep_probability: that a requirement in the instruction is met; no other is.
+        ask_probability: that a requirement of the query is in the instruction; one at least is.
         seed: of everything.
     """
     rng = np.random.default_rng(seed)
@@ -124,8 +114,8 @@ def corpus(
         kept = rng.random(len(query.requirements)) < ask_probability
         kept[rng.integers(len(kept))] |= not kept.any()
         met = kept & (rng.random(len(kept)) < keep_probability)
-        text = write(query, tuple(map(bool, met)), rng)
-        samples.append((query.prompt(tuple(map(bool, kept))), text))
+        text = write(query, tuple(met.tolist()), rng)
+        samples.append((query.prompt(tuple(kept.tolist())), text))
     return samples
 
 
@@ -135,38 +125,32 @@ def tokenise(samples: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerB
     Returns:
         Columns ``input_ids``, ``labels`` (−100 where there is no loss) and ``length``.
     """
-    rows: dict[str, list[Any]] = {"input_ids": [], "labels": [], "length": []}
+    ids, labels = [], []
     for instruction, text in samples:
         prompt = prompt_ids(tokenizer, [{"role": "user", "content": instruction}])
         answer = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        rows["input_ids"].append(prompt + answer)
-        rows["labels"].append([-100] * len(prompt) + answer)
-        rows["length"].append(len(prompt) + len(answer))
-    return Dataset.from_dict(rows)
+        ids.append(prompt + answer)
+        labels.append([-100] * len(prompt) + answer)
+    return Dataset.from_dict({"input_ids": ids, "labels": labels, "length": list(map(len, ids))})
 
 
 def train_base_model(
     samples: Sequence[tuple[str, str]], *, settings: BaseModelSettings, seed: int, folder: Path
 ) -> pd.DataFrame:
-    """Train tokenizer and model on a corpus, in fp32, one epoch; save both in ``folder``.
+    """Train tokenizer and model on a :func:`corpus`, in fp32, one epoch; save both in ``folder``.
 
-    Args:
-        samples: from :func:`corpus`.
-        settings: shape and hyper-parameters.
-        seed: of the weights and the order of the texts.
-        folder: of the model and its tokenizer.
+    ``seed`` is of the weights and of the order of the texts.
 
     Returns:
         The learning curve: columns ``step, loss`` (nats per token of the answer).
     """
     tokenizer = tiny_tokenizer([part for sample in samples for part in sample], settings.vocab_size)
-    config = tiny_config(
-        tokenizer, hidden_size=settings.hidden_size, n_layers=settings.n_layers, n_positions=1024
-    )
-    model, n_steps = tiny_model(config, seed=seed), len(samples) // settings.batch_size
-    trainer = Trainer(
+    shape = {"hidden_size": settings.hidden_size, "n_layers": settings.n_layers}
+    model = tiny_model(tiny_config(tokenizer, n_positions=1024, **shape), seed=seed)
+    n_steps = len(samples) // settings.batch_size
+    trainer = transformers.Trainer(
         model=model,
-        args=TrainingArguments(
+        args=transformers.TrainingArguments(
             output_dir=str(folder / "trainer"),
             per_device_train_batch_size=settings.batch_size,
             num_train_epochs=1,
@@ -182,7 +166,7 @@ def train_base_model(
             **precision_flags(),
         ),
         train_dataset=tokenise(samples, tokenizer),
-        data_collator=DataCollatorForSeq2Seq(tokenizer),
+        data_collator=transformers.DataCollatorForSeq2Seq(tokenizer),
         processing_class=tokenizer,
     )
     trainer.train()

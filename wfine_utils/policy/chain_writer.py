@@ -33,17 +33,14 @@ def written_by_model(
     model, tokenizer = generation.load_policy(base)
     prompts = [chain.prompt(r.kept) for chain in chains for r in chain.responses]
     conversations = [[{"role": "user", "content": prompt}] for prompt in prompts]
-    texts = iter(
-        generation.sample(model, tokenizer, conversations, max_new_tokens=max_new_tokens, seed=seed)
-    )
+    sampling = {"max_new_tokens": max_new_tokens, "seed": seed}
+    texts = iter(generation.sample(model, tokenizer, conversations, **sampling))
     name = Path(base.model).name if Path(base.model).is_dir() else base.model
-    return [
-        replace(
-            chain,
-            responses=tuple(replace(r, text=next(texts), source=name) for r in chain.responses),
-        )
-        for chain in chains
-    ]
+    written = []
+    for chain in chains:
+        responses = [replace(r, text=next(texts), source=name) for r in chain.responses]
+        written.append(replace(chain, responses=tuple(responses)))
+    return written
 
 
 def true_chains(chains: Sequence[Chain], label: str) -> tuple[list[Chain], pd.DataFrame]:

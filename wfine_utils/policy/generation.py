@@ -31,36 +31,27 @@ THINK_ANSWER = (
 )
 """System prompt of the answer format ``"think_answer"``."""
 
-_MARK = r"</?(?:think|answer)>"
-
-_FORM = re.compile(
-    rf"\s*<think>(?:(?!{_MARK}).)*</think>\s*<answer>((?:(?!{_MARK}).)*)</answer>\s*", re.DOTALL
-)
+_INSIDE = r"((?:(?!</?(?:think|answer)>).)*)"  # any text without one of the four marks
+_FORM = re.compile(rf"\s*<think>{_INSIDE}</think>\s*<answer>{_INSIDE}</answer>\s*", re.DOTALL)
 
 
 def prompt_messages(query: Query, answer_format: AnswerFormat = "plain") -> list[dict[str, str]]:
     """The conversation a policy answers: the full instruction as the user's turn.
 
-    Args:
-        query: what is asked for.
-        answer_format: ``"think_answer"`` puts :data:`THINK_ANSWER` before it, as system prompt;
-            with ``"plain"`` there is none of ours, and a chat template may add its own.
+    ``"think_answer"`` puts :data:`THINK_ANSWER` before it, as system prompt; with ``"plain"`` there
+    is none of ours, and a chat template may add its own.
     """
+    system = {"role": "system", "content": THINK_ANSWER}
     user = {"role": "user", "content": query.prompt()}
-    if answer_format == "plain":
-        return [user]
-    return [{"role": "system", "content": THINK_ANSWER}, user]
+    return [user] if answer_format == "plain" else [system, user]
 
 
 def extract_answer(text: str, answer_format: AnswerFormat) -> str | None:
     """What of a policy's text is meant for the reader; None where the form is broken.
 
-    Args:
-        text: whole text of a completion.
-        answer_format: ``"plain"`` takes all of it. ``"think_answer"`` takes the part between
-            ``<answer>`` and ``</answer>``, if both pairs of marks are there once, in order, with
-            nothing but space outside of them, and the answer is not empty. A text that was cut
-            off at its longest length breaks the form.
+    ``"plain"`` takes the whole text. ``"think_answer"`` takes the part between ``<answer>`` and
+    ``</answer>``, if both pairs of marks are there once, in order, with nothing but space outside
+    of them, and the answer is not empty. A text cut off at its longest length breaks the form.
 
     >>> extract_answer("<think>Two lines.</think><answer>Rain.</answer>", "think_answer")
     'Rain.'
@@ -70,7 +61,7 @@ def extract_answer(text: str, answer_format: AnswerFormat) -> str | None:
     if answer_format == "plain":
         return text
     match = _FORM.fullmatch(text)
-    return (match[1].strip() or None) if match else None
+    return (match[2].strip() or None) if match else None
 
 
 def load_policy(
@@ -80,13 +71,11 @@ def load_policy(
 
     Args:
         base: a language model.
-        adapter: folder written by :func:`~wfine_utils.policy.grpo.train_policy`; None gives the
-            base policy.
+        adapter: folder written by :func:`.train_policy`; None gives the base policy.
         quantise: whether the base policy is in 4-bit; a trained one is as it was in training.
 
     Raises:
-        WfineError: the adapter was trained on another base model, or one of the two cannot be
-            loaded.
+        WfineError: one of the two cannot be loaded, or they do not belong together.
     """
     if adapter is not None:
         adapted, tokenizer, _ = load_adapter(adapter, "causal", base)
@@ -110,14 +99,13 @@ def generate(
     """One sampled completion per query, from the full instruction.
 
     Args:
-        model: from :func:`load_policy`.
-        tokenizer: of the same.
+        model, tokenizer: from :func:`load_policy`.
         queries: n queries.
         max_new_tokens: longest completion, in tokens.
         temperature: of sampling; no nucleus, no top-k.
         batch_size: prompts per call of ``generate``; prompts of similar length go together.
         seed: of sampling; the texts depend on it and on ``batch_size``.
-        answer_format: as in training; see :func:`extract_answer` for the part that is to be judged.
+        answer_format: as in training; :func:`extract_answer` gives the part that is to be judged.
 
     Returns:
         n whole texts, in the order of the queries, without special tokens.
@@ -157,9 +145,8 @@ def sample(
             max_new_tokens=max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
         )
-        decoded = tokenizer.batch_decode(
-            output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-        )
+        written = output[:, inputs["input_ids"].shape[1] :]
+        decoded = tokenizer.batch_decode(written, skip_special_tokens=True)
         for i, text in zip(batch, decoded, strict=True):
             texts[i] = text
     return texts
@@ -177,20 +164,19 @@ def divergence(
 ) -> pd.DataFrame:
     """How far a policy has moved from its base model, and how varied it still is.
 
-    Both are computed exactly at every token of the policy's own texts, from the whole
-    next-token distribution, and averaged over the text.
+    Both are exact at every token of the policy's own texts, from the whole next-token distribution,
+    and averaged over the text.
 
     Args:
-        model: from :func:`load_policy`; without an adapter the KL is 0.
-        tokenizer: of the same.
+        model, tokenizer: from :func:`load_policy`; without an adapter the KL is 0.
         queries: n queries.
         texts: n whole texts the policy wrote to them.
         batch_size: texts per forward pass; fewer where the vocabulary is large.
         answer_format: of the prompts that the policy answered.
 
     Returns:
-        One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in
-        nats per token, and ``n_tokens``.
+        One row per text: ``kl`` = KL(policy ‖ base) and ``entropy`` of the policy, both in nats per
+        token, and ``n_tokens``.
     """
     ids, n_prompt = [], []
     for query, text in zip(queries, texts, strict=True):
@@ -227,15 +213,9 @@ def text_lengths(
 ) -> tuple[list[int], float]:
     """How long the prompts of a policy and their longest answers are, and how long they may be.
 
-    Args:
-        base: of the policy.
-        queries: n queries.
-        max_new_tokens: of the longest answer.
-        answer_format: of the policy; its system prompt takes room too.
-
     Returns:
-        Tokens of each prompt and the longest answer together, n of them; and the most that the
-        model has positions for, infinity where its configuration names no limit.
+        Tokens of each prompt (its system prompt too) and the longest answer together, one number
+        per query; and the model's limit, infinity where its configuration names none.
     """
     tokenizer = loading.load_tokenizer(base)
     config = loading.load_config(base).get_text_config()

@@ -1,13 +1,13 @@
 """Training a policy: GRPO in 4-bit against a reward model.
 
 Thin over ``trl.GRPOTrainer`` 1.16. The reward is a plain function, not a module handed to the
-trainer: the trainer would score a whole rollout in one padded forward pass, with another
-text than the reward model was trained on.
+trainer, which would score a whole rollout in one padded forward pass, with another text than the
+reward model was trained on.
 
-Several processes (``accelerate launch -m wfine_utils.policy``) share every rollout of the
-settings: the same prompts, but each process samples its part of the completions with a seed of its
-own and scores them with its own copy of the reward model. The groups are put together again for
-the advantages, wherever their completions were made.
+Several processes (``accelerate launch -m wfine_utils.policy``) share every rollout of the settings:
+the same prompts, but each process samples its part of the completions with a seed of its own and
+scores them with its own copy of the reward model. The groups are put together again for the
+advantages, wherever their completions were made.
 """
 
 from __future__ import annotations
@@ -45,28 +45,20 @@ class RewardFunction:
     """
 
     def __init__(
-        self,
-        reward_model: RewardModel,
-        queries: Sequence[Query],
-        answer_format: AnswerFormat = "plain",
+        self, model: RewardModel, queries: Sequence[Query], answer_format: AnswerFormat = "plain"
     ) -> None:
-        self.__name__ = f"reward_model_{reward_model.granularity}"  # names the logged metric
-        self._reward_model = reward_model
-        self._queries = queries
-        self._answer_format = answer_format
+        self.__name__ = f"reward_model_{model.granularity}"  # names the logged metric
+        self._model, self._queries, self._answer_format = model, queries, answer_format
 
     def __call__(
         self, completions: Sequence[Any], query_index: Sequence[int], **_: Any
     ) -> list[float | None]:
         rewards = np.zeros(len(completions))
-        texts = {}  # of those that keep the form, by place
-        for place, completion in enumerate(completions):
-            text = extract_answer(completion[0]["content"], self._answer_format)
-            if text is not None:
-                texts[place] = text
+        answers = [extract_answer(c[0]["content"], self._answer_format) for c in completions]
+        texts = {place: text for place, text in enumerate(answers) if text is not None}
         queries = [self._queries[query_index[place]] for place in texts]
-        scores = self._reward_model.score(queries, list(texts.values()))
-        if self._answer_format == "think_answer" and self._reward_model.granularity == "prompt":
+        scores = self._model.score(queries, list(texts.values()))
+        if self._answer_format == "think_answer" and self._model.granularity == "prompt":
             scores = expit(scores)
         rewards[list(texts)] = scores
         return [float(reward) for reward in rewards]
@@ -90,25 +82,23 @@ def train_policy(
         base: a language model; with its adapters off it is the reference model too.
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
-        folder: where the adapter, the tokenizer, ``manifest.json``, ``training_curve.csv`` and
-            ``cost.json`` (memory and tokens per second) go; exists already. Of several processes
-            the first writes.
+        folder: exists already; for the adapter, the tokenizer, ``manifest.json``, ``cost.json`` and
+            ``training_curve.csv``. Of several processes the first writes.
 
     Returns:
         The training curve, one row per rollout: ``step, reward, reward_std, kl, entropy,
         completion_tokens``, as the trainer logged them at its first update.
 
     Raises:
-        WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU
-            that is too small by the estimate of :mod:`wfine_utils.models.memory`.
+        WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU that is
+            too small by the estimate of :mod:`wfine_utils.models.memory`.
     """
     if len(queries) < settings.prompts_per_rollout:
         raise WfineError(
             f"policy: found {len(queries)} training queries, expected at least prompts_per_rollout"
             f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
         )
-    args = grpo_config(settings, folder, seed=seed)
-    tokenizer = loading.load_tokenizer(base)
+    args, tokenizer = grpo_config(settings, folder, seed=seed), loading.load_tokenizer(base)
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
     meter = Meter(
@@ -118,15 +108,13 @@ def train_policy(
         "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
     )
     torch.manual_seed(seed)
+    data = {"prompt": prompts, "query_index": list(range(len(queries)))}
+    quantise = settings.quantise
     trainer = GRPOTrainer(
-        model=loading.load_quantised(
-            base, "causal", tokenizer=tokenizer, quantise=settings.quantise
-        ),
+        model=loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise),
         reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
         args=args,
-        train_dataset=Dataset.from_dict(
-            {"prompt": prompts, "query_index": list(range(len(queries)))}
-        ),
+        train_dataset=Dataset.from_dict(data),
         processing_class=tokenizer,
         peft_config=adapters.lora_config("causal", r=settings.lora_r, alpha=settings.lora_alpha),
     )
@@ -170,9 +158,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
     )
     if rest:
         raise WfineError(f"{label}, expected a multiple of that; change one of the three.")
-    micro_batch_size, n_forward = adapters.share_of_batch(
-        per_update, settings.micro_batch_size, label
-    )
+    micro_size, n_forward = adapters.share_of_batch(per_update, settings.micro_batch_size, label)
     return GRPOConfig(
         output_dir=str(folder / "trainer"),
         learning_rate=settings.learning_rate,
@@ -181,7 +167,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         max_steps=settings.n_steps,
         num_generations=settings.num_generations,
         generation_batch_size=rollout,
-        per_device_train_batch_size=micro_batch_size,
+        per_device_train_batch_size=micro_size,
         gradient_accumulation_steps=n_forward,
         ddp_find_unused_parameters=False,  # every adapter is used in every forward pass
         beta=settings.beta,
@@ -205,19 +191,10 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
 
 def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
     """Tidy training curve from a GRPO trainer's log, one row per rollout."""
-    names = {
-        "reward": "reward",
-        "reward_std": "reward_std",
-        "kl": "kl",
-        "entropy": "entropy",
-        "completions/mean_length": "completion_tokens",
-    }
+    logged = ["reward", "reward_std", "kl", "entropy", "completions/mean_length"]
     rows = [
-        {
-            "step": int(entry["step"]),
-            **{new: float(entry.get(old, np.nan)) for old, new in names.items()},
-        }
+        [int(entry["step"]), *(float(entry.get(name, np.nan)) for name in logged)]
         for entry in log_history
         if "reward" in entry
     ]
-    return pd.DataFrame(rows, columns=["step", *names.values()])
+    return pd.DataFrame(rows, columns=["step", *logged[:-1], "completion_tokens"])

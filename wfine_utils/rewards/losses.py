@@ -21,14 +21,12 @@ from wfine_utils.settings import Loss
 class PairLoss(NamedTuple):
     """What is learnt from pairs.
 
-    Attributes:
-        each: the loss of each pair, shape [pairs], in nats, from the rewards of the chosen and of
-            the rejected text and the number of requirements dropped between them, each [pairs].
-        is_relative: only differences of rewards count, so ``center_coefficient`` says where 0 is.
+    ``each`` gives the loss of each pair, shape [pairs], in nats, from the rewards of the chosen and
+    of the rejected text and the number of requirements dropped between them, each [pairs].
     """
 
     each: Callable[[Tensor, Tensor, Tensor], Tensor]
-    is_relative: bool = True
+    is_relative: bool = True  # differences alone count; center_coefficient says where 0 is
 
 
 def _bradley_terry(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -> Tensor:
@@ -44,8 +42,8 @@ def _bradley_terry_margin(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -
 def _cross_entropy(chosen: Tensor, rejected: Tensor, n_dropped: Tensor) -> Tensor:
     """Each text by itself: is it the better one, yes or no?
 
-    One logit and its sigmoid are what a classifier of two labels computes, as only the
-    difference of its two logits matters.
+    One logit and its sigmoid are what a classifier of two labels computes, as only the difference
+    of its two logits matters.
     """
     return -(logsigmoid(chosen) + logsigmoid(-rejected)) / 2
 
@@ -93,20 +91,16 @@ def _each_text_once(
     where several processes share a batch: each would pass another number of times, and they wait
     for one another at every pass.
     """
-    _, first, place = np.unique(
-        input_ids.cpu().numpy(), axis=0, return_index=True, return_inverse=True
-    )
+    ids = input_ids.cpu().numpy()
+    _, first, place = np.unique(ids, axis=0, return_index=True, return_inverse=True)
     lengths = attention_mask.sum(dim=1)[first].tolist()
     apart = input_ids.device.type == "cpu" and loading.processes().num_processes == 1
     budget = CPU_FORWARD_TOKENS if apart else len(first) * max(lengths)
     chunks = token_budget_batches(lengths, budget)
-    logits = [
-        model(
-            input_ids=input_ids[rows, :longest],
-            attention_mask=attention_mask[rows, :longest],
-            **options,
-        ).logits
-        for rows, longest in ((first[chunk], lengths[chunk[0]]) for chunk in chunks)
-    ]
+    logits = []
+    for chunk in chunks:
+        part = first[chunk], slice(lengths[chunk[0]])  # without the padding that all of it has
+        inputs = {"input_ids": input_ids[part], "attention_mask": attention_mask[part]}
+        logits.append(model(**inputs, **options).logits)
     in_order = torch.cat(logits)[np.argsort(np.concatenate(chunks))]  # as they stood in ``first``
     return SequenceClassifierOutput(logits=in_order[place])

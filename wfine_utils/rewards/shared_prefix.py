@@ -47,17 +47,11 @@ CPU_BATCH_TOKENS = 1024
 
 
 class Row(NamedTuple):
-    """Texts of which the first ``n_shared`` tokens are the same, and are computed once.
+    """Texts of which the first ``n_shared`` tokens are the same, and are computed once."""
 
-    Attributes:
-        n_shared: tokens of the common beginning; every text goes on for at least one more.
-        n_tokens: of the row, that is of the beginning and all ends.
-        texts: places of the texts in the list that they come from, at least two.
-    """
-
-    n_shared: int
-    n_tokens: int
-    texts: tuple[int, ...]
+    n_shared: int  # every text goes on for at least one more
+    n_tokens: int  # of the beginning and of all ends
+    texts: tuple[int, ...]  # places in the list that they come from, at least two
 
 
 def shared_rows(ids: Sequence[list[int]], *, max_row_tokens: int, pair_cost: float) -> list[Row]:
@@ -135,9 +129,8 @@ class PrefixSharing:
     def __init__(
         self, model: Any, pad_token_id: int, read: Callable[[torch.Tensor], np.ndarray]
     ) -> None:
-        self._body, self._head, self._pad, self._read = (
-            model.base_model, model.score, pad_token_id, read
-        )  # fmt: skip
+        self._body, self._head, self._read = model.base_model, model.score, read
+        self._pad = pad_token_id
         config = model.config.get_text_config()
         # 24 h² multiplications for a token and 4 h for a pair, in a layer of the usual shape
         self._pair_cost = 1 / (6 * config.hidden_size)
@@ -159,9 +152,8 @@ class PrefixSharing:
         """The sharing of a model, or None where the model cannot do it.
 
         It can if it is a decoder that takes keys and values of earlier tokens, a mask for every
-        pair of tokens and the place of every token. That it makes of them what it should is not
-        believed but tried: a model that looks forwards too, or has no use for places, gives other
-        scores in a row than alone.
+        pair of tokens and the place of every token. That it makes of them what it should is tried:
+        a model that looks forwards too, or has no use for places, scores otherwise in a row.
 
         Args:
             model, pad_token_id, read: as for the class.
@@ -198,7 +190,7 @@ class PrefixSharing:
         """Score the texts that are worth laying together, and no others.
 
         Args:
-            ids: token ids of every text; those of an empty or too long text are passed over.
+            ids: token ids of every text; an empty or too long one is passed over.
             token_budget: tokens per forward pass, padding included.
 
         Yields:
@@ -206,11 +198,8 @@ class PrefixSharing:
         """
         # A window hides the beginning from the end of a long text, which the mask does not know.
         fit = [i for i, x in enumerate(ids) if x and (not self._window or len(x) <= self._window)]
-        rows = shared_rows(
-            [ids[i] for i in fit],
-            max_row_tokens=min(token_budget, MAX_ROW_TOKENS),
-            pair_cost=self._pair_cost,
-        )
+        longest = min(token_budget, MAX_ROW_TOKENS)
+        rows = shared_rows([ids[i] for i in fit], max_row_tokens=longest, pair_cost=self._pair_cost)
         rows = [row._replace(texts=tuple(fit[i] for i in row.texts)) for row in rows]
         if self._body.device.type == "cpu":
             token_budget = min(token_budget, CPU_BATCH_TOKENS)
@@ -241,11 +230,11 @@ class PrefixSharing:
                 at += len(rest)
                 row_of_text.append(k)
                 last_of_text.append(at - 1)
-        device, cache = self._body.device, DynamicCache()  # keys and values of the beginnings
-        # No mask: padding stands on the right, where nothing that counts looks at it.
-        self._body(
-            input_ids=torch.from_numpy(starts).to(device), past_key_values=cache, use_cache=True
-        )
+        device = self._body.device
+        # Keys and values of the beginnings are kept. No mask: padding stands on the right, where
+        # nothing that counts looks at it.
+        kept = {"past_key_values": DynamicCache(), "use_cache": True}
+        self._body(input_ids=torch.from_numpy(starts).to(device), **kept)
         whose = torch.from_numpy(owner).to(device)
         of_same_end = (whose[:, :, None] == whose[:, None, :]).tril_()
         of_start = torch.from_numpy(in_start).to(device)[:, None].expand(-1, n_end, -1)
@@ -253,7 +242,6 @@ class PrefixSharing:
             input_ids=torch.from_numpy(ends).to(device),
             attention_mask=torch.cat([of_start, of_same_end], dim=2)[:, None],  # 1 for all heads
             position_ids=torch.from_numpy(places).to(device),
-            past_key_values=cache,
-            use_cache=True,
+            **kept,
         ).last_hidden_state
         return self._read(self._head(hidden[row_of_text, last_of_text]))
