@@ -83,7 +83,7 @@ def test_nan_scores_are_counted_and_the_rest_is_judged():
         ([[1, 2], ["a", "b"]], "'second': found a list that does not hold numbers"),
         ([[1, 2], None], "'second': found an array of shape ()"),
         ([[1, 2], [1, float("inf")]], "'second': found an infinite score"),
-        ([[float("nan")] * 2] * 2, "every score is NaN, from chain 'first'"),
+        ([[float("nan")] * 2] * 2, "every score of chains 'first'"),
     ],
 )
 def test_bad_scores_name_the_chain(scores, words):

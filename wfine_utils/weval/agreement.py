@@ -1,7 +1,4 @@
-"""Coefficients of agreement between raters, and their bootstrap over chains.
-
-Used for people in :mod:`wfine_utils.annotation.agreement` and judges in ``judges.agreement``.
-"""
+"""Coefficients of agreement between raters, people or judges, and their bootstrap over chains."""
 
 from __future__ import annotations
 
@@ -39,8 +36,8 @@ def bootstrap_chains(
         n_times = times.astype(int)[:, chain]  # [draws, units]
         return np.array([statistic(np.repeat(rows, n, axis=0)) for n in n_times], dtype=float)
 
-    interval = boot.interval(of_draws, np.ones(len(names), dtype=int))
-    return [(v.item(), low.item(), high.item()) for v, low, high in zip(*interval, strict=True)]
+    value, low, high = boot.interval(of_draws, np.ones(len(names), dtype=int))
+    return list(zip(value.tolist(), low.tolist(), high.tolist(), strict=True))
 
 
 def krippendorff_alpha(counts: NDArray, level: Literal["nominal", "ordinal"]) -> float:
@@ -86,8 +83,5 @@ def one_row_per_unit(table: pd.DataFrame, columns: Sequence[str], caller: str) -
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str], caller: str) -> None:
     """Refuse a table that lacks one of ``columns``, in the name of ``caller``."""
-    if absent := [c for c in columns if c not in table]:
-        raise WfineError(
-            f"{caller}: found the columns {', '.join(map(str, table))}, expected also "
-            f"{', '.join(absent)}."
-        )
+    if absent := ", ".join(c for c in columns if c not in table):
+        raise WfineError(f"{caller}: found the columns {[*table]}, expected also {absent}.")

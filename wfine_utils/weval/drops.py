@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
-from wfine_utils.weval.evaluation import COLUMNS, mean_rows, per_chain
+from wfine_utils.weval.evaluation import mean_table, per_chain
 from wfine_utils.weval.metrics import METRICS
 from wfine_utils.weval.resampling import Bootstrap, paired_difference
 
@@ -24,12 +24,12 @@ def drop_shifts(
 
     Args:
         values: [chains][responses], such as words or a log-likelihood; NaN where there is none.
-        n_boot, seed: of the bootstrap over steps and of the sign flips.
+        n_boot, seed: as in :class:`Bootstrap`, over steps, and of the sign flips.
 
     Returns:
-        One row per type of the dropped requirement, "unlabelled" where it has none, and one for
-        "all": ``type, value`` (mean of dropped minus kept), ``ci_low, ci_high, p_value, cohens_d,
-        n`` steps. Steps of one chain are taken as independent of each other.
+        One row per type of the dropped requirement, "unlabelled" where it has none, and for "all":
+        ``type, value`` (mean of dropped minus kept), ``ci_low, ci_high, p_value, cohens_d, n``
+        steps. Steps of one chain are taken as independent of each other.
     """
     steps = [
         (str(dropped.type or "unlabelled"), worse_value, better_value)
@@ -59,24 +59,21 @@ def by_type_dropped_first(
 ) -> pd.DataFrame:
     """WEval by the type of the requirement that a chain drops first.
 
-    Arguments and errors are those of ``weval.evaluate``.
-
     Returns:
-        Every metric of ``weval.evaluate``, in its columns, for the subsets ("type dropped first",
-        type). A chain belongs to a type if its best responses keep one requirement of this type
-        more than those of the second gold rank, and differ in nothing else; all others are in
+        As ``weval.evaluate``, whose arguments and errors these are, for the subsets ("type dropped
+        first", type). A chain belongs to a type if its best responses keep one requirement of this
+        type more than those of the second gold rank, and differ in nothing else; all others are in
         the subset "undetermined".
     """
     boot = Bootstrap(n_boot, seed, confidence)
     values = per_chain(chains, scores).to_numpy()
     kinds = pd.Series([type_dropped_first(chain) or UNDETERMINED for chain in chains], dtype=str)
-    rows = [
-        row
+    tables = [
+        mean_table(boot, values[kinds == name], METRICS, "type dropped first", name)
         for name in [*map(str, RequirementType), UNDETERMINED]
         if (kinds == name).any()
-        for row in mean_rows(boot, values[kinds == name], METRICS, "type dropped first", name)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.concat(tables, ignore_index=True)
 
 
 def type_dropped_first(chain: Chain) -> RequirementType | None:

@@ -3,13 +3,12 @@
 The gold ranking of a chain is known by construction, so any function that gives a number to a
 response can be examined. Two choices differ from what is common, and both matter:
 
-* **Ties count as ties.** The evaluation script released with the paper sorts responses by
-  (score, number of kept requirements), so that a tie is resolved in the gold order and a
-  scorer that says the same of everything gets a perfect ranking. Here a tie earns nothing,
-  and that rule is reported only in its own column, ``released_rule_tau``.
-* **A constant scorer has correlation 0.** SciPy returns NaN there, because a correlation with a
-  constant is undefined; leaving such chains out of a mean would hide exactly the chains on which
-  the scorer said nothing.
+* **Ties count as ties.** The evaluation script released with the paper sorts responses by (score,
+  number of kept requirements), so that a tie is resolved in the gold order and a scorer that says
+  the same of everything gets a perfect ranking. Here a tie earns nothing, and that rule is reported
+  only as ``released_rule_tau``.
+* **A constant scorer has correlation 0.** SciPy returns NaN there; leaving such chains out of a
+  mean would hide exactly the chains on which the scorer said nothing.
 """
 
 from __future__ import annotations
@@ -60,18 +59,17 @@ def evaluate(
     nan_rate                share of the responses that could not be scored
     ======================  ================================================================
 
-    A NaN score means "could not be scored". It raises ``nan_rate``, and the other metrics of
-    that chain are computed over its scored responses; a chain in which these have no two
-    different gold ranks is left out of the mean of those metrics, and ``n_chains`` says how many
-    chains were used. So a scorer that refuses the hard chains can look better than it is:
-    read every value together with ``nan_rate`` and ``n_chains``. No bounds are computed.
+    A NaN score means "could not be scored". It raises ``nan_rate``, and the other metrics of that
+    chain are computed over its scored responses; a chain in which these have no two different gold
+    ranks is left out of the mean of those metrics. So a scorer that refuses the hard chains can
+    look better than it is: read every value together with ``nan_rate`` and ``n_chains``, the number
+    of chains that were used. No bounds are computed.
 
     Args:
-        chains: shape [chains], any mixture of sizes; gold ranks may tie.
-        scores: shape [chains][responses of the chain], float; higher means better adherence.
-        n_boot: number of bootstrap draws over chains; 0 leaves the intervals NaN.
-        seed: of the draws. Equal seeds give equal tables, whatever the order of chains.
-        confidence: coverage of the percentile interval, between 0 and 1.
+        chains: any mixture of sizes; gold ranks may tie.
+        scores: float [chains][responses of the chain]; higher means better adherence.
+        n_boot, seed, confidence: as in :class:`Bootstrap`, of the draws over chains; whatever the
+            order of chains, equal seeds give equal tables.
 
     Returns:
         One row per metric and subset: ``metric, subset_kind, subset, value, ci_low, ci_high,
@@ -81,13 +79,10 @@ def evaluate(
         The interval is NaN where fewer than two chains were used.
 
     Raises:
-        WfineError: no chains, not one array of scores per chain, an array of the wrong shape,
-            an infinite score, or no score at all that is not NaN.
+        WfineError: no chains, scores that ``scorers.checked_scores`` refuses, or all of them NaN.
 
-    Source: arXiv 2604.27453 for WEval; tau-b as in SciPy 1.17 ``kendalltau``.
-
-    Differences from it: ties (see the module's text), intervals, NaN instead of 0 for
-    responses without a score.
+    Source: arXiv 2604.27453 for WEval; tau-b as in SciPy 1.17 ``kendalltau``. Differences from it:
+    ties (see the module's text), intervals, NaN instead of 0 for responses without a score.
     """
     boot = Bootstrap(n_boot, seed, confidence)
     data = scored_chains(chains, scores)
@@ -99,13 +94,12 @@ def evaluate(
         *(("type", name, SINGLE_DROP_METRICS, shares)
           for name, shares in single_drop_metrics(chains, data).items()),
     ]  # fmt: skip
-    rows = [
-        row
+    tables = [
+        mean_table(boot, part, metrics, kind, subset)
         for kind, subset, metrics, part in groups
         if len(part)
-        for row in mean_rows(boot, part, metrics, kind, subset)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.concat(tables, ignore_index=True)
 
 
 def evaluate_all(
@@ -131,17 +125,18 @@ def evaluate_all(
     return pd.concat(tables, names=["scorer"]).reset_index("scorer").reset_index(drop=True)
 
 
-def mean_rows(
+def mean_table(
     boot: Bootstrap, values: FloatArray, metrics: Sequence[str], kind: str, subset: str
-) -> list[tuple[object, ...]]:
-    """Rows for a table with :data:`COLUMNS`: the mean of every metric over chains.
+) -> pd.DataFrame:
+    """The mean of every metric over chains, in a table with :data:`COLUMNS`.
 
     Args:
         values: shape [chains, metrics], NaN where a chain has no value.
         kind: what is told apart, e.g. "category"; ``subset`` is one of these parts.
     """
-    means = zip(*boot.means(values, kind, subset), strict=True)
-    return [(m, kind, str(subset), *row) for m, row in zip(metrics, means, strict=True)]
+    means = boot.means(values, kind, subset)
+    columns = ([*metrics], kind, str(subset), *means)
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
 def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
@@ -153,7 +148,7 @@ def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFr
     """
     values = chain_metrics(scored_chains(chains, scores))
     index = pd.Index([chain.chain_id for chain in chains], name="chain_id")
-    return pd.DataFrame(values, index=index, columns=list(METRICS))
+    return pd.DataFrame(values, index, METRICS)
 
 
 def compare(
@@ -170,7 +165,7 @@ def compare(
     """Paired difference a - b of two scorers on the same chains.
 
     Args:
-        scores_a: scores of the first scorer, as in :func:`evaluate`; ``scores_b``: of the second.
+        scores_a: of the first scorer, as in :func:`evaluate`; ``scores_b``: of the second.
         metrics: which of :data:`METRICS`.
         n_permutations: number of random sign flips for the p-value.
 

@@ -1,12 +1,11 @@
 """A control for fluency: how likely a text is to a language model that sees no instruction.
 
 If such a model ranks the responses of a chain, their gold order goes along with how well, or how
-commonly, they are written, and a scorer may read that in place of the requirements. Two models:
-
-- one that needs no download and does for any chains: characters given the five before them,
-  interpolated by the method of Witten and Bell, counted on the texts of all *other* chains;
-- for WEval-Hand, a pretrained language model, whose likelihoods are kept beside the chains.
-  ``python -m wfine_utils.models fluency MODEL`` computes them anew.
+commonly, they are written, and a scorer may read that in place of the requirements. One model needs
+no download and does for any chains: characters given the five before them, interpolated by the
+method of Witten and Bell, counted on the texts of all *other* chains. For WEval-Hand, likelihoods
+of a pretrained model are kept beside the chains (``python -m wfine_utils.models fluency MODEL``
+computes them anew).
 """
 
 from __future__ import annotations
@@ -46,10 +45,8 @@ class FluencyScorer:
         for counts in own:
             for context, followers in counts.items():
                 total[context].update(followers)
-        return [
-            np.array(self._likelihoods(chain, total, counts))
-            for chain, counts in zip(chains, own, strict=True)
-        ]
+        pairs = zip(chains, own, strict=True)
+        return [np.array(self._likelihoods(chain, total, counts)) for chain, counts in pairs]
 
     def _steps(self, text: str) -> Iterator[tuple[str, str]]:
         """Every character with the ``order`` characters before it."""
@@ -92,9 +89,7 @@ class FluencyScorer:
 
 
 class KeptFluencyScorer:
-    """Mean log-likelihood per token of WEval-Hand's texts under a pretrained model, from a file.
-
-    The model, whose name is in ``name``, has seen no instruction.
+    """Mean log-likelihood per token of WEval-Hand's texts under the model ``name``, from a file.
 
     Args:
         path: a table of :func:`wfine_utils.models.likelihood.keep_fluency`.

@@ -18,15 +18,9 @@ from wfine_utils.weval.resampling import MAX_CELLS, FloatArray
 from wfine_utils.weval.scorers import checked_scores
 
 METRICS: tuple[str, ...] = (
-    "kendall_tau_b",
-    "spearman_rho",
-    "pairwise_accuracy",
-    "position_consistency",
-    "exact_match",
-    "tie_rate",
-    "released_rule_tau",
-    "nan_rate",
-)
+    "kendall_tau_b", "spearman_rho", "pairwise_accuracy", "position_consistency", "exact_match",
+    "tie_rate", "released_rule_tau", "nan_rate",
+)  # fmt: skip
 """Every metric, in the order of the columns and rows of all tables."""
 
 SINGLE_DROP_METRICS: tuple[str, ...] = ("pairwise_accuracy", "tie_rate")
@@ -60,9 +54,8 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     scored = ~np.isnan(score)
     if not scored.any():
         raise WfineError(
-            f"weval: every score is NaN, from chain {chains[0].chain_id!r} to chain "
-            f"{chains[-1].chain_id!r}; expected at least one response that could be scored. Leave "
-            "this scorer out for these chains."
+            f"weval: every score of chains {chains[0].chain_id!r} to {chains[-1].chain_id!r} is "
+            "NaN; expected at least one number. Leave this scorer out for these chains."
         )
     n_responses = np.array([len(chain.responses) for chain in chains])
     n_scored = np.add.reduceat(scored, np.cumsum(n_responses) - n_responses, dtype=np.int64)
@@ -72,14 +65,9 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
     for pattern, k in number.items():
         patterns[k, : len(pattern)] = pattern
-    return ScoredChains(
-        n_responses=n_responses,
-        n_scored=n_scored,
-        start=np.cumsum(n_scored) - n_scored,
-        score=score[scored],
-        pattern=np.array([number[pattern] for pattern in kept])[scored],
-        kept=patterns,
-    )
+    start = np.cumsum(n_scored) - n_scored
+    pattern_of = np.array([number[pattern] for pattern in kept])[scored]
+    return ScoredChains(n_responses, n_scored, start, score[scored], pattern_of, patterns)
 
 
 def _signs(x: NDArray) -> NDArray[np.int8]:
@@ -112,19 +100,16 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
         s_square = (s_rank**2).sum(axis=1).astype(float)
         g_square = (g_rank**2).sum(axis=1).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
-            result = np.stack(
-                [
-                    agree / np.sqrt(g_pairs * np.maximum(s_pairs, 1)),
-                    (s_rank * g_rank).sum(axis=1) / np.sqrt(g_square * np.maximum(s_square, 1)),
-                    (agree + g_pairs) / (2 * g_pairs),
-                    1 - shift / (n * (n - 1)),
-                    agree == g_pairs,
-                    tied / g_pairs,
-                    (agree + tied) / np.sqrt(g_pairs * (s_pairs + tied)),
-                ],
-                axis=1,
+            result = (
+                agree / np.sqrt(g_pairs * np.maximum(s_pairs, 1)),
+                (s_rank * g_rank).sum(axis=1) / np.sqrt(g_square * np.maximum(s_square, 1)),
+                (agree + g_pairs) / (2 * g_pairs),
+                1 - shift / (n * (n - 1)),
+                agree == g_pairs,
+                tied / g_pairs,
+                (agree + tied) / np.sqrt(g_pairs * (s_pairs + tied)),
             )
-        values[batch, :-1] = np.where(g_pairs[:, None] == 0, np.nan, result)
+        values[batch, :-1] = np.where(g_pairs == 0, np.nan, result).T
     return values
 
 
@@ -134,8 +119,7 @@ def single_drop_metrics(
     """For each requirement type, :data:`SINGLE_DROP_METRICS` of the chains that have such pairs."""
     kinds: list[RequirementType | None] = [*RequirementType, None]  # the hash of an enum is slow
     type_code = np.array([kinds.index(r.type) for chain in chains for r in chain.requirements])
-    n_requirements = np.array([len(chain.requirements) for chain in chains])
-    type_start = np.cumsum(n_requirements) - n_requirements
+    type_start = np.cumsum([0, *(len(chain.requirements) for chain in chains)])
     n_types = len(RequirementType)
     if (type_code == n_types).all():  # nothing is labelled
         return {}
@@ -149,8 +133,7 @@ def single_drop_metrics(
         kind = type_code[type_start[batch[c]] + dropped]
         c, p, dropped, kind = (x[kind < n_types] for x in (c, p, dropped, kind))
         first_kept = kept[c, i[p], dropped]
-        score = data.score[place]
-        first, second = score[c, i[p]], score[c, j[p]]
+        first, second = data.score[place[c, i[p]]], data.score[place[c, j[p]]]
         cell = batch[c] * n_types + kind
         points = np.where(first == second, 0.5, (first > second) == first_kept)
         pairs += np.bincount(cell, minlength=len(pairs))

@@ -52,19 +52,17 @@ class Bootstrap:
     def __post_init__(self) -> None:
         if self.n_boot < 0 or not 0 < self.confidence < 1:
             raise WfineError(
-                f"bootstrap: found n_boot={self.n_boot}, confidence={self.confidence}; expected"
-                " n_boot of at least 0 and a confidence between 0 and 1, such as 0.95."
+                f"bootstrap: found n_boot={self.n_boot}, confidence={self.confidence}; expected "
+                "0 or more, and a confidence between 0 and 1, such as 0.95."
             )
 
     def means(self, values: ArrayLike, *names: str) -> Means:
         """Means over units, with intervals; NaN where no unit has a value.
 
         Args:
-            values: float [units] or [units, columns], in any order of the units; NaN is left out.
+            values: float [units] or [units, columns], in any order of the units; NaN is left out,
+                and an interval is NaN where fewer than two units have a value.
             names: of this result; results of other names are drawn independently.
-
-        Returns:
-            The interval is NaN where fewer than two units have a value.
 
         >>> Bootstrap().means([0.0, 1.0, 1.0, 0.0]).mean
         array([0.5])
@@ -113,14 +111,13 @@ class Bootstrap:
 def times_drawn(
     counts: NDArray[np.int64], n_boot: int, rng: np.random.Generator
 ) -> Iterator[FloatArray]:
-    """How often each distinct unit occurs in random draws of all units with replacement.
+    """How often each distinct unit occurs in ``n_boot`` draws of all units with replacement.
 
     Args:
         counts: int [distinct units], at least one unit in all.
 
     Yields:
-        Together ``n_boot`` draws from Multinomial(units, counts / units): float arrays [draws,
-        distinct units].
+        Draws from Multinomial(units, counts / units): float arrays [draws, distinct units].
     """
     n_units, n_rows = int(counts.sum()), len(counts)
     one_by_one = n_units < 12 * n_rows  # a binomial number costs as much as 12 uniform ones

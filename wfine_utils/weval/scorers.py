@@ -1,6 +1,6 @@
 """Scorers: anything that gives every response of a chain a number, higher for better adherence.
 
-The scorers here know nothing of writing, but for the oracle. They are the null baselines against
+The scorers here, but for the oracle, know nothing of writing. They are the null baselines against
 which every other must be held: a benchmark on which the length does well measures length.
 """
 
@@ -60,8 +60,8 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
         The scores of every scorer under its name, in the order given.
 
     Raises:
-        WfineError: something that is no :class:`Scorer`; two scorers of one name; or a scorer
-            that raised an error, or returned what :func:`checked_scores` refuses.
+        WfineError: something that is no :class:`Scorer`, two scorers of one name, a scorer that
+            raised an error, or scores that :func:`checked_scores` refuses.
     """
     for scorer in scorers:
         if not isinstance(scorer, Scorer) or not isinstance(scorer.name, str):
@@ -71,10 +71,7 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
             )
     names = [scorer.name for scorer in scorers]
     if len(set(names)) < len(names):
-        raise WfineError(
-            f"score_all: found the scorer names {names}; expected each name once, because the "
-            "tables know a scorer by its name. Rename one of those that occur twice."
-        )
+        raise WfineError(f"score_all: found the scorer names {names}; expected each name once.")
     scores: dict[str, Scores] = {}
     for scorer in (bar := tqdm(scorers, desc="scorers")):
         bar.set_postfix_str(scorer.name)
@@ -84,20 +81,19 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
             raise
         except Exception as error:
             raise WfineError(
-                f"scorer {scorer.name!r}: its score method raised {type(error).__name__} "
-                f"({error}) on {len(chains)} chains; expected one array per chain, NaN for a "
-                "response that cannot be scored. Mend the method: the line is in the error above."
+                f"scorer {scorer.name!r}: its score method raised {type(error).__name__} ({error}) "
+                f"on {len(chains)} chains; expected one array per chain, NaN for what cannot be "
+                "scored. Mend the method: the line is in the error above."
             ) from error
         scores[scorer.name] = checked_scores(f"scorer {scorer.name!r}", returned, chains)
     return scores
 
 
 def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scores:
-    """Scores as float64 arrays, if they fit the chains.
+    """Scores [chains][responses of the chain] as float64 arrays, if they fit the chains.
 
     Args:
         source: where the scores come from, for the error.
-        scores: what should be one number per response, [chains][responses of the chain].
 
     Raises:
         WfineError: no chains, another number of arrays than chains, an array of the wrong shape,
@@ -107,28 +103,26 @@ def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scor
     if listed is None or not 0 < len(chains) == len(listed):
         what = f"a {type(scores).__name__}" if listed is None else f"{len(listed)} arrays of scores"
         raise WfineError(
-            f"{source}: found {what} for {len(chains)} chains; expected at least one chain and "
-            "exactly one array per chain, in the order of the chains. Mend the scorer's score "
-            "method, or pass what it returned for these same chains."
+            f"{source}: found {what} for {len(chains)} chains; expected a chain at least, and one "
+            "array per chain in their order. Mend the score method, or pass what it returned for "
+            "these same chains."
         )
     arrays = []
     for chain, values in zip(chains, listed, strict=True):
-        problem = None
+        n, problem = len(chain.responses), None
         try:
-            array = np.asarray(values, dtype=np.float64)
+            arrays.append(np.asarray(values, dtype=np.float64))
         except (TypeError, ValueError):
             problem = f"a {type(values).__name__} that does not hold numbers only"
         else:
-            if array.shape != (len(chain.responses),):
-                problem = f"an array of shape {array.shape}"
-            elif np.isinf(array).any():
+            if arrays[-1].shape != (n,):
+                problem = f"an array of shape {arrays[-1].shape}"
+            elif np.isinf(arrays[-1]).any():
                 problem = "an infinite score"
-            arrays.append(array)
         if problem:
             raise WfineError(
-                f"{source}, chain {chain.chain_id!r}: found {problem}; expected "
-                f"{len(chain.responses)} finite numbers, one per response, or NaN for a response "
-                "that cannot be scored. Mend the scorer's score method."
+                f"{source}, chain {chain.chain_id!r}: found {problem}; expected {n} finite "
+                "numbers, one per response, NaN for what cannot be scored. Mend the score method."
             )
     return arrays
 
@@ -152,10 +146,10 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
         "response": np.concatenate([np.arange(n) for n in sizes]),
         "gold": np.concatenate([chain.gold for chain in chains]),
     }
-    parts = [
+    parts = (
         pd.DataFrame({"scorer": name, **columns, "score": np.concatenate(arrays)})
         for name, arrays in scores.items()
-    ]
+    )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -165,13 +159,12 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
     Returns:
         As :func:`score_all`. NaN where the table has no row for a response.
     """
+    places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
     scores = {}
     for name, part in table.groupby("scorer", sort=False):
         known = part.set_index(["chain_id", "response"])["score"].to_dict()
-        scores[str(name)] = [
-            np.array([known.get((c.chain_id, i), np.nan) for i in range(len(c.responses))])
-            for c in chains
-        ]
+        flat = np.array([known.get(place, np.nan) for place in places], dtype=float)
+        scores[str(name)] = split_by_chain(flat, chains)
     return scores
 
 
@@ -189,9 +182,7 @@ class ConstantScorer:
 
 @dataclass(frozen=True)
 class RandomScorer:
-    """Uniform noise in [0, 1), or a coin flip: a hash of seed, chain id and place in the chain.
-
-    So a response keeps its score whatever else is scored with it.
+    """Uniform noise in [0, 1): a hash of seed, chain id and place, whatever else is scored.
 
     Args:
         levels: None for continuous noise; 2 for a coin flip (0 or 1), more for a finer scale, on
@@ -204,17 +195,13 @@ class RandomScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Noise for every response."""
-        return [
-            np.array(
-                [self._noise(f"{self.seed}/{i}/{c.chain_id}") for i in range(len(c.responses))]
-            )
-            for c in chains
-        ]
+        places = [(i, chain.chain_id) for chain in chains for i in range(len(chain.responses))]
+        noise = np.array([self._noise(f"{self.seed}/{i}/{chain_id}") for i, chain_id in places])
+        return split_by_chain(noise if self.levels is None else noise * self.levels // 1, chains)
 
     def _noise(self, key: str) -> float:
         digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).digest()
-        uniform = int.from_bytes(digest) / 2**48
-        return uniform if self.levels is None else float(int(uniform * self.levels))
+        return int.from_bytes(digest) / 2**48
 
 
 @dataclass(frozen=True)
@@ -230,10 +217,8 @@ class LengthScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Plus or minus the number of words (:mod:`wfine_utils.checks.words`)."""
-        return [
-            np.array([self.sign * word_count(r.text) for r in chain.responses], dtype=float)
-            for chain in chains
-        ]
+        n_words = [word_count(r.text) for chain in chains for r in chain.responses]
+        return split_by_chain(self.sign * np.array(n_words, dtype=float), chains)
 
 
 @dataclass(frozen=True)
@@ -272,12 +257,10 @@ class OracleScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Number of requirements met, or NaN."""
-        met = [[verdicts(chain.requirements, r.text) for r in chain.responses] for chain in chains]
-        return [
-            np.array([np.nan if None in v else sum(map(bool, v)) for v in rows], dtype=float)
-            for rows in met
-        ]
+        met = [verdicts(chain.requirements, r.text) for chain in chains for r in chain.responses]
+        n_met = [np.nan if None in v else sum(map(bool, v)) for v in met]
+        return split_by_chain(np.array(n_met, dtype=float), chains)
 
 
 def _words(text: str) -> set[str]:
-    return {match.group() for match in _WORD.finditer(text.lower())}
+    return set(_WORD.findall(text.lower()))
