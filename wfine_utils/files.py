@@ -39,11 +39,8 @@ def project_root() -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """A path of the parameters, from the project root; ``~`` is expanded, absolute paths stay.
-
-    JupyterLab starts a notebook in ``notebooks/``, papermill in the project root: both find the
-    same files.
-    """
+    """A path of the parameters, from the project root; ``~`` is expanded, absolute paths stay."""
+    # JupyterLab starts a notebook in notebooks/, papermill in the project root
     return project_root() / Path(path).expanduser()
 
 

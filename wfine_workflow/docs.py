@@ -38,11 +38,10 @@ _COST = "07_paper_tables/tables/T6_cost.csv"
 _ANSWERS = "06_validity_and_ablations/answers.csv"
 _ANSWER_COLUMNS = {"what": "quantity", "value": "value ci_low ci_high", "n": "n", "of": "unit",
                    "p": "p_holm"}  # fmt: skip
-_SHOWN = ("value", "digits")
 
 
 def pages() -> list[Path]:
-    """README.md and every other page of Markdown whose numbers are written here."""
+    """README.md and every other page whose numbers are written here."""
     root = project_root()
     folders = ("docs", "params", "bench", "outputs/reference", "wfine_utils/weval_hand")
     return [root / "README.md", *sorted(p for x in folders for p in (root / x).glob("*.md"))]
@@ -81,10 +80,10 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         spec = f"{run}/{_COST}; notebook={notebook}; stage=all; value=minutes; digits=1"
     file, *parts = spec.split("; ")
     options = dict(part.split("=", 1) for part in parts if "=" in part)
+    value, digits = options.pop("value", "value"), int(options.pop("digits", 2))
     rows = _rows(reference / file)
-    for column, value in options.items():
-        if column not in _SHOWN:
-            rows = rows[rows[column].astype(str) == value]
+    for column, wanted in options.items():
+        rows = rows[rows[column].astype(str) == wanted]
     if kind == "table":
         if rows.empty:
             raise WfineError(f"found no such row in {file}")
@@ -92,7 +91,7 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         return _table(rows, columns) + "\n\n"
     if len(rows) != 1:
         raise WfineError(f"found {len(rows)} such rows in {file}, expected one")
-    row, value, digits = rows.iloc[0], options.get("value", "value"), int(options.get("digits", 2))
+    row = rows.iloc[0]
     return _minus(estimate(row, value=value, digits=digits) if digits else f"{row[value]:,.0f}")
 
 

@@ -118,8 +118,7 @@ def watch(
 
     Args:
         preset: whose notebooks are counted.
-        notebook: name to show.
-        executed: where papermill writes the executed notebook.
+        executed: where papermill writes the notebook.
         source: file descriptor of papermill's output.
         out: a terminal sees one line that moves, a log file the last state.
 
@@ -179,12 +178,11 @@ def explain(executed: Path, last: str = "") -> str:
         cells = []
     where = f"Executed so far: {display_path(executed.resolve())}"
     for cell in cells:
-        for output in cell.get("outputs", []):
-            if output.get("ename") == WfineError.__name__:
-                return f"{output['evalue']}\n{where}"
-            if output.get("output_type") == "error":
-                error = f"{output['ename']}: {output['evalue']}"
-                return f"Cell [{cell['execution_count']}] stopped with {error}\n{where}"
+        for error in (o for o in cell.get("outputs", []) if o["output_type"] == "error"):
+            name, text = error["ename"], error["evalue"]
+            if name == WfineError.__name__:
+                return f"{text}\n{where}"
+            return f"Cell [{cell['execution_count']}] stopped with {name}: {text}\n{where}"
     return f"The notebook could not be run to its end: {last or 'papermill said nothing'}\n{where}"
 
 
