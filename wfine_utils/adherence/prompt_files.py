@@ -143,9 +143,8 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
 def load_writingbench(path: Path) -> tuple[FreePrompt, ...]:
     """The prompts of WritingBench with their checklists, from JSON lines or parquet.
 
-    Args:
-        path: a file with ``index, domain1, domain2, query, checklist``, each criterion of a
-            checklist with ``name, criteria_description, 1-2, 3-4, 5-6, 7-8, 9-10``.
+    Its fields are ``index, domain1, domain2, query, checklist``, those of each criterion ``name,
+    criteria_description, 1-2, 3-4, 5-6, 7-8, 9-10``.
 
     Returns:
         One prompt per line; ``topic`` is the two domains. Each criterion is a requirement:

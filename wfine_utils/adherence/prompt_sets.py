@@ -143,19 +143,18 @@ class PromptSet(ABC):
     def describe(self) -> dict[str, Any]:
         """Name, prompts used and left out, and how many requirements are judged by whom."""
         by = Counter(self.by(r) for query in self.queries for r in query.requirements)
-        counts = {f"n_by_{who}": by[who] for who in ("machine", "judge", "nobody")}
         n = {"n_prompts": len(self.queries), "n_left_out": self.n_left_out}
-        return {"prompt_set": self.name, **n, **counts}
+        n |= {f"n_by_{who}": by[who] for who in ("machine", "judge", "nobody")}
+        return {"prompt_set": self.name, **n}
 
     def _scores(
         self, answers: Answers, criteria: Sequence[Sequence[Requirement]]
     ) -> dict[str, NDArray[np.float64]]:
         """The scorer's values, shape [prompts] for each policy; NaN where it has no question."""
         scores = {policy: np.full(len(self.queries), np.nan) for policy in answers}
-        places = [i for i, wanted in enumerate(criteria) if wanted]
+        places, chains = [i for i, wanted in enumerate(criteria) if wanted], []
         if self.scorer is None or not places:
             return scores
-        chains = []
         for i in places:
             kept = (True,) * len(criteria[i])
             responses = [Response(texts[i], kept, policy) for policy, texts in answers.items()]

@@ -80,16 +80,15 @@ def annotator_agreement(
     taus = [tau for tau in map(_taus, signs) if len(tau)]
     # every chain weighs the same, however many annotators it has
     tau_mean = boot.means([tau.mean() for tau in taus])
-    metrics = (
+    rows = []
+    for metric, parts, interval in (
         ("krippendorff_alpha", counts, _pooled(counts, alpha, boot)),
         ("fleiss_kappa", sides, _pooled(sides, _kappa_both_ways, boot)),
         ("kendall_tau_b", taus, (column.item() for column in tau_mean[:3])),
-    )
-    return pd.DataFrame(
-        [(metric, *interval, len(parts), sum(map(len, parts)), ranks.shape[1])
-         for metric, parts, interval in metrics],
-        columns=["metric", "value", "ci_low", "ci_high", "n_chains", "n_items", "n_annotators"],
-    )  # fmt: skip
+    ):
+        rows.append((metric, *interval, len(parts), sum(map(len, parts)), ranks.shape[1]))
+    columns = "metric value ci_low ci_high n_chains n_items n_annotators".split()
+    return pd.DataFrame(rows, columns=columns)
 
 
 def agreement_with_gold(

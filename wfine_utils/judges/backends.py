@@ -111,18 +111,15 @@ class CachedBackend:
     ) -> list[Reply]:
         """See :class:`Backend`."""
         problems: dict[str, str | None] = {}
+        key: dict[str, Any] = {"max_tokens": max_tokens, "temperature": float(temperature)}
 
         def ask(part: list[str]) -> list[str | None]:
-            replies = self._backend.complete(
-                part, max_tokens=max_tokens, temperature=temperature, seed=seed
-            )
+            replies = self._backend.complete(part, seed=seed, **key)
             problems.update((p, reply.problem) for p, reply in zip(part, replies, strict=True))
             return [reply.text for reply in replies]
 
-        key = {"call": "complete", "max_tokens": max_tokens, "temperature": float(temperature)}
-        if temperature > 0:
-            key["seed"] = seed
-        texts = self._look_up_or(ask, prompts, key)
+        sampling = {"seed": seed} if temperature > 0 else {}  # else of no effect
+        texts = self._look_up_or(ask, prompts, {"call": "complete", **key, **sampling})
         return [Reply(texts[p], problems[p] if texts[p] is None else None) for p in prompts]
 
     def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
@@ -133,8 +130,7 @@ class CachedBackend:
             return [None if np.isnan(row).all() else row.tolist() for row in rows]
 
         key = {"call": "option_logprobs", "options": list(options)}
-        known = self._look_up_or(ask, prompts, key)
-        unknown = [float("nan")] * len(options)
+        known, unknown = self._look_up_or(ask, prompts, key), [float("nan")] * len(options)
         rows = [unknown if known[p] is None else known[p] for p in prompts]
         return np.array(rows, dtype=np.float64).reshape(len(prompts), len(options))
 
@@ -180,9 +176,8 @@ class CallCache:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         with self._database() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS calls (digest TEXT PRIMARY KEY, value TEXT NOT NULL)"
-            )
+            columns = "digest TEXT PRIMARY KEY, value TEXT NOT NULL"
+            database.execute(f"CREATE TABLE IF NOT EXISTS calls ({columns})")
 
     def get_many(self, keys: Sequence[Mapping[str, Any]]) -> list[Any | None]:
         """What is stored under each key (of JSON values, finite); None where nothing is."""
