@@ -117,7 +117,9 @@ def test_what_cannot_be_saved(tmp_path):
         with pytest.raises(WfineError, match=match):
             save_chains(bad, path)
     for suffix in ("csv", "parquet"):
-        with pytest.raises(WfineError, match=rf"suffix '\.{suffix}', expected \.jsonl; chains are"):
+        with pytest.raises(
+            WfineError, match=rf"suffix '\.{suffix}', expected \.jsonl, for JSON lines"
+        ):
             save_chains([chain()], tmp_path / f"a.{suffix}")
     (tmp_path / "file").write_text("")
     with pytest.raises(WfineError, match="cannot be written"):

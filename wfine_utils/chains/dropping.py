@@ -4,10 +4,9 @@ Dropping requirements from the instruction and writing to what is left gives a r
 should be worse on exactly what was dropped. Chains of such responses rank themselves (WEval), and
 two responses that differ by one dropped requirement make a preference pair (WRL).
 
-Source: arXiv 2604.27453, sections on WEval and WRL. Differences from it: the drop order can
-be balanced instead of random, so that no requirement type is among the first dropped more
-often than another; chains go down to no requirement at all; and whether a drop is one is checked
-(``wfine_utils.checks.drop_validity``).
+Source: arXiv 2604.27453, sections on WEval and WRL. Differences from it: the drop order can be
+balanced instead of random, so that no requirement type is dropped first more often than another;
+chains go down to no requirement; whether a drop is one is checked (``checks.drop_validity``).
 """
 
 from __future__ import annotations
@@ -67,22 +66,20 @@ def drop_orders(
     """In which order each chain drops its requirements.
 
     ``random`` draws every order by itself. ``balanced`` goes in blocks of ``n_requirements``
-    chains: a block is the cyclic Latin square of a freshly drawn order, its rows shuffled,
-    so within a block every requirement is dropped exactly once at every step. Over the whole
-    list the counts of any two requirements at one step differ by at most one.
+    chains: a block is the cyclic Latin square of a freshly drawn order, its rows shuffled, so that
+    in it every requirement is dropped exactly once at every step. Over the whole list the counts
+    of any two requirements at one step differ by at most one.
 
     Args:
-        n_requirements: requirements per query, at least 1.
+        n_requirements: per query, at least 1.
         seed: order k depends on the seed and k alone, not on ``n_chains``.
 
     Returns:
         ``n_chains`` permutations of 0 … n_requirements−1.
     """
     if plan == "random":
-        return [
-            tuple(rng_for(seed, "drop order", k).permutation(n_requirements).tolist())
-            for k in range(n_chains)
-        ]
+        rngs = (rng_for(seed, "drop order", k) for k in range(n_chains))
+        return [tuple(rng.permutation(n_requirements).tolist()) for rng in rngs]
     if plan != "balanced":
         raise ValueError(f"unknown plan {plan!r}; known: 'random', 'balanced'")
     orders: list[tuple[int, ...]] = []
@@ -102,9 +99,8 @@ def build_chain(
     source: str = "",
 ) -> Chain:
     """One chain: the writer answers the query once for each kept set, in the order given."""
-    responses = tuple(
-        Response(writer(query, tuple(kept), rng), tuple(kept), source) for kept in kept_sets
-    )
+    flags = (tuple(kept) for kept in kept_sets)
+    responses = tuple(Response(writer(query, kept, rng), kept, source) for kept in flags)
     return Chain(
         chain_id, query.category, query.base_task, query.requirements, responses, query.topic
     )
@@ -121,14 +117,14 @@ def build_chains(
 ) -> list[Chain]:
     """Chains for many queries, with a progress bar if they are many.
 
-    Each chain has a generator of its own, drawn from ``(seed, prefix, index)``, so a chain
-    does not change when others are added behind it or are written in another order.
+    Each chain has a generator of its own, drawn from ``(seed, prefix, index)``, so a chain does not
+    change when others are added behind it or are written in another order.
 
     Args:
-        plan: ``"single"`` (:func:`single_drops`), or nested drops in ``"random"`` or
-            ``"balanced"`` order (:func:`drop_orders`). What is balanced are the requirement
-            *types*, wherever they stand in the prompt, among the queries that carry the same
-            types; unlabelled requirements are balanced by their place in the prompt.
+        plan: ``"single"`` (:func:`single_drops`), or nested drops in ``"random"`` or ``"balanced"``
+            order (:func:`drop_orders`). Balanced are the requirement *types*, wherever they stand
+            in the prompt, among the queries that carry the same types; unlabelled requirements are
+            balanced by their place in the prompt.
         seed: of the drop orders and of the writer.
         prefix: chain ids are ``prefix-00000``, ``prefix-00001``, …
         source: recorded with every response, e.g. the writer's name.

@@ -16,13 +16,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from wfine_utils.chains import released
 from wfine_utils.chains.records import Problems, read_columns, read_lines, short, validated
-from wfine_utils.chains.released import (
-    EVAL_FIELDS,
-    PARQUET_COLUMNS,
-    load_released_eval,
-    load_released_parquet,
-)
 from wfine_utils.chains.taxonomy import Chain, Query
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, display_path
@@ -54,9 +49,9 @@ def load_chains(path: str | Path, format: str = "auto") -> list[Chain]:
     path = Path(path)
     format = _known_format(path, format)
     if format == "released_parquet":
-        return load_released_parquet(path)
+        return released.load_released_parquet(path)
     if format == "released_eval":
-        return load_released_eval(path)
+        return released.load_released_eval(path)
     return list(_read(_CHAIN, path, format))
 
 
@@ -68,9 +63,10 @@ def _known_format(path: Path, format: str) -> str:
         return format
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
-        names, layouts = set(read_columns(path)), {"released_parquet": PARQUET_COLUMNS}
+        names, layouts = set(read_columns(path)), {"released_parquet": released.PARQUET_COLUMNS}
     elif suffix in _JSONL:
-        names, layouts = _first_fields(path), {"wfine": _CHAIN_FIELDS, "released_eval": EVAL_FIELDS}
+        names = _first_fields(path)
+        layouts = {"wfine": _CHAIN_FIELDS, "released_eval": released.EVAL_FIELDS}
     else:
         raise WfineError(
             f"{display_path(path)}: found the suffix {suffix!r}, expected one of "
@@ -80,10 +76,8 @@ def _known_format(path: Path, format: str) -> str:
     # the better fit, so that one column missing is reported as such; no fit at all is an error
     best = max(layouts, key=lambda layout: len(names & layouts[layout]))
     if not names & layouts[best]:
-        expected = " or for ".join(
-            f"{', '.join(sorted(columns))} (format {layout!r})"
-            for layout, columns in layouts.items()
-        )
+        kinds = (f"{', '.join(sorted(c))} (format {layout!r})" for layout, c in layouts.items())
+        expected = " or for ".join(kinds)
         raise WfineError(
             f"{display_path(path)}: found the columns {', '.join(sorted(names)) or '(none)'}; "
             f"looked for {expected}. Rename the columns, or convert the data with Chain(...) and "
@@ -102,8 +96,8 @@ def _first_fields(path: Path) -> set[str]:
     except ValueError as error:
         record, reason = None, f" ({error})"
     if not isinstance(record, dict):
-        message = f"found {short(text)}, expected one whole JSON object{reason}"
-        problems.add(number, "whole record", message)
+        expected = f"expected one whole JSON object{reason}"
+        problems.add(number, "whole record", f"found {short(text)}, {expected}")
         problems.raise_if_any()
     return set(record)
 
@@ -138,15 +132,11 @@ def save_chains(chains: Sequence[Chain], path: str | Path) -> Path:
     path = Path(path)
     repeated = [k for k, n in Counter(chain.chain_id for chain in chains).items() if n > 1]
     if repeated:
-        raise WfineError(
-            f"{display_path(path)}: chain_id: found {repeated[0]!r} twice in the chains to "
-            "save, expected every id once; give them ids of their own."
-        )
+        message = f"chain_id: found {repeated[0]!r} twice in the chains, expected every id once."
+        raise WfineError(f"{display_path(path)}: {message}")
     if path.suffix.lower() not in _JSONL:
-        raise WfineError(
-            f"{display_path(path)}: found the suffix {path.suffix!r}, expected .jsonl; chains are "
-            "saved as JSON lines."
-        )
+        message = f"found the suffix {path.suffix!r}, expected .jsonl, for JSON lines."
+        raise WfineError(f"{display_path(path)}: {message}")
     return _save_lines(_CHAIN, chains, path)
 
 
@@ -167,14 +157,10 @@ def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -
         try:
             lines.append(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         except ValueError as error:
-            raise WfineError(
-                f"{display_path(path)}: found NaN or infinity in {short(value)}, expected finite "
-                "numbers."
-            ) from error
+            message = f"found NaN or infinity in {short(value)}, expected finite numbers."
+            raise WfineError(f"{display_path(path)}: {message}") from error
     if not lines:
-        raise WfineError(
-            f"{display_path(path)}: found nothing to save, expected at least one record."
-        )
+        raise WfineError(f"{display_path(path)}: found nothing to save, expected a record.")
     text = "".join(lines)
     return atomic_write(path, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -48,11 +49,11 @@ def preference_pairs(
     of them). Pairs with twice the same text are left out; :func:`n_identical` counts them.
     """
     return [
-        pair
-        for chain in chains
-        for chosen, rejected, dropped in _candidates(chain, max_drop_distance)
+        PreferencePair(c.chain_id, c.topic, kind, text, chosen.text, rejected.text, len(dropped))
+        for c in chains
+        for chosen, rejected, dropped in _candidates(c, max_drop_distance)
         if chosen.text != rejected.text
-        for pair in _pairs_of(chain, chosen, rejected, dropped, granularity)
+        for kind, text in _inputs(c, dropped, granularity)
     ]
 
 
@@ -105,33 +106,22 @@ def _candidates(
     chain: Chain, max_drop_distance: int
 ) -> Iterator[tuple[Response, Response, tuple[int, ...]]]:
     """(chosen, rejected, indices dropped between them) of one chain."""
-    for chosen in chain.responses:
-        for rejected in chain.responses:
-            both = list(zip(chosen.kept, rejected.kept, strict=True))
-            dropped = tuple(i for i, (c, r) in enumerate(both) if c and not r)
-            is_subset = all(c or not r for c, r in both)
-            if is_subset and 0 < len(dropped) <= max_drop_distance:
-                yield chosen, rejected, dropped
+    for chosen, rejected in permutations(chain.responses, 2):
+        both = list(zip(chosen.kept, rejected.kept, strict=True))
+        dropped = tuple(i for i, (c, r) in enumerate(both) if c and not r)
+        is_subset = all(c or not r for c, r in both)
+        if is_subset and 0 < len(dropped) <= max_drop_distance:
+            yield chosen, rejected, dropped
 
 
-def _pairs_of(
-    chain: Chain,
-    chosen: Response,
-    rejected: Response,
-    dropped: tuple[int, ...],
-    granularity: Granularity,
-) -> list[PreferencePair]:
+def _inputs(
+    chain: Chain, dropped: tuple[int, ...], granularity: Granularity
+) -> list[tuple[RequirementType | None, str]]:
+    """Type and instruction of each pair that dropping these requirements makes."""
     requirements = [chain.requirements[i] for i in dropped]
     if granularity == "requirement":
-        inputs = [(r.type, r.text) for r in requirements]
-    elif granularity == "prompt":
+        return [(r.type, r.text) for r in requirements]
+    if granularity == "prompt":
         types = {r.type for r in requirements}
-        inputs = [(types.pop() if len(types) == 1 else None, chain.prompt())]
-    else:
-        raise ValueError(f"unknown granularity {granularity!r}; known: 'prompt', 'requirement'")
-    return [
-        PreferencePair(
-            chain.chain_id, chain.topic, kind, text, chosen.text, rejected.text, len(dropped)
-        )
-        for kind, text in inputs
-    ]
+        return [(types.pop() if len(types) == 1 else None, chain.prompt())]
+    raise ValueError(f"unknown granularity {granularity!r}; known: 'prompt', 'requirement'")

@@ -47,9 +47,8 @@ class Problems:
         if not self.lines:
             return
         n = len(self.lines)
-        count = f"{n} problem{'s' * (n > 1)}"
-        if n > MAX_SHOWN:
-            count += f", the first {MAX_SHOWN} of which are"
+        shown = f", the first {MAX_SHOWN} of which are" if n > MAX_SHOWN else ""
+        count = f"{n} problem{'s' * (n > 1)}{shown}"
         rows = " (rows count from 0)" if self.unit else ""
         raise WfineError(
             f"{display_path(self.path)}, read as format {self.format!r}: {count}{rows}; nothing "
@@ -91,9 +90,7 @@ def validated(adapter: TypeAdapter[Any], text: str, place: int, problems: Proble
 def check_is_file(path: Path) -> None:
     """Refuse what is missing, empty or a folder, with a message that says which."""
     if path.is_dir():
-        raise WfineError(
-            f"{display_path(path)} is a folder, expected a file; give the file inside it."
-        )
+        raise WfineError(f"{display_path(path)} is a folder, expected a file inside it.")
     if not path.exists():
         raise WfineError(f"{display_path(path)} does not exist; expected a file. Check the path.")
     if path.stat().st_size == 0:
@@ -131,9 +128,7 @@ def read_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     except OSError as error:
         raise WfineError(f"{display_path(path)} cannot be read: {error.strerror}.") from error
     if is_blank:
-        raise WfineError(
-            f"{display_path(path)} has blank lines only; expected at least one record."
-        )
+        raise WfineError(f"{display_path(path)} has blank lines only; expected a record.")
 
 
 def read_columns(path: Path) -> list[str]:

@@ -5,9 +5,9 @@ level, then every chain's of the second, and so on; row ``i`` of each level belo
 ``i``. *Released eval*: JSON lines, five consecutive lines per chain. In both, the length of
 ``instruction_id_list`` is the number of requirements kept, and those kept are the first ones.
 
-None of this is taken on trust. That the levels are of one size, that a chain's requirement
-lists agree, that every kept requirement stands verbatim in its prompt, and that the rest of
-the prompt is the same on every level is checked for each row.
+None of this is taken on trust. That the levels are of one size, that a chain's requirement lists
+agree, that every kept requirement stands verbatim in its prompt, and that the rest of the prompt is
+the same on every level is checked for each row.
 
 Requirement types, categories and topics are not labelled there, and no machine check exists.
 """
@@ -64,11 +64,10 @@ def _rows(
     kind: type[_Row], records: Iterable[tuple[int, str]], problems: Problems
 ) -> list[_Placed]:
     adapter = TypeAdapter(kind)
-    checked = [(place, validated(adapter, text, place, problems)) for place, text in records]
     return [
         _Placed(place, row.prompt, row.constraint, len(row.instruction_id_list), row.text)
-        for place, row in checked
-        if row is not None
+        for place, text in records
+        if (row := validated(adapter, text, place, problems)) is not None
     ]
 
 
@@ -157,10 +156,8 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
                      "expected a task")  # fmt: skip
     if len(problems.lines) > before:
         return None
-    responses = tuple(
-        Response(row.text, tuple(i < row.n_kept for i in range(len(full))), "released")
-        for row in group
-    )
+    kept = (tuple(i < row.n_kept for i in range(len(full))) for row in group)
+    responses = tuple(Response(r.text, k, "released") for r, k in zip(group, kept, strict=True))
     return Chain(chain_id, None, base, tuple(Requirement(None, None, t) for t in full), responses)
 
 

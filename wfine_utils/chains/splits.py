@@ -67,13 +67,11 @@ def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]
     """The chains in ``n_folds`` parts of about equal size, no topic in two of them.
 
     Args:
-        chains: with different ids.
         n_folds: at least 2.
         seed: of the draw, which does not depend on the order of the chains.
 
     Raises:
-        WfineError: fewer than two folds, or fewer topics (base tasks, where topics are not
-            labelled) than folds.
+        WfineError: fewer than two folds, or fewer topics (or base tasks, as above) than folds.
     """
     if n_folds < 2:
         raise WfineError(f"n_folds: found {n_folds}, expected 2 or more.")

@@ -40,32 +40,20 @@ class RequirementType(StrEnum):
 
 SUBTYPES: dict[RequirementType, tuple[str, ...]] = {
     RequirementType.LENGTH: (
-        "word limit or range",
-        "exact sentence count",
-        "paragraph count and length",
-        "proportional allocation",
-        "character limit",
-        "sentence-length limit",
+        "word limit or range", "exact sentence count", "paragraph count and length",
+        "proportional allocation", "character limit", "sentence-length limit",
     ),
     RequirementType.FORMAT: ("customised structure", "professional standard", "emphasis rules"),
     RequirementType.STYLE: (
-        "tone",
-        "rhetorical devices",
-        "audience and culture",
-        "identity or voice",
+        "tone", "rhetorical devices", "audience and culture", "identity or voice",
         "emotional appeal",
     ),
     RequirementType.CONTENT: (
-        "required entities",
-        "required data or statistics",
-        "chronological order",
-        "thematic coverage",
-        "time-space perspective",
-        "interdisciplinary focus",
-        "counter-arguments",
-        "hypotheticals",
+        "required entities", "required data or statistics", "chronological order",
+        "thematic coverage", "time-space perspective", "interdisciplinary focus",
+        "counter-arguments", "hypotheticals",
     ),
-}
+}  # fmt: skip
 """All subtypes of the paper's taxonomy, by requirement type."""
 
 _STRICT = ConfigDict(extra="forbid")

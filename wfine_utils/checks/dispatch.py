@@ -38,18 +38,16 @@ def check(spec: dict[str, Any], text: str) -> bool:
     >>> check({"kind": "ifeval/punctuation:no_comma"}, "Short and plain.")
     True
     """
-    kind = spec.get("kind", "")
+    kind = spec.get("kind")
     arguments = {name: v for name, v in spec.items() if name != "kind" and v is not None}
-    function = CHECKS.get(kind)
+    function = CHECKS.get(str(kind))
     if function is None:
-        raise WfineError(
-            f"check: kind: found {spec.get('kind')!r}, expected one of {', '.join(CHECKS)}."
-        )
+        raise WfineError(f"check: kind: found {kind!r}, expected one of {', '.join(CHECKS)}.")
     signature = inspect.signature(function)
     try:
         signature.bind(text, **arguments)
     except TypeError as error:
-        takes = ", ".join(list(signature.parameters)[1:]) or "no arguments"
+        takes = ", ".join([*signature.parameters][1:]) or "no arguments"
         raise WfineError(f"check {kind}: {error}; it takes {takes}.") from None
     try:
         return function(text, **arguments)

@@ -24,10 +24,7 @@ KEPT_HOLDS = "kept requirement holds"
 VALID = "valid"
 _MET, _BROKEN, _BOTH = "a dropped one is met", "a kept one is broken", "both"
 _TOO_FEW = "fewer than two responses left"
-_COLUMNS = (
-    "chain_id", "response", "requirement", "type", "subtype", "kept", "holds", "gold",
-    "n_words", "source",
-)  # fmt: skip
+_COLUMNS = "chain_id response requirement type subtype kept holds gold n_words source".split()
 
 
 def drop_outcomes(chains: Iterable[Chain], **labels: str) -> pd.DataFrame:

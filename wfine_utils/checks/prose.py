@@ -20,6 +20,8 @@ from wfine_utils.checks.markdown import parse
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.checks.words import mentioned, word_count, words
 
+Bound = int | None  # inclusive; None does not bind
+
 _FIRST_PERSON = frozenset(
     "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split()
 )
@@ -64,8 +66,8 @@ def counted(count: Callable[..., float]) -> Callable[..., bool]:
     kind = inspect.Parameter.KEYWORD_ONLY
     bounds = [inspect.Parameter(name, kind, default=None) for name in ("low", "high")]
     own = inspect.signature(count)
-    parameters = [*own.parameters.values(), *bounds]
-    check.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    own = own.replace(parameters=[*own.parameters.values(), *bounds])
+    check.__signature__ = own  # type: ignore[attr-defined]
     check.measure = count  # type: ignore[attr-defined]
     return check
 
@@ -90,7 +92,7 @@ def sentences(text: str) -> int:
     return len(_sentences(text))
 
 
-def sentence_words(text: str, low: int | None = None, high: int | None = None) -> bool:
+def sentence_words(text: str, low: Bound = None, high: Bound = None) -> bool:
     """Every sentence has so many words; there is one at least."""
     lengths = [word_count(sentence) for sentence in _sentences(text)]
     return bool(lengths) and all(_within(length, low, high) for length in lengths)
@@ -98,16 +100,15 @@ def sentence_words(text: str, low: int | None = None, high: int | None = None) -
 
 def paragraphs(
     text: str,
-    low: int | None = None,
-    high: int | None = None,
-    words_low: int | None = None,
-    words_high: int | None = None,
+    low: Bound = None,
+    high: Bound = None,
+    words_low: Bound = None,
+    words_high: Bound = None,
 ) -> bool:
     """So many paragraphs of running text, each of so many words."""
     lengths = [word_count(paragraph) for paragraph in parse(text).paragraphs]
-    return _within(len(lengths), low, high) and all(
-        _within(length, words_low, words_high) for length in lengths
-    )
+    each_fits = all(_within(length, words_low, words_high) for length in lengths)
+    return each_fits and _within(len(lengths), low, high)
 
 
 @counted
@@ -140,14 +141,11 @@ def list_items(text: str, marker: str = "any") -> int:
 
 
 def table(
-    text: str, columns: int | None = None, rows_low: int | None = None, rows_high: int | None = None
+    text: str, columns: Bound = None, rows_low: Bound = None, rows_high: Bound = None
 ) -> bool:
     """A table with so many columns, and rows below its header."""
-    return any(
-        _within(len(rows[0]), columns, columns) and _within(len(rows) - 1, rows_low, rows_high)
-        for rows in parse(text).tables
-        if rows
-    )
+    sizes = [(len(rows) - 1, len(rows[0])) for rows in parse(text).tables if rows]
+    return any(columns in (None, n) and _within(k, rows_low, rows_high) for k, n in sizes)
 
 
 @counted

@@ -53,7 +53,7 @@ class Bootstrap:
         if self.n_boot < 0 or not 0 < self.confidence < 1:
             raise WfineError(
                 f"bootstrap: found n_boot={self.n_boot}, confidence={self.confidence}; expected "
-                "0 or more, and a confidence between 0 and 1, such as 0.95."
+                "n_boot >= 0 and a confidence between 0 and 1, such as 0.95."
             )
 
     def means(self, values: ArrayLike, *names: str) -> Means:
