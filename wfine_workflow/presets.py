@@ -188,10 +188,7 @@ def _problems_in(where: str) -> Iterator[None]:
 
 
 def own_files(parameters: Mapping[str, Any]) -> dict[str, list[Path]]:
-    """The user's own files of chains and prompts that a notebook reads, by parameter.
-
-    Parameters that name none are left out.
-    """
+    """The user's own files of chains and prompts, by each parameter that names some."""
     sources = {field: [parameters.get(field)] for field in CHAINS_FIELDS}
     sources["prompt_sets"] = [x for x in parameters.get("prompt_sets", []) if x not in BUILT_IN]
     paths = {field: [resolve(x) for x in values if x] for field, values in sources.items()}
