@@ -51,8 +51,8 @@ def _run(args: argparse.Namespace, settings: StudySettings) -> None:
         base = read_base(args.base)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WfineError(
-            f"{display_path(args.base)}: no base model is recorded there ({error!r}). Expected the "
-            "file base.json that notebook 00_base_model writes."
+            f"{display_path(args.base)}: no base model is recorded there ({error!r}); expected the "
+            "base.json that notebook 00_base_model writes."
         ) from error
     for cell in cells:
         with contextlib.redirect_stdout(sys.stderr):  # trainers print their logs

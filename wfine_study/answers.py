@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,9 +31,7 @@ MIN_SEEDS = 3
 
 TAU = "kendall_tau_b"
 
-SEEDS, CHAINS, PAIRS, QUERIES, MODELS = (
-    "training seeds", "chains", "pairs", "queries", "reward models",
-)  # fmt: skip
+Unit = Literal["chains", "pairs", "queries"]
 
 ANSWER_COLUMNS = (
     "question", "quantity", "value", "ci_low", "ci_high", "p_value", "p_holm", "cohens_d", "n",
@@ -56,17 +54,15 @@ Matrix = NDArray[np.float64]
 
 
 def answer(
-    question: int, quantity: str, matrix: Matrix, unit: str, *, n_boot: int, seed: int
+    question: int, quantity: str, matrix: Matrix, unit: Unit, *, n_boot: int, seed: int
 ) -> dict[str, Any]:
     """The mean of a quantity, tested against 0.
 
     Args:
-        question: its number.
         quantity: what it is, for a reader.
         matrix: shape [units, training seeds], differences or slopes.
         unit: what the rows are, named if they are what is averaged over.
-        n_boot: bootstrap draws.
-        seed: of the draws and of the sign flips.
+        seed: of the bootstrap draws and of the sign flips.
 
     Returns:
         A row of :data:`ANSWER_COLUMNS`; ``p_holm`` is still to be filled in by :func:`with_holm`.
@@ -75,14 +71,14 @@ def answer(
     return {"question": question, "quantity": quantity} | interval
 
 
-def mean_with_interval(matrix: Matrix, unit: str, *, n_boot: int, seed: int) -> dict[str, Any]:
+def mean_with_interval(matrix: Matrix, unit: Unit, *, n_boot: int, seed: int) -> dict[str, Any]:
     """Mean of a matrix [units, training seeds], over seeds where there are enough of them.
 
     Returns:
         ``value, ci_low, ci_high, p_value`` (that the mean is 0), ``cohens_d, n, unit``.
     """
     if matrix.shape[1] >= MIN_SEEDS:
-        return _over_seeds(np.nanmean(matrix, axis=0)) | {"unit": SEEDS}
+        return _over_seeds(np.nanmean(matrix, axis=0)) | {"unit": "training seeds"}
     values = np.nanmean(matrix, axis=1)
     test = paired_difference(values, np.zeros(len(values)), n_boot=n_boot, seed=seed)
     names = ("ci_low", "ci_high", "p_value", "cohens_d", "n")
@@ -96,11 +92,10 @@ def with_holm(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def answers_in_words(table: pd.DataFrame) -> list[str]:
-    """One line of Markdown per question, written from its answers.
+    """One line of Markdown per question, from its answers; IFEval's single instructions left out.
 
     Args:
-        table: columns :data:`ANSWER_COLUMNS`, of any questions. Single instructions of IFEval are
-            left out.
+        table: columns :data:`ANSWER_COLUMNS`, of any questions.
     """
     lines = []
     for question, part in table.groupby("question"):
@@ -134,23 +129,22 @@ def chain_values(
     columns = []
     for cell in cells:
         table = pd.read_parquet(folder / cell.slug / "per_chain.parquet")
-        columns.append(table.loc[table["used"] == used].set_index("chain_id")[metric].sort_index())
-    return np.stack([column.to_numpy(dtype=float) for column in columns], axis=1)
+        by_chain = table[table["used"] == used].set_index("chain_id").sort_index()
+        columns.append(by_chain[metric].to_numpy(dtype=float))
+    return np.stack(columns, axis=1)
 
 
 def pair_values(folder: Path, cells: Sequence[RewardCell], **about: str) -> Matrix:
     """1, ½ or 0 for every test pair in the right order, tied or wrong: shape [pairs, cells].
 
     Args:
-        folder: of the cells.
         cells: with one granularity, so that the pairs are the same.
         **about: columns of ``pairs.parquet`` and the values they must have.
     """
     columns = []
     for cell in cells:
         table = pd.read_parquet(folder / cell.slug / "pairs.parquet")
-        for column, value in about.items():
-            table = table[table[column] == value]
+        table = table[(table[list(about)] == pd.Series(about)).all(axis=1)]
         columns.append(0.5 * (np.sign(table["margin"].to_numpy()) + 1))
     return np.stack(columns, axis=1)
 
@@ -178,12 +172,12 @@ def dose_response(
             changes = {"noise": noise, "share": share} if share else {}
             cells = [clean_cell(settings, seed, **changes) for seed in settings.seeds]
             doses.append(chain_values(folder, cells))
-            interval = mean_with_interval(doses[-1], CHAINS, **draws)
-            curves.append({"noise": noise, "share": share} | {k: interval[k] for k in _INTERVAL})
+            interval = mean_with_interval(doses[-1], "chains", **draws)
+            curves.append({"noise": noise, "share": share} | interval)
         slope = np.tensordot(line, np.stack(doses), axes=1)
         name = noise.replace("_", " ")
-        rows.append(answer(2, f"τ-b per 10 % of pairs with {name}", slope, CHAINS, **draws))
-    return pd.DataFrame(curves), with_holm(rows)
+        rows.append(answer(2, f"τ-b per 10 % of pairs with {name}", slope, "chains", **draws))
+    return pd.DataFrame(curves)[["noise", "share", *_INTERVAL]], with_holm(rows)
 
 
 def filter_effect(
@@ -198,11 +192,10 @@ def filter_effect(
         for name, change in changes.items()
     }
     means = pd.DataFrame(
-        {"pairs": name} | mean_with_interval(matrix, CHAINS, **draws)
-        for name, matrix in tau.items()
+        {"pairs": name} | mean_with_interval(x, "chains", **draws) for name, x in tau.items()
     )
     rows = [
-        answer(3, f"τ-b of {a} minus {b}", tau[a] - tau[b], CHAINS, **draws)
+        answer(3, f"τ-b of {a} minus {b}", tau[a] - tau[b], "chains", **draws)
         for a, b in (("filtered", "unfiltered"), ("clean", "filtered"))
     ]
     return means[["pairs", *_INTERVAL]], with_holm(rows)
@@ -226,7 +219,7 @@ def choice_effects(
     fields = ["granularity", "loss", "pair_plan", "n_pairs"]
     grid = pd.DataFrame(
         cell.model_dump(include=set(fields))
-        | mean_with_interval(chain_values(folder, [cell]), CHAINS, **draws)
+        | mean_with_interval(chain_values(folder, [cell]), "chains", **draws)
         for cell in cells
         if cell.seed == settings.seeds[0]
     )
@@ -234,21 +227,17 @@ def choice_effects(
     for field in fields:
         levels = list(dict.fromkeys(getattr(cell, field) for cell in cells))
         for a, b in _contrasts(field, levels, settings):
-            pairs = [
-                (cell, other)
-                for cell in cells
-                if getattr(cell, field) == a
-                and (other := cell.model_copy(update={field: b})) in cells
-            ]
+            others = {c: c.model_copy(update={field: b}) for c in cells if getattr(c, field) == a}
+            pairs = {cell: other for cell, other in others.items() if other in cells}
             if pairs:
-                left, right = (chain_values(folder, side) for side in zip(*pairs, strict=True))
-                change = (left - right).mean(axis=1, keepdims=True)
+                change = chain_values(folder, [*pairs]) - chain_values(folder, [*pairs.values()])
                 quantity = f"τ-b with {_in_words(field, a)} minus {_in_words(field, b)}"
-                rows.append(answer(4, quantity, change, CHAINS, **draws))
+                mean = change.mean(axis=1, keepdims=True)
+                rows.append(answer(4, quantity, mean, "chains", **draws))
     clean = [clean_cell(settings, seed) for seed in settings.seeds]
     mismatch = chain_values(folder, clean, used=WHOLE_PROMPT) - chain_values(folder, clean)
     quantity = "τ-b of single-requirement models given the whole prompt minus used as trained"
-    rows.append(answer(4, quantity, mismatch, CHAINS, **draws))
+    rows.append(answer(4, quantity, mismatch, "chains", **draws))
     return grid[[*fields, *_INTERVAL]], with_holm(rows)
 
 
@@ -278,8 +267,8 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
 
     Returns:
         Answers: accuracy on the pairs about what was held out, minus that of the clean model of the
-        same seed (a chance of ½ is the floor of both); and for IFEval's instructions, which
-        no model saw, accuracy of the clean models minus ½. Holm's correction over all of them.
+        same seed (a chance of ½ is the floor of both); and for IFEval's instructions, which no
+        model saw, accuracy of the clean models minus ½. Holm's correction over all of them.
     """
     draws = {"n_boot": n_boot, "seed": settings.seed}
     seeds = settings.seeds[: settings.n_generalisation_seeds]
@@ -288,19 +277,15 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         ((field, value),) = changes.items()
         value = str(value[0] if isinstance(value, tuple) else value)
         name, kind, column = _HELD_OUT[field]
-        seen, unseen = (
-            pair_values(
-                folder,
-                [clean_cell(settings, seed, **c) for seed in seeds],
-                **{"kind": kind, column: value},
-            )
-            for c in ({}, changes)
-        )
+        about = {"kind": kind, column: value}
+        arms = ([clean_cell(settings, seed, **c) for seed in seeds] for c in (changes, {}))
+        unseen, seen = (pair_values(folder, cells, **about) for cells in arms)
         quantity = f"pair accuracy with {name.format(value)} never seen minus seen"
-        rows.append(answer(5, quantity, unseen - seen, PAIRS, **draws))
+        rows.append(answer(5, quantity, unseen - seen, "pairs", **draws))
     clean = [clean_cell(settings, seed) for seed in settings.seeds]
     for name in ("all", *IFEVAL):
         about = {"kind": "ifeval"} | ({"subset": name} if name != "all" else {})
+        above = pair_values(folder, clean, **about) - 0.5
         quantity = f"pair accuracy on IFEval, {name}, minus 0.5"
-        rows.append(answer(5, quantity, pair_values(folder, clean, **about) - 0.5, PAIRS, **draws))
+        rows.append(answer(5, quantity, above, "pairs", **draws))
     return with_holm(rows)

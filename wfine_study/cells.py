@@ -96,10 +96,7 @@ ADAPTER = "reward_model"
 
 
 class RewardCell(Settings):
-    """A reward model: the pairs it is trained on, its input, its loss, its seed.
-
-    A length bias is no field of its own: it is the length confound in every pair.
-    """
+    """A reward model: the pairs it is trained on, its input, its loss, its seed."""
 
     seed: int = Field(ge=0)
     n_pairs: int = Field(ge=1)
@@ -249,11 +246,7 @@ def all_cells(settings: StudySettings) -> list[Cell]:
 
 
 def find_cell(settings: StudySettings, slug: str) -> Cell:
-    """The cell of that name.
-
-    Raises:
-        WfineError: there is none.
-    """
+    """The cell of that name; a :class:`WfineError` if there is none."""
     known = {cell.slug: cell for cell in all_cells(settings)}
     if slug not in known:
         raise WfineError(

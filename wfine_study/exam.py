@@ -152,24 +152,23 @@ def ifeval_pairs(
     """
     rng = rng_for(seed, "ifeval pairs", instruction_id)
     pairs: list[tuple[Query, PreferencePair]] = []
-    for _ in range(_ROUNDS):
-        for query, texts in _answers(max(n, _MIN_QUERIES), seed):
-            if len(pairs) == n:
-                return pairs
-            thing = str(rng.choice(THINGS[query.topic]))
-            arguments, instruction = IFEVAL[instruction_id](rng, thing)
-            spec = {"kind": f"ifeval/{instruction_id}", **arguments}
-            meets = [check(spec, text) for text in texts]
-            if all(meets) or not any(meets):
-                continue
-            if granularity == "prompt":
-                instruction = f"{query.base_task} {instruction}"
-            pair = PreferencePair(
-                chain_id=f"{instruction_id}-{len(pairs):04d}", topic=query.topic,
-                requirement_type=None, n_dropped=0, instruction=instruction,
-                chosen=texts[meets.index(True)], rejected=texts[meets.index(False)],
-            )  # fmt: skip
-            pairs.append((query, pair))
+    for query, texts in _answers(max(n, _MIN_QUERIES), seed) * _ROUNDS:
+        if len(pairs) == n:
+            return pairs
+        thing = str(rng.choice(THINGS[query.topic]))
+        arguments, instruction = IFEVAL[instruction_id](rng, thing)
+        spec = {"kind": f"ifeval/{instruction_id}", **arguments}
+        meets = [check(spec, text) for text in texts]
+        if all(meets) or not any(meets):
+            continue
+        if granularity == "prompt":
+            instruction = f"{query.base_task} {instruction}"
+        pair = PreferencePair(
+            chain_id=f"{instruction_id}-{len(pairs):04d}", topic=query.topic,
+            requirement_type=None, n_dropped=0, instruction=instruction,
+            chosen=texts[meets.index(True)], rejected=texts[meets.index(False)],
+        )  # fmt: skip
+        pairs.append((query, pair))
     problem = f"found {len(pairs)} pairs about {instruction_id}, expected {n}"
     raise WfineError(f"study: {problem}; lower n_ifeval_pairs.")
 

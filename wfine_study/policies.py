@@ -14,17 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from wfine_study.answers import (
-    AS_TRAINED,
-    CHAINS,
-    MODELS,
-    QUERIES,
-    TAU,
-    Matrix,
-    answer,
-    chain_values,
-    with_holm,
-)
+from wfine_study.answers import AS_TRAINED, TAU, Matrix, answer, chain_values, with_holm
 from wfine_study.cells import (
     PolicyCell,
     RewardCell,
@@ -72,17 +62,16 @@ def policy_table(settings: StudySettings, folder: Path) -> pd.DataFrame:
 
 
 def policy_gains(settings: StudySettings, folder: Path, *, n_boot: int = 1000) -> pd.DataFrame:
-    """Adherence after RL minus before, on the same test queries, for every policy.
+    """Adherence after RL minus before, on the same test queries: one answer per policy.
 
-    Returns:
-        Answers, with Holm's correction over the policies.
+    Holm's correction is over the policies.
     """
     rows = []
     for cell in policy_cells(settings):
         before, after = (table["mean"].to_numpy(dtype=float) for table in _per_query(cell, folder))
         quantity = f"adherence after RL minus before, reward model {cell_label(cell.reward_cell)}"
         change = (after - before)[:, None]
-        rows.append(answer(6, quantity, change, QUERIES, n_boot=n_boot, seed=settings.seed))
+        rows.append(answer(6, quantity, change, "queries", n_boot=n_boot, seed=settings.seed))
     return with_holm(rows)
 
 
@@ -127,8 +116,7 @@ def exam_scores(
     """The test chains of the study, and a reward model's scores of their responses."""
     chains = exam_chains(settings.n_test_chains, settings.seed)
     table = pd.read_parquet(folder / cell.slug / "scores.parquet")
-    table = table.rename(columns={"used": "scorer"})
-    return chains, scores_from_table(table, chains)[used]
+    return chains, scores_from_table(table.rename(columns={"used": "scorer"}), chains)[used]
 
 
 def weval_against_adherence(
@@ -141,7 +129,6 @@ def weval_against_adherence(
         at_most: the same once more among reward models of at most so many pairs, where there are
             others: a few good ones may make a correlation that the rest does not show.
         n_boot: bootstrap draws over reward models for Spearman's ρ.
-        seed: of the draws and of the permutations.
 
     Returns:
         Answers: Pearson's r (Fisher's interval) and Spearman's ρ (bootstrap) of τ-b with adherence
@@ -159,7 +146,7 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
     names = [f"Pearson's r {what}", f"Spearman's ρ {what}"]
     x, y = table[TAU].to_numpy(dtype=float), table["adherence_after"].to_numpy(dtype=float)
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
-        nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": MODELS}
+        nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": "reward models"}
         return [{"question": 6, "quantity": name} | nothing for name in names]
     draws = np.random.default_rng(seed).integers(len(x), size=(n_boot, len(x)))
     draws = draws[[len(set(draw)) > 2 for draw in draws]]
@@ -178,7 +165,7 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
         rows.append({
             "question": 6, "quantity": name, "value": float(test.statistic),
             "ci_low": float(interval[0]), "ci_high": float(interval[1]),
-            "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": MODELS,
+            "p_value": float(test.pvalue), "cohens_d": np.nan, "n": len(x), "unit": "reward models",
         })  # fmt: skip
     return rows
 
@@ -204,14 +191,14 @@ def length_hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         quantity = f"{name.replace('_', ' ')} of the policy, length-biased minus clean reward"
         column = _MEASURES[name]
         change = (biased[column] - clean[column]).to_numpy(dtype=float)[:, None]
-        rows.append(answer(7, quantity, change, QUERIES, **draws))
+        rows.append(answer(7, quantity, change, "queries", **draws))
     tau = [chain_values(folder, [model]) for model in models]
     with_length = [_tau_with_length(model, settings, folder) for model in models]
     for quantity, (clean_values, biased_values) in (
         ("τ-b of the reward model, length-biased minus clean", tau),
         ("τ of scores with length, length-biased minus clean", with_length),
     ):
-        rows.append(answer(7, quantity, biased_values - clean_values, CHAINS, **draws))
+        rows.append(answer(7, quantity, biased_values - clean_values, "chains", **draws))
     return with_holm(rows)
 
 

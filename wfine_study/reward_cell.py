@@ -25,8 +25,6 @@ def run_reward_cell(
     """Train and examine a reward model.
 
     Args:
-        cell: what it is trained on.
-        settings: of the study.
         base: the model it starts from.
         folder: empty; gets the adapter, ``scores.parquet`` (of every response of the test chains),
             ``verdicts.parquet`` (of every requirement of every response), ``per_chain.parquet``
@@ -42,15 +40,12 @@ def run_reward_cell(
     lap("data")
     adapter = folder / ADAPTER
     adapter.mkdir()
+    validation = validation_pairs(cell, settings.reward.micro_batch_size)  # as few as can be
     train_reward_model(
-        [p.pair for p in pairs],
-        validation_pairs(cell, settings.reward.micro_batch_size),  # as few as can be
-        base,
+        [p.pair for p in pairs], validation, base,
         settings.reward.model_copy(update={"loss": cell.loss}),
-        granularity=cell.granularity,
-        seed=cell.seed,
-        folder=adapter,
-    )
+        granularity=cell.granularity, seed=cell.seed, folder=adapter,
+    )  # fmt: skip
     shutil.rmtree(adapter / "trainer", ignore_errors=True)
     shutil.copy(adapter / "learning_curve.csv", folder)
     lap("training")
@@ -59,14 +54,11 @@ def run_reward_cell(
     by_chain = [per_chain(exam.chains, s).assign(used=used) for used, s in scores.items()]
     margins = _margins(model, exam.pairs)
     lap("examination")
-    tables = {
-        "verdicts": verdicts,
-        "scores": scores_table(scores, exam.chains).rename(columns={"scorer": "used"}),
-        "per_chain": pd.concat(by_chain).reset_index(),
-        "pairs": margins,
-    }
-    for name, table in tables.items():
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+    table = scores_table(scores, exam.chains).rename(columns={"scorer": "used"})
+    table.to_parquet(folder / "scores.parquet", index=False)
+    verdicts.to_parquet(folder / "verdicts.parquet", index=False)
+    pd.concat(by_chain).reset_index().to_parquet(folder / "per_chain.parquet", index=False)
+    margins.to_parquet(folder / "pairs.parquet", index=False)
     means = evaluate_all(exam.chains, scores, n_boot=0).drop(columns=["ci_low", "ci_high"])
     means = means.rename(columns={"scorer": "used", "n_chains": "n"})
     sizes = {

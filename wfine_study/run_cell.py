@@ -65,7 +65,6 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
 
     Args:
         cell: one of ``all_cells(settings)``.
-        settings: of the study.
         base: the model that everything starts from.
         folder: of the study; the cell's own folder in it is named by its slug.
 
@@ -73,13 +72,15 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
         "computed" or "loaded".
 
     Raises:
-        WfineError: a policy whose reward model has not been made, a folder that cannot be
-            written, or a number that is not finite.
+        WfineError: a policy whose reward model has not been made, a folder that cannot be written,
+            or a number that is not finite.
     """
     needs = _needed_files(cell, settings)
 
     def compute(partial: Path) -> None:
-        from wfine_study import policy_cell, reward_cell  # bring torch
+        import torch
+
+        from wfine_study import policy_cell, reward_cell
 
         start, cpu_start = time.perf_counter(), time.process_time()
         seconds: dict[str, float] = {}
@@ -92,21 +93,16 @@ def run_cell(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> s
             if not needs:
                 shutil.rmtree(partial / ADAPTER)
         else:
-            reward_model = folder / cell.reward_cell.slug / ADAPTER
-            metrics, sizes = policy_cell.run_policy_cell(
-                cell, settings, base, partial, lap, reward_model
-            )
+            model = folder / cell.reward_cell.slug / ADAPTER
+            metrics, sizes = policy_cell.run_policy_cell(cell, settings, base, partial, lap, model)
         seconds["total"] = round(time.perf_counter() - start, 2)
         seconds["cpu"] = round(time.process_time() - cpu_start, 2)  # of all threads together
-        record = {
-            "slug": cell.slug,
-            "cell": cell.model_dump(mode="json"),
-            "stamp": _stamp(),
-            "metrics": metrics.to_dict("records"),
-            "sizes": sizes,
-            "seconds": seconds,
-        }
-        write_json(partial / RESULT, record)
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        stamp = {"finished": finished, **environment(), "threads": torch.get_num_threads()}
+        write_json(partial / RESULT, {
+            "slug": cell.slug, "cell": cell.model_dump(mode="json"), "stamp": stamp,
+            "metrics": metrics.to_dict("records"), "sizes": sizes, "seconds": seconds,
+        })  # fmt: skip
 
     return stage(folder / cell.slug, cell_inputs(cell, settings, base, folder), compute, needs)
 
@@ -163,13 +159,6 @@ def _needed_files(cell: Cell, settings: StudySettings) -> list[str]:
     return [_WEIGHTS] if any(policy.reward_cell == cell for policy in policies) else []
 
 
-def _stamp() -> dict[str, Any]:
-    import torch
-
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"finished": finished, **environment(), "threads": torch.get_num_threads()}
-
-
 # --- what finished cells have left ------------------------------------------------------
 
 
@@ -182,9 +171,8 @@ def read_metrics(settings: StudySettings, folder: Path) -> pd.DataFrame:
         for a reward model of single requirements that was given the whole prompt; "before" and
         "after" for a policy.
     """
-    return pd.DataFrame(
-        fields | row for fields, result in _results(settings, folder) for row in result["metrics"]
-    )
+    results = _results(settings, folder)
+    return pd.DataFrame(fields | row for fields, result in results for row in result["metrics"])
 
 
 def read_costs(settings: StudySettings, folder: Path) -> pd.DataFrame:
@@ -216,12 +204,7 @@ def _results(settings: StudySettings, folder: Path) -> Iterator[tuple[dict[str, 
 
 
 def run_cells(
-    cells: Sequence[Cell],
-    settings: StudySettings,
-    base: Base,
-    folder: Path,
-    *,
-    jobs: int | None = None,
+    cells: list[Cell], settings: StudySettings, base: Base, folder: Path, *, jobs: int | None = None
 ) -> dict[str, str]:
     """Compute the cells that are not done yet, several at a time, reward models before policies.
 
@@ -260,12 +243,8 @@ def _computed(
 ) -> Iterator[str]:
     """The slugs of these cells, each as soon as it is computed."""
     log = atomic_write(folder / LOG, Path.touch)
-    pool = ProcessPoolExecutor(
-        min(jobs, len(todo)),
-        mp_context=multiprocessing.get_context("spawn"),  # a fork of a torch process may hang
-        initializer=_start_worker,
-        initargs=(log,),
-    )
+    context = multiprocessing.get_context("spawn")  # a fork of a torch process may hang
+    pool = ProcessPoolExecutor(min(jobs, len(todo)), context, _start_worker, (log,))
     running = {pool.submit(_work, cell, settings, base, folder): cell.slug for cell in todo}
     try:
         for future in as_completed(list(running)):
@@ -274,8 +253,7 @@ def _computed(
     except BrokenProcessPool as error:
         raise WfineError(
             f"study: a worker ended without a word; not finished: {', '.join(running.values())}. "
-            f"Expected every worker to live until its cell is done: see {display_path(log)}. If "
-            "memory ran out, choose fewer jobs; finished cells are kept."
+            f"See {display_path(log)}; if memory ran out, choose fewer jobs. Finished cells stay."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -307,6 +285,6 @@ def _work(cell: Cell, settings: StudySettings, base: Base, folder: Path) -> None
     except Exception as error:
         traceback.print_exc()  # into the log
         raise WfineError(
-            f"study: cell {cell.slug} stopped with {type(error).__name__}: {error}. Expected it to "
-            f"be computed; the traceback stands in {display_path(folder / LOG)}."
+            f"study: cell {cell.slug} stopped with {type(error).__name__}: {error}. "
+            f"The traceback stands in {display_path(folder / LOG)}."
         ) from None
