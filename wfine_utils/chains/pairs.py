@@ -44,9 +44,9 @@ def preference_pairs(
     """Pairs of responses of one chain that differ by dropped requirements.
 
     The kept set of ``rejected`` is a strict subset of that of ``chosen``, smaller by at most
-    ``max_drop_distance``. The instruction is always the *full* one: with ``"prompt"`` the
-    whole prompt, with ``"requirement"`` the text of a dropped requirement (one pair for each
-    of them). Pairs with twice the same text are left out; :func:`n_identical` counts them.
+    ``max_drop_distance``. The instruction is the *full* prompt, or with ``"requirement"`` the text
+    of a dropped requirement (one pair for each). Pairs with twice the same text are left out;
+    :func:`n_identical` counts them.
     """
     return [
         PreferencePair(c.chain_id, c.topic, kind, text, chosen.text, rejected.text, len(dropped))
@@ -71,17 +71,16 @@ def coarse_pairs(
 ) -> list[PreferencePair]:
     """Pairs of a good response and the same response written worse in general.
 
-    Nothing is dropped here: a reward model trained on these pairs learns what bad writing
-    looks like and nothing about requirements. It is the *coarse* reward model.
+    Nothing is dropped: a reward model trained on these pairs, the *coarse* one, learns what bad
+    writing looks like and nothing about requirements.
 
     Args:
-        chains: those without a response that keeps every requirement give no pair.
-        damage: ``damage(text, rng) -> text``, generally worse; a text that it returns unchanged
-            gives no pair either.
+        damage: ``damage(text, rng) -> text``, generally worse.
         seed: the damage depends on the seed and the chain id alone.
 
     Returns:
-        At most one pair per chain; the instruction is the full prompt.
+        One pair per chain, with the full prompt; none where no response keeps every requirement,
+        or the damage changes nothing.
     """
     pairs: list[PreferencePair] = []
     for chain in chains:

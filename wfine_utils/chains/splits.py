@@ -21,12 +21,12 @@ def split_chains(
 ) -> dict[str, list[Chain]]:
     """Split chains so that no topic is in two parts.
 
-    The unit that stays together is the topic; where topics are not labelled it is the base
-    task (without regard to case and spaces), so that a repeated task cannot leak.
+    The unit that stays together is the topic; where topics are not labelled it is the base task
+    (without regard to case and spaces), so that a repeated task cannot leak.
 
     Args:
-        fractions: shares of the *units* for train, validation and test; they sum to 1. Each
-            part with a share above 0 gets at least one unit.
+        fractions: shares of the *units* for train, validation and test, 1 in all; a part with a
+            share above 0 gets at least one unit.
         seed: of the draw, which does not depend on the order of ``chains``.
 
     Returns:
@@ -38,8 +38,7 @@ def split_chains(
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
         raise WfineError(
-            f"fractions: found {list(fractions)}, expected three shares from 0 to 1 that sum to "
-            "1, for train, validation and test."
+            f"fractions: found {list(fractions)}, expected three shares from 0 to 1 that sum to 1."
         )
     by_topic = all(chain.topic for chain in chains)
     units = [c.topic if by_topic else " ".join(c.base_task.casefold().split()) for c in chains]

@@ -1,9 +1,8 @@
 """What a fine-grained writing query is made of: categories, requirement types, chains.
 
-A *chain* is one query together with several responses to it. The query is a base task and a
-tuple of typed requirements; each response records which requirements were kept in the
-instruction when it was written. The number kept is the gold rank of the response: that is
-all the supervision there is, for WEval and for WRL alike.
+A *chain* is one query together with several responses to it. The query is a base task and typed
+requirements; each response records which of them were in the instruction when it was written. Their
+number is its gold rank: all the supervision there is, for WEval and for WRL alike.
 
 Source: arXiv 2604.27453, figure of the taxonomy and appendix. The abstract there speaks of
 seven requirement types, the figure and the appendix of four; we follow the four.
@@ -68,14 +67,12 @@ class Requirement:
         type: requirement type, or None where the data set does not label it.
         subtype: one of ``SUBTYPES[type]``, or None where it is not labelled.
         text: the requirement as it stands in the instruction; never empty.
-        check: machine check ``{"kind": ..., **arguments}`` for ``wfine_utils.checks``, or
-            None where no machine can judge.
+        check: ``{"kind": ..., **arguments}`` for ``wfine_utils.checks``; None: a machine cannot.
         rubric: a question that a reader of the response alone answers with yes if the
             requirement is met; for requirements without a check.
 
     Raises:
-        pydantic.ValidationError: empty text, a subtype that is not one of the type's, or both
-            a check and a rubric.
+        pydantic.ValidationError: empty text, a subtype not of the type, a check and a rubric.
     """
 
     type: RequirementType | None
@@ -132,8 +129,7 @@ class Response:
 
     Args:
         text: the response; may be empty.
-        kept: one flag per requirement of the chain, in the same order: was the requirement
-            in the instruction when this response was written?
+        kept: one flag per requirement, in order: was it in the instruction for this response?
         source: who wrote it, e.g. a model name; free text.
     """
 
@@ -157,8 +153,7 @@ class Chain:
         category, base_task, requirements, topic: as in :class:`Query`.
 
     Raises:
-        pydantic.ValidationError: a kept list of another length than the requirements, fewer
-            than two responses, an empty base task or id.
+        pydantic.ValidationError: flags that do not fit, fewer than two responses, an empty text.
     """
 
     chain_id: NonEmptyText

@@ -56,10 +56,7 @@ def check(spec: dict[str, Any], text: str) -> bool:
 
 
 def measure(spec: dict[str, Any], text: str) -> float | None:
-    """What a check counts in a text before it compares with its bounds; None if it counts nothing.
-
-    ``spec`` is as in :func:`check`.
-    """
+    """What a :func:`check` counts before it compares with its bounds; None if it counts nothing."""
     count = getattr(CHECKS[spec["kind"]], "measure", None)
     arguments = {k: v for k, v in spec.items() if k not in ("kind", "low", "high")}
     return None if count is None else count(text, **arguments)

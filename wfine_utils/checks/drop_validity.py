@@ -62,8 +62,8 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
     Returns:
         The ``by`` columns, ``type`` (each requirement type, and "all"), ``quantity`` ("drop is
         real": share of dropped requirements that the response does not meet; "kept requirement
-        holds": share of kept ones that it meets), ``n`` verdicts, ``value``, ``ci_low``,
-        ``ci_high``: 95 % Wilson intervals, as if verdicts were independent.
+        holds": share of kept ones that it meets), ``n`` verdicts, ``value, ci_low, ci_high`` (95 %
+        Wilson intervals, as if verdicts were independent).
     """
     by = [column for column in by if column in outcomes]
     judged = outcomes[outcomes["holds"].notna()]

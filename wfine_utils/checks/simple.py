@@ -53,11 +53,8 @@ def heading(text: str) -> bool:
 def letter(text: str) -> bool:
     """The layout of a letter: a greeting on the first line, a closing on the last."""
     lines = _content_lines(text)
-    return (
-        len(lines) >= 3
-        and re.match(r"Dear \w[^.!?]*,$", lines[0]) is not None
-        and re.match(r"(?:Yours|Sincerely|Regards)\b[^.!?]*,?", lines[-1]) is not None
-    )
+    greeting, closing = r"Dear \w[^.!?]*,$", r"(?:Yours|Sincerely|Regards)\b[^.!?]*,?"
+    return len(lines) >= 3 and bool(re.match(greeting, lines[0]) and re.match(closing, lines[-1]))
 
 
 def bold_term(text: str, term: str) -> bool:

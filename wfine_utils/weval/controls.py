@@ -107,11 +107,10 @@ def length_matched(
             share of the larger one, 0 to 1.
 
     Returns:
-        ``pairwise_accuracy`` (a tie counts 1/2) and ``tie_rate`` of the pairs with different
-        gold, averaged over the chains that have such pairs, for the subsets ("length", "all"),
-        ("length", "matched") and ("length", "unmatched"): columns :data:`PAIR_COLUMNS` and
-        ``mean_gap``, the mean number of requirements between the two responses of a pair. NaN
-        and ``n_pairs`` 0 where there is no pair.
+        ``pairwise_accuracy`` (a tie counts 1/2) and ``tie_rate`` of the pairs with different gold,
+        averaged over the chains that have such pairs, for the subsets ("length", "all"), "matched"
+        and "unmatched": columns :data:`PAIR_COLUMNS` and ``mean_gap``, the mean number of
+        requirements between the two responses. NaN and ``n_pairs`` 0 where there is no pair.
 
     Raises:
         WfineError: also for a tolerance outside 0 to 1.

@@ -94,11 +94,7 @@ def evaluate(
         *(("type", name, SINGLE_DROP_METRICS, shares)
           for name, shares in single_drop_metrics(chains, data).items()),
     ]  # fmt: skip
-    tables = [
-        mean_table(boot, part, metrics, kind, subset)
-        for kind, subset, metrics, part in groups
-        if len(part)
-    ]
+    tables = [mean_table(boot, v, names, *subset) for *subset, names, v in groups if len(v)]
     return pd.concat(tables, ignore_index=True)
 
 

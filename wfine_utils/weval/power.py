@@ -59,8 +59,7 @@ def detectable_difference(sd: float, n: int, *, power: float = 0.8, alpha: float
     if not (math.isfinite(sd) and sd >= 0 and n >= 2 and 0 < alpha < power < 1):
         raise WfineError(
             f"detectable_difference: found sd={sd}, n={n}, power={power}, alpha={alpha}; expected "
-            "a finite sd of at least 0, 2 chains at least, and 0 < alpha < power < 1, such as "
-            "alpha=0.05 and power=0.8."
+            "sd >= 0 and finite, n >= 2 and 0 < alpha < power < 1, such as 0.05 and 0.8."
         )
     largest = 1.0
     while _power(largest, n, alpha) < power:
