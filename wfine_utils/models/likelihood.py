@@ -25,14 +25,12 @@ class LikelihoodScorer:
     """Log-likelihood of the response under a language model, in nats.
 
     Args:
-        base: a language model.
         instruction: True gives the model the full prompt in its chat template; False nothing but
             the token that begins a text, which measures fluency alone.
         per_token: the mean over tokens, or else the sum, which prefers short responses.
         quantise: load it in 4-bit.
         max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
         token_budget: padded tokens per forward pass.
-        name: how tables call it.
     """
 
     def __init__(

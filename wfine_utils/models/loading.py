@@ -259,16 +259,12 @@ def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: 
     """
     # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
     as_saved = not quantise and precision == "fp32" and device() == "cuda"
+    options: dict[str, Any] = {"dtype": "auto" if as_saved else compute_dtype(precision)}
+    options |= {"device_map": {"": device()}, "use_safetensors": True, "output_loading_info": True}
+    if quantise:
+        options["quantization_config"] = nf4_config(precision)
     try:
-        model, report = from_pretrained(
-            AutoModelForSequenceClassification,
-            base,
-            dtype="auto" if as_saved else compute_dtype(precision),
-            device_map={"": device()},
-            use_safetensors=True,
-            output_loading_info=True,
-            **({"quantization_config": nf4_config(precision)} if quantise else {}),
-        )
+        model, report = from_pretrained(AutoModelForSequenceClassification, base, **options)
         missing = sorted(report["missing_keys"])
     except RuntimeError as error:
         if "ignore_mismatched_sizes" not in str(error):

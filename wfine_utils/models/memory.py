@@ -124,13 +124,12 @@ class Decoder:
 
     def held(self, head: Head, r: int, *, quantise: bool) -> dict[str, float]:
         """What a training holds throughout, in GiB: three parts of an :class:`Estimate`."""
-        # weights, gradients and the two moments of AdamW, all in fp32 (adapters.trainable_to_fp32)
-        adapters = 4 * FP32 * self.lora_parameters(head, r)
         # MatMul4Bit dequantises a layer's weight to bf16, forward and again backward
         largest = 2 * BF16 * max(i * o for i, o in self.linear)
         return {
             "weights": self.weight_bytes(head, quantise=quantise) / GIB,
-            "adapters": adapters / GIB,
+            # weights, gradients and AdamW's two moments, all in fp32 (adapters.trainable_to_fp32)
+            "adapters": 4 * FP32 * self.lora_parameters(head, r) / GIB,
             "overhead": CONTEXT_GIB + largest / GIB,
         }
 
@@ -192,7 +191,6 @@ def estimate_grpo(
 
     Args:
         config: of the base model; with adapters off it is the reference too.
-        settings: of the training.
         prompt_tokens: of the longest prompt.
 
     Source: TRL 1.16 ``GRPOTrainer`` generates a whole rollout in one padded batch and computes
@@ -258,10 +256,9 @@ class Meter:
         free = gpu_gib()
         if free is not None and self.estimate and self.estimate.total > free:
             raise WfineError(
-                f"{label}: found {free:.1f} GiB of free GPU memory, expected at least "
-                f"{self.estimate.total:.1f} GiB by our estimate ({self.estimate.line()}). "
-                f"{advice}, end other programs on the GPU, or take the preset of a smaller model "
-                "(qwen1.5b, qwen0.5b)."
+                f"{label}: found {free:.1f} GiB of free GPU memory, expected at least what we "
+                f"estimate ({self.estimate.line()}). {advice}, end other programs on the GPU, or "
+                "take the preset of a smaller model (qwen1.5b, qwen0.5b)."
             )
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()

@@ -34,9 +34,8 @@ def _train(args: argparse.Namespace) -> str:
         reward_model = load_reward_model(args.reward_model)
         curve = train_policy(queries, reward_model, base, settings, seed=cfg.seed, folder=folder)
     last = curve.iloc[-1]
-    return (
-        f"{display_path(args.out)}: policy, reward {last['reward']:.3f} at step {last['step']:.0f}"
-    )
+    outcome = f"reward {last['reward']:.3f} at step {last['step']:.0f}"
+    return f"{display_path(args.out)}: policy, {outcome}"
 
 
 if __name__ == "__main__":

@@ -33,30 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> str:
-    cfg = RewardModelParams.from_file(args.params)
+    cfg, granularity = RewardModelParams.from_file(args.params), args.granularity
     if args.validation:
         chains = {"train": load_chains(args.chains), "validation": load_chains(args.validation)}
     else:
         chains = split_chains(load_chains(args.chains), (0.7, 0.1, 0.2), cfg.seed)
-    n_pairs = {
-        "train": getattr(cfg, f"n_pairs_{args.granularity}"),
-        "validation": cfg.n_pairs_validation,
-    }
+    n_pairs = getattr(cfg, f"n_pairs_{granularity}"), cfg.n_pairs_validation
     train, validation = (
-        draw_pairs(preference_pairs(chains[split], granularity=args.granularity), n, seed=cfg.seed)
-        for split, n in n_pairs.items()
+        draw_pairs(preference_pairs(chains[split], granularity=granularity), n, seed=cfg.seed)
+        for split, n in zip(("train", "validation"), n_pairs, strict=True)
     )
     base, settings = base_named(args.base), RewardSettings.of(cfg)
     with shared_folder(args.out) as folder:
-        curve = train_reward_model(
-            train, validation, base, settings,
-            granularity=args.granularity, seed=cfg.seed, folder=folder,
-        )  # fmt: skip
+        options = {"granularity": granularity, "seed": cfg.seed, "folder": folder}
+        curve = train_reward_model(train, validation, base, settings, **options)
     last = curve[curve["split"] == "validation"].iloc[-1]
-    return (
-        f"{display_path(args.out)}: reward model, validation accuracy {last['accuracy']:.3f} after "
-        f"{last['step']} steps"
-    )
+    outcome = f"validation accuracy {last['accuracy']:.3f} after {last['step']} steps"
+    return f"{display_path(args.out)}: reward model, {outcome}"
 
 
 if __name__ == "__main__":

@@ -65,7 +65,6 @@ class ClassifierScorer:
         token_budget: padded tokens per forward pass.
         share_prefixes: compute what texts have in common at their beginning once, where that saves
             work and the model can do it; see :mod:`wfine_utils.rewards.shared_prefix`.
-        progress: show a progress bar.
 
     Attributes:
         max_tokens: the limit in force.

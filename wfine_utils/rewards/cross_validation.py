@@ -29,15 +29,13 @@ def out_of_fold_scores(
 ) -> Scores:
     """Scores of every chain by a reward model trained on the folds it is not in.
 
-    Folds have different models: do not compare scores across chains. WEval compares them within a
-    chain alone.
+    Folds have different models, so compare scores within a chain alone, as WEval does.
 
     Args:
         chains: with different ids.
         train: ``train(fold, chains)`` makes or finds the reward model of a fold, trained on these
             chains, and returns its folder.
         n_folds: at least 2.
-        seed: of the folds.
         as_scored: turns the chains of a fold into those that are scored; see
             :func:`~wfine_utils.chains.splits.swap_requirements`.
 

@@ -29,11 +29,9 @@ from wfine_utils.weval.scorers import Scores, split_by_chain
 
 
 class RewardModel:
-    """A trained reward model, ready to score. Made by :func:`load_reward_model`.
+    """A trained reward model, ready to score; :func:`load_reward_model` makes it.
 
-    Attributes:
-        granularity: ``"prompt"`` or ``"requirement"``.
-        manifest: what it was trained on and how.
+    ``manifest`` says what it was trained on and how.
     """
 
     def __init__(
@@ -61,7 +59,6 @@ class RewardModel:
             responses: n responses.
             token_budget: padded tokens per forward pass. The longest texts come first, so the
                 memory needed is known after the first batch.
-            progress: show a progress bar.
 
         Returns:
             float64 of shape (n,). The head is computed in fp32, whatever the body uses.
@@ -146,10 +143,8 @@ def accuracy_by_type(
     """Share of pairs in which the chosen response has the higher reward, ties counting half.
 
     Args:
-        model: any reward model.
-        pairs: with instructions of the model's granularity.
-        n_boot: bootstrap draws, over pairs.
-        seed: of the draws.
+        model, pairs: of the same granularity.
+        n_boot, seed: of the bootstrap over pairs.
 
     Returns:
         One row per type of the dropped requirement and one for ``all``: ``type, value, ci_low,
@@ -169,13 +164,7 @@ def accuracy_by_type(
 
 
 class RewardModelScorer:
-    """A trained reward model as a scorer.
-
-    Args:
-        folder: of a reward model; see :func:`load_reward_model`.
-        name: how tables call it.
-        progress: show a progress bar.
-    """
+    """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it."""
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
         self.name, self._progress = name, progress

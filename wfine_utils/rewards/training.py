@@ -162,19 +162,17 @@ def _datasets(
     seed: int,
 ) -> tuple[Dataset, Dataset]:
     """Both sets of pairs, encoded; those for training in the order of the training."""
-    train = encode_pairs(pairs, tokenizer, settings)
+    train, size = encode_pairs(pairs, tokenizer, settings), settings.batch_size
     if settings.batch_by == "requirement":
         order = batches_by_requirement(pairs, seed)
     else:
-        order = batches_of_similar_length(_lengths(train), settings.batch_size, seed)
+        order = batches_of_similar_length(_lengths(train), size, seed)
     train = train.select(order)
     validation = encode_pairs(validation_pairs, tokenizer, settings)
     n_processes = loading.processes().num_processes
     if n_processes > 1:
-        each, _ = adapters.share_of_batch(
-            settings.batch_size, settings.micro_batch_size, "reward model"
-        )
-        train = _full_batches(train, settings.batch_size, "training")
+        each, _ = adapters.share_of_batch(size, settings.micro_batch_size, "reward model")
+        train = _full_batches(train, size, "training")
         validation = _full_batches(validation, each * n_processes, "validation")
     return train, validation
 
