@@ -12,11 +12,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import transformers
 from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm.auto import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    DataCollatorForSeq2Seq,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Trainer,
+    TrainingArguments,
+)
 
 from wfine_utils.errors import WfineError
 from wfine_utils.models.encoding import prompt_ids
@@ -48,7 +56,7 @@ def tiny_tokenizer(texts: Sequence[str], vocab_size: int) -> PreTrainedTokenizer
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return transformers.PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -90,7 +98,7 @@ def tiny_config(
 def tiny_model(config: Qwen3Config, *, seed: int) -> PreTrainedModel:
     """A randomly initialised causal language model of the given shape, in fp32."""
     torch.manual_seed(seed)
-    return transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
 def corpus(
@@ -148,9 +156,9 @@ def train_base_model(
     shape = {"hidden_size": settings.hidden_size, "n_layers": settings.n_layers}
     model = tiny_model(tiny_config(tokenizer, n_positions=1024, **shape), seed=seed)
     n_steps = len(samples) // settings.batch_size
-    trainer = transformers.Trainer(
+    trainer = Trainer(
         model=model,
-        args=transformers.TrainingArguments(
+        args=TrainingArguments(
             output_dir=str(folder / "trainer"),
             per_device_train_batch_size=settings.batch_size,
             num_train_epochs=1,
@@ -166,7 +174,7 @@ def train_base_model(
             **precision_flags(),
         ),
         train_dataset=tokenise(samples, tokenizer),
-        data_collator=transformers.DataCollatorForSeq2Seq(tokenizer),
+        data_collator=DataCollatorForSeq2Seq(tokenizer),
         processing_class=tokenizer,
     )
     trainer.train()
