@@ -223,37 +223,44 @@ def refused(project: Path, *expected: str, preset: str = "smoke", options: tuple
     assert not list((project / "outputs").rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_unknown_preset(project):
     refused(
         project, "no preset 'smokey'", "mini, qwen0.5b", "Did you mean 'smoke'?", preset="smokey"
     )
 
 
+@pytest.mark.slow
 def test_misspelt_parameter(project):
     edit(project, "04_wrl_policy", temprature=1.0)
     refused(project, "params/smoke/04_wrl_policy.yaml", "temprature: Extra inputs", "temperature")
 
 
+@pytest.mark.slow
 def test_bad_value(project):
     edit(project, "00_base_model", keep_probability=1.5)
     refused(project, "params/smoke/00_base_model.yaml", "keep_probability", "less than or equal")
 
 
+@pytest.mark.slow
 def test_broken_yaml(project):
     (project / "params" / "smoke" / "00_base_model.yaml").write_text("preset: smoke\nseed: [1")
     refused(project, "params/smoke/00_base_model.yaml:", "not YAML")
 
 
+@pytest.mark.slow
 def test_missing_parameter_file(project):
     (project / "params" / "smoke" / "05_weval_correlation.yaml").unlink()
     refused(project, "params/smoke/05_weval_correlation.yaml is missing")
 
 
+@pytest.mark.slow
 def test_file_that_no_notebook_reads(project):
     (project / "params" / "smoke" / "06_other.yaml").touch()
     refused(project, "06_other.yaml", "no notebook of this preset reads")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -269,6 +276,7 @@ def test_choice_of_notebooks_that_does_not_hold(project, content, expected):
     refused(project, "params/smoke/preset.yaml: ", expected)
 
 
+@pytest.mark.slow
 def test_study_that_has_no_grid(project):
     edit(project, "06_validity_and_ablations", study={"n_policy_models": 99})
     refused(project, "params/smoke/06_validity_and_ablations.yaml: study: n_policy_models", "99")
@@ -288,21 +296,25 @@ def test_a_preset_may_leave_notebooks_out(project, monkeypatch):
     assert preset_notebooks("smoke")["07_paper_tables"] == tuple(chosen[:2])
 
 
+@pytest.mark.slow
 def test_parameters_of_another_preset(project):
     edit(project, "02_requirement_dropping", preset="mini")
     refused(project, "02_requirement_dropping.yaml", "written over those of another preset")
 
 
+@pytest.mark.slow
 def test_output_root_that_differs(project):
     edit(project, "02_requirement_dropping", output_root="elsewhere")
     refused(project, "output_root: found elsewhere, expected outputs")
 
 
+@pytest.mark.slow
 def test_output_folder_that_cannot_be_written(project):
     (project / "a_file").touch()  # permissions do not stop the superuser, a file does
     refused(project, "a_file/smoke", "cannot be written", options=("OUTPUT_ROOT=a_file",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", ["03_reward_model", "05_weval_correlation"])
 @pytest.mark.parametrize(
     ("content", "expected"),
