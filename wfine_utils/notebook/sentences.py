@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -13,8 +13,7 @@ from wfine_utils.notebook.figures import readable
 ALPHA = 0.05
 """Below it, a p-value that was corrected for the number of comparisons counts as shown."""
 
-
-Row = Mapping[Any, Any] | pd.Series
+Row: TypeAlias = Mapping[Any, Any] | pd.Series
 
 
 class Finding(NamedTuple):
