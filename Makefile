@@ -55,8 +55,8 @@ reproduce: $(READY)  ## run a preset, print its headline numbers and the path of
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest
 
-test-fast: $(READY)  ## run the tests that take no more than a few seconds each
-	@$(BIN)/python -m pytest -m 'not slow'
+test-fast: $(READY)  ## run the tests that take no more than a few seconds each, two at a time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 lint: $(READY)  ## check style, formatting, the order of imports, and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/mypy

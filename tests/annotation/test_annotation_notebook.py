@@ -45,6 +45,7 @@ class TestNotebook:
         assert (results["n_chains_to_rank"], results["n_annotators"]) == (5, 0)
         assert not (project / "annotations").exists()
 
+    @pytest.mark.slow
     def test_shows_agreement_once_two_have_ranked_and_forgets_it_without_them(self, project):
         dev = load_weval_hand("dev")
         chains = [c for c in dev if c.chain_id not in shown_in_notebook_01(dev)]

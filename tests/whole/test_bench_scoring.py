@@ -49,6 +49,7 @@ def test_what_the_scorer_cuts_the_server_cuts_too(bench_scoring, tmp_path):
     assert bench.largest_difference() < 1e-4
 
 
+@pytest.mark.slow
 def test_it_prints_a_table_and_fails_if_scores_differ(bench_scoring, capsys, monkeypatch):
     given = ["--quick", "--kind", "decoder", "--threads", "1"]
     assert bench_scoring.main(given) == 0
