@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,14 @@ def copy_project(target: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
     return target
+
+
+def taught(notebook: str, cell: str, **space: Any) -> dict[str, Any]:
+    """The names that one cell of a notebook defines, as the reader runs it."""
+    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text())["cells"]
+    (source,) = ("".join(x["source"]) for x in cells if x["id"] == cell)
+    exec(compile(source, f"{notebook}, cell {cell}", "exec"), space)  # noqa: S102  our notebook
+    return space
 
 
 @pytest.fixture

@@ -95,9 +95,9 @@ def table_t1_types(folder: Path) -> pd.DataFrame:
 
 
 def read_weval(folder: Path) -> pd.DataFrame:
-    """The tidy table of notebook 05: ``scorer`` and the columns of ``weval.evaluate``."""
+    """The tidy table of notebook 05: ``scorer, training_pairs``, the columns of ``evaluate``."""
     texts = ["scorer", "metric", "subset_kind", "subset"]
-    return read_results(folder, WEVAL, "weval.csv", texts, [*TIDY, "n_chains"])
+    return read_results(folder, WEVAL, "weval.csv", texts, [*TIDY, "n_chains", "training_pairs"])
 
 
 def table_t2(folder: Path) -> pd.DataFrame:
@@ -109,9 +109,9 @@ def table_t2(folder: Path) -> pd.DataFrame:
         raise malformed(path, f"found no rows for {', '.join(absent)}", "every metric")
     counted = ("tie_rate", "nan_rate")  # and not estimated: they need no interval
     columns = [x for m in METRICS for x in (interval(m)[:1] if m in counted else interval(m))]
-    n_chains = df[["scorer", "n_chains"]].drop_duplicates("scorer")
-    wide = _wide(df, ["scorer"], "metric", path).merge(n_chains, on="scorer")
-    wide = wide[["scorer", "n_chains", *columns]]
+    counts = df[["scorer", "n_chains", "training_pairs"]].drop_duplicates("scorer")
+    wide = _wide(df, ["scorer"], "metric", path).merge(counts, on="scorer")
+    wide = wide[[*counts, *columns]]
     return wide.sort_values("kendall_tau_b", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -179,6 +179,26 @@ class TestNotebook:
             assert "  # " in line, f"a comment that teaches is missing: {line}"
 
 
+@pytest.mark.parametrize(
+    "path", [*FILES, ROOT / "notebooks" / "start.ipynb", ROOT / "README.md"], ids=lambda p: p.stem
+)
+def test_who_wrote_weval_hand_is_said_where_it_is_introduced(path):
+    prose = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        prose = "\n".join(c.source for c in notebook(path).cells if c.cell_type == "markdown")
+    if "WEval-Hand" in prose:
+        assert "drafted" in prose and "language model" in prose
+    assert "written one by one" not in prose
+
+
+def test_the_expression_of_an_exercise_counts_sentences():
+    """Two backslashes in the hint's source once made it count 1 here."""
+    (hint,) = (c.source for c in notebook(ROOT / "notebooks" / "05_weval_correlation.ipynb").cells
+               if c.id == "exercises")  # fmt: skip
+    pattern = re.search(r'findall\(r"(.+?)", text\)', hint)[1]
+    assert len(re.findall(pattern, "One. Two! Three? Four.")) == 4
+
+
 def test_imports_go_downhill():
     """The order of rooms stands in pyproject.toml; import-linter holds the code against it."""
     from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports

@@ -55,6 +55,16 @@ def test_forest_keeps_the_order_and_draws_only_known_intervals(ax):
     assert ax.get_xlabel() == "tau, 95 % interval, n = 300 chains"
 
 
+def test_names_of_trained_scorers_say_from_how_many_pairs(ax):
+    """Trainings in one picture that saw unequal numbers of pairs are not to look equal."""
+    forest_plot(table(training_pairs=[16000, np.nan, 1500]), ax, xlabel="tau")
+    assert labels(ax.yaxis) == ["b, 16,000 pairs", "a", "c, 1,500 pairs"]
+    ax = Figure().subplots()
+    cells = table(subset="length", training_pairs=[16000, np.nan, 1500])
+    metric_heatmap(cells, ax, label="accuracy")
+    assert labels(ax.yaxis) == ["b, 16,000 pairs", "a", "c, 1,500 pairs"]
+
+
 def test_forest_names_the_size_of_every_row_if_they_differ(ax):
     forest_plot(table(n_chains=[1300, 20, 3]), ax, xlabel="tau")
     assert labels(ax.yaxis) == ["b (n = 1,300 chains)", "a (n = 20 chains)", "c (n = 3 chains)"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT
+from conftest import taught
 from datasets import Dataset
 from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
@@ -21,7 +21,7 @@ from wfine_utils.policy import generation, grpo
 from wfine_utils.settings import PolicySettings
 from wfine_utils.tiny_world import vocabulary, writer
 
-NOTEBOOK = ROOT / "notebooks" / "04_wrl_policy.ipynb"
+NOTEBOOK = "04_wrl_policy"
 SETTINGS = PolicySettings(
     quantise=True, lora_r=4, lora_alpha=8, learning_rate=5e-3, n_steps=2, prompts_per_rollout=2,
     num_generations=4, updates_per_rollout=1, micro_batch_size=8, beta=0.1, temperature=1.0,
@@ -37,17 +37,6 @@ class LetterCount:
 
     def score(self, queries, responses):
         return np.array([float(text.count("e")) for text in responses])
-
-
-def defined_in_notebook(name: str):
-    """A function as notebook 04 writes it out for the reader."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    source = next(s for s in sources if f"def {name}(" in s)
-    space = {"np": np}
-    code = source[source.index(f"def {name}(") :].split("\n\n\n")[0]
-    exec(compile(code, str(NOTEBOOK), "exec"), space)  # noqa: S102  our own notebook
-    return space[name]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +57,7 @@ def test_training_leaves_adapter_curve_and_completions(trained):
 
 
 def test_advantages_of_the_notebook_are_those_of_trl(trained):
-    group_advantages = defined_in_notebook("group_advantages")
+    group_advantages = taught(NOTEBOOK, "advantage", np=np)["group_advantages"]
     for path in sorted((trained / "trainer" / "completions").glob("*.parquet")):
         step = pd.read_parquet(path)
         ours = group_advantages(step["reward_model_prompt"].to_numpy(dtype=float), 4)
@@ -77,7 +66,7 @@ def test_advantages_of_the_notebook_are_those_of_trl(trained):
 
 def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
     """Train one step of a policy that already differs from its base, and look inside."""
-    k3, seen = defined_in_notebook("k3"), {}
+    k3, seen = taught(NOTEBOOK, "kl", np=np, cfg=SimpleNamespace(seed=0))["k3"], {}
 
     class Watched(GRPOTrainer):
         def _get_per_token_logps_and_entropies(self, *args, **kwargs):
@@ -115,6 +104,26 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
     logged = grpo.training_curve(trainer.state.log_history)["kl"].iloc[0]
     assert ours > 1e-4
     assert ours == pytest.approx(logged, rel=1e-3)
+
+
+def test_k3_as_a_loss_pulls_as_the_other_divergence_does():
+    """At p = (.7, .2, .1), q = (.5, .3, .2): p - q, and not p (log(p / q) - KL)."""
+    space = taught(NOTEBOOK, "kl", np=np, cfg=SimpleNamespace(seed=0))
+    gradient = taught(NOTEBOOK, "kl-gradient", torch=torch, p=space["p"], q=space["q"])["gradient"]
+    parts = gradient.__globals__
+    of_k3 = gradient((torch.tensor(space["p"]) * parts["k3_of_each"]).sum())
+    log_p, reference = parts["log_p"], parts["reference"]
+    forward = gradient((log_p.exp() * (log_p - reference)).sum())
+    assert of_k3 == [0.2, -0.1, -0.1]
+    assert forward == [0.176, -0.098, -0.078]
+
+
+def test_curve_keeps_what_the_spread_of_a_rollout_cannot_tell():
+    """``reward_std`` of TRL is over the whole rollout, which hides groups that teach nothing."""
+    entry = {"step": 1, "reward": 0.5, "reward_std": 0.2, "frac_reward_zero_std": 0.25,
+             "completions/clipped_ratio": 0.5}  # fmt: skip
+    row = grpo.training_curve([entry, {"step": 1, "loss": 0.1}]).iloc[0]
+    assert (row["frac_reward_zero_std"], row["share_cut"]) == (0.25, 0.5)
 
 
 def test_generation_depends_on_the_seed_alone(tiny_base, trained):

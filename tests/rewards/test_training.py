@@ -9,9 +9,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import taught
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from torch.nn.functional import logsigmoid
 from trl import RewardConfig, RewardTrainer
 
 from wfine_utils.base_model import Base
@@ -32,6 +34,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("granularity", ["prompt", "requirement"])
+def test_the_loss_taught_holds_at_any_margin():
+    """In 32 bits a loss by strengths is NaN at a margin of 89, infinite at -104."""
+    taught_loss = taught("03_reward_model", "bt", torch=torch, logsigmoid=logsigmoid)
+    loss = taught_loss["bradley_terry_loss"]
+    margins = torch.tensor([[1.0, 89.0, -104.0]]).T
+    values = [float(loss(margin, torch.zeros(1))) for margin in margins]
+    assert values == pytest.approx([0.3132617, 0, 104], abs=1e-6)
+
+
 def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     folder = folders[granularity]
     weights = load_file(folder / "adapter_model.safetensors")

@@ -61,7 +61,8 @@ def write_dropping(folder: Path) -> None:
 def write_weval(folder: Path) -> None:
     rows = []
     for scorer, tau in WEVAL_ROWS:
-        common = {"scorer": scorer, "n_chains": 10}
+        pairs = 4000 if scorer == "reward model" else None
+        common = {"scorer": scorer, "n_chains": 10, "training_pairs": pairs}
         rows += [
             common | rate(tau if m == "kendall_tau_b" else 0.5, 10, metric=m, subset_kind="all",
                           subset="all")
@@ -146,6 +147,7 @@ def test_t2_has_every_metric_and_is_ordered_by_tau(folder):
     assert list(table["kendall_tau_b_ci_high"]) == pytest.approx([1.0, 1.0, 0.35, 0.1])
     assert set(METRICS) <= set(table)
     assert (table["n_chains"] == 10).all()
+    assert table.set_index("scorer")["training_pairs"].dropna().to_dict() == {"reward model": 4000}
     types = paper_tables.table_t2_types(folder)
     assert list(types["scorer"]) == list(table["scorer"])
     assert list(types["length"]) == [1.0, 0.9, 0.25, 0.0]

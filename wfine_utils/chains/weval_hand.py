@@ -1,4 +1,4 @@
-"""WEval-Hand: sixty chains of natural prose, written one by one for this project.
+"""WEval-Hand: sixty chains of natural prose, drafted by a language model and revised.
 
 The texts, their datasheet and their licence (CC-BY-4.0) are in ``wfine_utils/weval_hand/``.
 """

@@ -76,7 +76,8 @@ def forest_plot(
 
     Args:
         table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``. An
-            interval of NaN is not drawn.
+            interval of NaN is not drawn. Where it has a column ``training_pairs``, a name says from
+            how many pairs its model has learnt, so that nobody compares unequal trainings unawares.
         ax: where to draw.
         xlabel: what is estimated.
         label, value, n: columns of the rows' names, estimates and sizes. The size stands in the
@@ -85,7 +86,7 @@ def forest_plot(
         highlight: name of the row drawn in the second colour.
         null: where the line stands.
     """
-    names = [readable(name) for name in table[label]]
+    names = _with_pairs(table, label)
     units = table["unit"] if not unit else pd.Series(unit, index=table.index)
     sizes = [f"n = {size:,.0f} {of}".strip() for size, of in zip(table[n], units, strict=True)]
     xlabel = f"{xlabel}, 95 % interval"
@@ -132,6 +133,15 @@ def group_plot(
         ax.axvline(null, color="#555555", linestyle=":", zorder=0)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return _rows(ax, [readable(name) for name in names], f"{xlabel}, 95 % interval")
+
+
+def _with_pairs(table: pd.DataFrame, label: str) -> list[str]:
+    """Readable names of rows, those of trained models with the number of their training pairs."""
+    pairs = table.get("training_pairs", pd.Series(pd.NA, index=table.index))
+    return [
+        readable(name) if pd.isna(n) else f"{readable(name)}, {n:,.0f} pairs"
+        for name, n in zip(table[label], pairs, strict=True)
+    ]
 
 
 def _size(n: pd.Series, unit: str) -> str:
@@ -198,7 +208,8 @@ def metric_heatmap(
     """A metric by scorer and subset, each cell with its number, in the order of the table.
 
     Args:
-        table: tidy, one row per cell: ``rows``, ``columns``, ``value`` and ``n_chains``.
+        table: tidy, one row per cell: ``rows``, ``columns``, ``value`` and ``n_chains``;
+            ``training_pairs``, where there is such a column, stand beside the names of the rows.
         ax: where to draw.
         label: what is shown, for the colour bar.
         rows, columns: columns of ``table`` along the y and x axis.
@@ -212,6 +223,7 @@ def metric_heatmap(
         cmap="vlag_r", center=centre, vmin=centre - reach, vmax=centre + reach, linewidths=1,
         cbar_kws={"label": label},
     )  # fmt: skip
+    ax.set_yticks(np.arange(len(wide)) + 0.5, _with_pairs(table.drop_duplicates(rows), rows))
     sizes = table.groupby(columns)["n_chains"].max()
     names = [f"{fill(str(name), 18)}\nn = {sizes[name]:,.0f}" for name in order[1]]
     ax.set_xticks(np.arange(len(names)) + 0.5, names)

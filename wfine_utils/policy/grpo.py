@@ -86,8 +86,11 @@ def train_policy(
             ``training_curve.csv``. Of several processes the first writes.
 
     Returns:
-        The training curve, one row per rollout: ``step, reward, reward_std, kl, entropy,
-        completion_tokens``, as the trainer logged them at its first update.
+        The training curve, one row per rollout, as the trainer logged it at the first update:
+        ``step``; mean ``reward``; ``reward_std`` over the *whole* rollout; ``kl`` and ``entropy``
+        in nats per token; ``completion_tokens``; ``frac_reward_zero_std``, the share of groups
+        whose rewards are all equal, so that they teach nothing; ``share_cut``, the share of
+        completions that ended at ``max_new_tokens`` before they were finished.
 
     Raises:
         WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU that is
@@ -191,10 +194,18 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
 
 def training_curve(log_history: Sequence[dict[str, float]]) -> pd.DataFrame:
     """Tidy training curve from a GRPO trainer's log, one row per rollout."""
-    logged = ["reward", "reward_std", "kl", "entropy", "completions/mean_length"]
+    names = {
+        "reward": "reward",
+        "reward_std": "reward_std",
+        "kl": "kl",
+        "entropy": "entropy",
+        "completions/mean_length": "completion_tokens",
+        "frac_reward_zero_std": "frac_reward_zero_std",
+        "completions/clipped_ratio": "share_cut",
+    }
     rows = [
-        [int(entry["step"]), *(float(entry.get(name, np.nan)) for name in logged)]
+        [int(entry["step"]), *(float(entry.get(logged, np.nan)) for logged in names)]
         for entry in log_history
         if "reward" in entry
     ]
-    return pd.DataFrame(rows, columns=["step", *logged[:-1], "completion_tokens"])
+    return pd.DataFrame(rows, columns=["step", *names.values()])
