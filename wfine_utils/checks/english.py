@@ -62,7 +62,7 @@ GREETING = re.compile(
     (?: (?:my\ )?dear(?:est)? | hello | hi | hey | to | greetings
         | good\ (?:morning|afternoon|evening|day)
     )\b .{0,80} [,:!]
-    | dear (?:\ [^\W\d_][\w.'-]*){1,5}  # open punctuation: Dear Mr Smith
+    | dear (?:\ [^\W\d_][\w.'-]*){1,5}(?<!\.)  # open punctuation: Dear Mr Smith
     """,
     re.IGNORECASE | re.VERBOSE,
 )
