@@ -210,8 +210,8 @@ def test_no_greetings(line):
     "closing",
     [
         "Thank you,", "Very truly yours,", "_Many thanks,_", "All the best,", "Your friend,",
-        "Cheers!",        "Yours faithfully", "In gratitude,", "With warmest regards,", "Respectfully submitted,",
-        "Take care,", "See you soon,", "Kind regards,  ",
+        "Cheers!", "Yours faithfully", "In gratitude,", "With warmest regards,",
+        "Respectfully submitted,", "Take care,", "See you soon,", "Kind regards,  ",
     ],
 )  # fmt: skip
 def test_closings(closing):

@@ -60,7 +60,7 @@ EUROPEAN = st.characters(max_codepoint=0x2FF) | st.sampled_from("’–…αЖ�
 @given(st.text(alphabet=EUROPEAN, max_size=80))
 def test_european_texts_are_counted_by_one_pattern(text):
     assert words(text) == WORD.findall(plain_text(text))
-    assert words(f"{text} 字") == [*words(text), "字"]
+    assert words(f"{text}\n字") == [*words(text), "字"]
 
 
 @given(st.lists(st.sampled_from(["net", "it's", "well-known", "10"]), max_size=20))

@@ -25,6 +25,10 @@ _PARSER = MarkdownIt("commonmark", {"maxNesting": 20}).enable(["table", "striket
 _BULLET_SIGN = re.compile(r"^([ \t]*)[•◦▪‣●○■](?=[ \t])", re.MULTILINE)
 _YEAR_FIRST = re.compile(r"^([ \t]*\d{4,9})(?=[.)][ \t])", re.MULTILINE)  # 1986. It rained.
 
+# In HTML: what opens neither a tag nor a comment. HTMLParser would search for its end time and
+# again, and raises on some <![.
+_NO_TAG = re.compile(r"<(?!!--|(?!!\[)[^<>]*>)")
+
 # A text without any of these reads as it stands.
 _LAYOUT = re.compile(r"[*_`~<>&\[\]\\|#=]|^[ \t]*(?:[-+•◦▪‣●○■]|\d{1,3}[.)])", re.MULTILINE)
 
@@ -74,7 +78,7 @@ def parse(text: str) -> Document:
     """
     source = _YEAR_FIRST.sub(r"\1\\", _BULLET_SIGN.sub(r"\1-", text[:MAX_CHARACTERS]))
     page = _Page()
-    page.feed(_PARSER.render(source).replace("<![", "&lt;!["))  # the parser raises on some of these
+    page.feed(_NO_TAG.sub("&lt;", _PARSER.render(source)))
     page.close()
     return page.document
 
