@@ -79,7 +79,7 @@ def test_every_count_of_words_is_this_one(text):
 TERMS = [  # text, a term that it mentions, one that it does not
     ("A crane, and a NET.", "net", "cran"),
     ("It is like a song.", "like a", "like as"),
-    ("We can’t.", "can't", "can"),
+    ("We can’t.", "can't", "ant"),
     ("a well‑known tune", "well-known", "well-know"),
     ("climate\nchange is\n\nhere", "Climate  change", "is here"),
     ("STRASSE, ﬁne, ＡＩ", "straße", "fin"),
