@@ -165,7 +165,7 @@ def test_what_is_counted(kind, arguments, text, expected):
     [
         "_utilize_",
         "uti**lize**",
-        "UTILIZE!",
+        "UTILIZE",
         "ｕｔｉｌｉｚｅ",
         "utilize\u200b",
         "<i>utilize</i>",
