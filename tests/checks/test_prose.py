@@ -211,7 +211,7 @@ def test_no_greetings(line):
     [
         "Thank you,", "Very truly yours,", "_Many thanks,_", "All the best,", "Your friend,",
         "Cheers!", "Yours faithfully", "In gratitude,", "With warmest regards,",
-        "Respectfully submitted,", "Take care,", "See you soon,", "Kind regards,  ",
+        "Respectfully submitted,", "Take care,", "I remain yours,", "Looking forward to it,", "Kind regards,  ",
     ],
 )  # fmt: skip
 def test_closings(closing):
@@ -249,6 +249,7 @@ def test_a_record_finds_its_fields(text):
         "1200–1300 men",
         "a 1500-word plan",
         "1,500",
+        "3.1415",
     ],
 )
 def test_no_years(text):
@@ -262,6 +263,7 @@ def test_no_years(text):
         ("1901. Born.\n1920. _Wed._\n**1950**. Gone.", 3),
         ("1500 BC, 44 BC, then 1066", 3),
         ("by 1200 people in 1300", 1),
+        ("3.5.1999 and 12.10.2001", 2),
     ],
 )
 def test_years(text, n):

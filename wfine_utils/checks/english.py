@@ -76,7 +76,7 @@ _CLOSING_WORDS = _any_of(
 CLOSING = re.compile(
     rf"""
     (?: (?:{_any_of("very most many ever always all in the my our your")})\  )*
-    (?: {_CLOSING_WORDS} | take\ care | see\ you | god\ bless
+    (?: {_CLOSING_WORDS} | take\ care | see\ you | god\ bless | i\ remain | looking\ forward
     )\b [^.!?]* [,!]?
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -109,7 +109,7 @@ _AFTER_A_YEAR = _any_of(  # words in -s that are nothing counted
 YEAR = re.compile(
     rf"""
     (?P<in>\b(?i:in|since|until|during|year)\ )?
-    (?<! [\d$£€¥\#] )
+    (?<! [\d$£€¥\#] ) (?: (?<!\d[.,]) | (?<=\.\d\.) | (?<=\.\d\d\.) )   # 3.1415; but: 3.5.1999
     (?: (?P<bc>\d{{1,4}})\ (?:BCE?\b|B\.C\.) | (?P<ad>(?:1\d|20)\d\d) )
     (?! \d | [.,]\d | \ ?[%°€] | -(?!era\b|built\b|style\b)[a-z] )
     # 1200–1300 people, 1500 trees: what is counted follows; but: in 2008 banks failed
