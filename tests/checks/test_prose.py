@@ -211,7 +211,8 @@ def test_no_greetings(line):
     [
         "Thank you,", "Very truly yours,", "_Many thanks,_", "All the best,", "Your friend,",
         "Cheers!", "Yours faithfully", "In gratitude,", "With warmest regards,",
-        "Respectfully submitted,", "Take care,", "I remain yours,", "Looking forward to it,", "Kind regards,  ",
+        "Respectfully submitted,", "Take care,", "I remain yours,",
+        "Looking forward to it,", "Kind regards,  ",
     ],
 )  # fmt: skip
 def test_closings(closing):
