@@ -6,6 +6,10 @@ one does not bind, and without any, one is enough.
 What a check can see is a *part* of what a requirement means: two similes are found by their
 markers, a first person by its pronouns. Where that part is not enough, a requirement carries
 a question for a reader instead (``Requirement.rubric``).
+
+Words and marks are looked for in the text as a reader sees it, without the marks of Markdown and
+HTML (:func:`wfine_utils.checks.markdown.seen_text`); letters may be of any script, but pronouns,
+contractions, similes, greetings and closings are those of English.
 """
 
 from __future__ import annotations
@@ -14,35 +18,23 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from itertools import takewhile
 from typing import Any
 
-from wfine_utils.checks.markdown import parse
+from wfine_utils.checks import english
+from wfine_utils.checks.markdown import parse, seen_text
 from wfine_utils.checks.sentences import split_sentences
-from wfine_utils.checks.words import mentioned, word_count, words
+from wfine_utils.checks.words import (
+    begins_with,
+    folded,
+    joined,
+    mentioned,
+    normalised,
+    word_count,
+    words,
+)
 
 Bound = int | None  # inclusive; None does not bind
-
-_FIRST_PERSON = frozenset(
-    "i me my mine myself we us our ours ourselves i'm i've i'd i'll we're we've we'd we'll".split()
-)
-_SECOND_PERSON = frozenset("you your yours yourself yourselves you're you've you'd you'll".split())
-
-_CONTRACTION = re.compile(
-    r"\b(?:\w+n['’]t|(?:i|you|he|she|it|we|they|that|there|here|what|who|let|where|how)"
-    r"['’](?:m|s|re|ve|d|ll))\b",
-    re.IGNORECASE,
-)
-
-_CLOSING = re.compile(
-    r"^(?:(?:yours|sincerely|faithfully|kind|best|warm|with|love|regards|respectfully|cordially"
-    r"|warmly|gratefully|affectionately)\b[^.!?]*),?$",
-    re.IGNORECASE,
-)
-
-_AUTHOR_YEAR = re.compile(
-    r"\([A-Z][^()\n]{1,60}?,? (?:1[6-9]|20)\d\d[a-z]?(?:[,;][^()\n]{1,60})?\)"
-    r"|\b[A-Z][\w'’-]{1,40}(?: (?:and|&) [A-Z][\w'’-]{1,40}| et al\.)? \((?:1[6-9]|20)\d\d[a-z]?\)"
-)
 
 
 def _within(value: float, low: float | None, high: float | None) -> bool:
@@ -115,12 +107,15 @@ def paragraphs(
 def proportion(text: str, part: str | Mapping[str, str]) -> float:
     """A part's share of all words of running text, headings left out.
 
-    The part is "first paragraph", "last paragraph" or ``{"section": heading}``; NaN, which no
-    bound lets pass, if it is not there.
+    The part is "first paragraph", "last paragraph" or ``{"section": heading}``, with the sections
+    below it, under the first heading of that name; NaN, which no bound lets pass, if it is not
+    there.
     """
     document = parse(text)
     if isinstance(part, Mapping):
-        chosen = document.sections.get(part.get("section", ""), [])
+        wanted = _title(part.get("section", ""))
+        named = (own for title, own in document.sections.items() if _title(title) == wanted)
+        chosen = next(named, [])
     else:
         place = {"first paragraph": slice(1), "last paragraph": slice(-1, None)}.get(part, slice(0))
         chosen = document.paragraphs[place]
@@ -148,12 +143,20 @@ def table(
     return any(columns in (None, n) and _within(k, rows_low, rows_high) for k, n in sizes)
 
 
+def _title(heading: str) -> str:
+    """A heading without its number and the marks at its ends: "2.1 Method:" is "method"."""
+    unnumbered = re.sub(
+        r"^(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|[ivx]+[.)])\s", "", folded(heading).strip()
+    )
+    return re.sub(r"^[\W_]+|[\W_]+$", "", unnumbered)
+
+
 @counted
 def headings(text: str, level: int | None = None, texts: Sequence[str] = ()) -> int:
     """So many headings (of a level); none if ``texts`` are not among them in this order."""
     titles = [title for depth, title in parse(text).headings if level in (None, depth)]
-    names = iter(title.strip(" :").lower() for title in titles)
-    return len(titles) if all(t.lower() in names for t in texts) else 0
+    names = map(_title, titles)
+    return len(titles) if all(_title(t) in names for t in texts) else 0
 
 
 def bold_terms(text: str, terms: Sequence[str]) -> bool:
@@ -170,38 +173,48 @@ def bold_count(text: str) -> int:
 
 @counted
 def line_starts(text: str, prefix: str) -> int:
-    """So many lines that begin with ``prefix``, marks of lists, quotes and bold left aside."""
-    lines = [re.sub(r"^(?:[-*+>#\s]|\d{1,3}[.)]\s)+", "", line) for line in text.split("\n")]
-    return sum(line.startswith(prefix) for line in lines)
+    """So many lines that begin with ``prefix``, which ends with a word or before a number.
+
+    A row of a table is one line.
+    """
+    start = normalised(prefix).lstrip()
+    end = len(start)
+    lines = (line.lstrip() for line in seen_text(text).split("\n"))
+    starting = (line for line in lines if line.startswith(start))
+    return sum(line[end : end + 1].isdigit() or not joined(line, end) for line in starting)
 
 
 def letter_layout(text: str) -> bool:
     """A greeting first, and near the end a closing line with a name below it."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    if len(lines) < 4 or not re.match(r"(?:Dear|Hello|Hi|To) \S[^.!?]{0,80}[,:]$", lines[0]):
+    lines = [line.strip() for line in seen_text(text).split("\n") if line.strip()]
+    if len(lines) < 4 or not english.GREETING.fullmatch(lines[0]):
         return False
-    closing = [i for i, line in enumerate(lines) if _CLOSING.match(line) and len(line) < 60]
-    return bool(closing) and len(lines) - 4 <= closing[-1] < len(lines) - 1
+    if len(split_sentences(lines[0])) > 1:  # the stop of Mr. ends none
+        return False
+    return any(len(line) < 60 and english.CLOSING.fullmatch(line) for line in lines[-4:-1])
 
 
 def record(text: str, fields: Sequence[str]) -> bool:
     """A line ``Field: value`` for each field, in this order."""
-    lines = iter(re.sub(r"[*_#]|^[-+>\s]+", "", line).strip().lower() for line in text.split("\n"))
-    return all(any(line.startswith(f"{f.lower()}:") for line in lines) for f in fields)
+    lines = iter(folded(seen_text(text)).split("\n"))
+    starts = (re.compile(rf" ?{re.escape(folded(field).strip())} ?:") for field in fields)
+    return all(any(start.match(line) for line in lines) for start in starts)
 
 
 @counted
 def citations(text: str, style: str = "author-year") -> int:
     """So many citations: "author-year" as in (Ames, 2019) and Ames (2019), or "numeric" [3]."""
-    pattern = _AUTHOR_YEAR if style == "author-year" else re.compile(r"\[\d{1,3}(?:[,–-] ?\d+)*\]")
-    return len(pattern.findall(text))
+    if style == "author-year":
+        return len(english.AUTHOR_YEAR.findall(seen_text(text)))
+    # As written: where [3]: defines a link, a reader would see no brackets.
+    return len(re.findall(r"\\?\[\d{1,3}(?:[,–-] ?\d+)*\\?\]", normalised(text)))
 
 
 @counted
 def dialogue_turns(text: str) -> int:
-    """So many lines ``NAME: speech``."""
-    turn = r"^[ \t]*\**[A-Z][\w .'’-]{0,30}\**:\**[ \t]+\S"
-    return len(re.findall(turn, text, re.MULTILINE))
+    """So many lines ``NAME: speech`` or ``NAME (aside): speech``; items of a list are none."""
+    unmarked = re.sub(r"[*_]+(?=\S)|(?<=\S)[*_]+", "", text)
+    return len(english.SPEECH.findall(normalised(unmarked.replace("：", ": "))))
 
 
 @counted
@@ -211,91 +224,114 @@ def block_quotes(text: str) -> int:
 
 
 def _ending_with(text: str, mark: str) -> int:
-    return sum(s.rstrip("\"'”’)*_ ").endswith(mark) for s in _sentences(text))
+    """So many sentences with the mark among their last ones; closing quotes may follow."""
+    return sum(mark in _last_marks(sentence) for sentence in _sentences(text))
+
+
+def _last_marks(sentence: str) -> str:
+    """The last run of end marks, such as ``?!``, with no word after it."""
+    bare = re.sub(r"\[\d{1,3}\]$", "", normalised(sentence))
+    tail = "".join(takewhile(lambda character: not character.isalnum(), reversed(bare)))
+    return next(iter(re.findall(r"[.!?…]+", tail)), "")
 
 
 @counted
 def question_count(text: str) -> int:
-    """So many sentences that end with a question mark."""
+    """So many sentences that end with a question mark; "What?!" does."""
     return _ending_with(text, "?")
 
 
 @counted
 def exclamation_sentences(text: str) -> int:
-    """So many sentences that end with an exclamation mark."""
+    """So many sentences that end with an exclamation mark; "What?!" does."""
     return _ending_with(text, "!")
 
 
 @counted
 def similes(text: str) -> int:
-    """So many similes by their markers: like a, as … as, as if, as though."""
-    simile = r"\blike (?:an?|the)\b|\bas (?!if|though)\w+ as\b|\bas (?:if|though)\b"
-    return len(re.findall(simile, text, re.IGNORECASE))
+    """So many similes by their markers: like a, as … as, as if, as though.
+
+    What is wished for ("would like a"), conjunctions ("as soon as") and plain comparisons ("as
+    old as I am", "as low as 5") are left out. Not told apart: "towns like the one we left" and
+    "looks like a cold" count, "hair like straw" and "the sun is a coin" do not.
+    """
+    return sum(not match["wish"] for match in english.SIMILE.finditer(seen_text(text)))
 
 
 def _n_among(text: str, pronouns: frozenset[str]) -> int:
-    return sum(word.lower().replace("’", "'") in pronouns for word in words(text))
+    spoken = (word.lower() for word in words(english.NO_PRONOUN.sub(" ", seen_text(text))))
+    return sum(word in pronouns or word.split("'")[0] in pronouns for word in spoken)
 
 
 @counted
 def first_person(text: str) -> int:
-    """So many words of the first person."""
-    return _n_among(text, _FIRST_PERSON)
+    """So many words of the first person; "the US", "i.e." and "World War I" hold none.
+
+    Not told apart: "Elizabeth I", and "ME" for Maine.
+    """
+    return _n_among(text, english.FIRST_PERSON)
 
 
 @counted
 def second_person(text: str) -> int:
     """So many words of the second person."""
-    return _n_among(text, _SECOND_PERSON)
+    return _n_among(text, english.SECOND_PERSON)
 
 
 @counted
 def anaphora(text: str, start: str) -> int:
     """So many sentences that begin with the same words."""
-    openings = (s.lstrip("\"'“‘(*_ ").lower() for s in _sentences(text))
-    return sum(opening.startswith(start.lower()) for opening in openings)
+    return sum(begins_with(s.lstrip("\"'“‘«„(*_ "), start) for s in _sentences(text))
 
 
 @counted
 def contractions(text: str) -> int:
-    """So many contractions, such as don't and it's; a possessive is none."""
-    return len(_CONTRACTION.findall(text))
+    """So many contractions, such as don't, should've and it's; a possessive is none."""
+    return len(english.CONTRACTION.findall(seen_text(text)))
 
 
 @counted
 def mentions_some(text: str, terms: Sequence[str]) -> int:
     """So many of the terms occur as whole words or phrases, ignoring case."""
-    return sum(mentioned(text, term) for term in terms)
+    return sum(mentioned(seen_text(text), term) for term in terms)
 
 
 def forbids(text: str, terms: Sequence[str]) -> bool:
     """None of the terms occurs."""
-    return not any(mentioned(text, term) for term in terms)
+    return not any(mentioned(seen_text(text), term) for term in terms)
 
 
 @counted
 def numbers(text: str) -> int:
     """So many numbers in digits, list numbering left aside."""
-    unnumbered = re.sub(r"^[ \t]*\d{1,3}[.)]\s", "", text, flags=re.MULTILINE)
-    return len(re.findall(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)", unnumbered))
+    unnumbered = re.sub(r"^ ?\d{1,3}[.)]\s", "", seen_text(text), flags=re.MULTILINE)
+    return len(re.findall(r"(?<![\w.])\d+(?:[.,⁄]\d+)*(?!\w)", unnumbered))
 
 
 @counted
 def percentages(text: str) -> int:
     """So many percentages."""
-    return len(re.findall(r"(?<![\d.,])\d[\d.,]*+\s?(?:%|per ?cent\b)", text, re.IGNORECASE))
+    percentage = r"(?<![\d.,⁄])\d[\d.,⁄]*+\s?(?:%|per ?cent\b)"
+    return len(re.findall(percentage, seen_text(text), re.IGNORECASE))
 
 
 def years_in_order(text: str, low: int = 3) -> bool:
-    """At least so many different years, first mentioned in rising order."""
-    years = list(dict.fromkeys(map(int, re.findall(r"(?<!\d)(?:1\d|20)\d\d(?!\d)", text))))
+    """At least so many different years, first mentioned in rising order; 44 BC is before 1066.
+
+    Years are numbers from 1000 to 2099 after which nothing is counted: neither "1200 people" nor
+    "2000 km" nor "$1500". Not told apart: "1200 small homes".
+    """
+    dates = (m["ad"] or f"-{m['bc']}" for m in english.YEAR.finditer(seen_text(text)))
+    years = list(dict.fromkeys(map(int, dates)))
     return len(years) >= low and years == sorted(years)
 
 
 @counted
 def quotations(text: str) -> int:
     """So many passages of two words or more in double quotation marks."""
-    return sum(word_count(q) >= 2 for q in re.findall(r"[\"“]([^\"“”\n]+)[\"”]", text))
+    return sum(
+        word_count("".join(quote)) >= 2 for quote in english.QUOTATION.findall(seen_text(text))
+    )
 
 
 PROSE_CHECKS: dict[str, Callable[..., bool]] = {

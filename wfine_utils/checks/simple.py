@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from wfine_utils.checks.markdown import seen_text
 from wfine_utils.checks.prose import bold_terms, counted, numbers
-from wfine_utils.checks.words import mentioned, plain_text, word_count
+from wfine_utils.checks.words import find_term, folded, mentioned, plain_text, word_count
 
 _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)*]|$)")
 
@@ -64,18 +65,16 @@ def bold_term(text: str, term: str) -> bool:
 
 def mentions(text: str, terms: Sequence[str]) -> bool:
     """Every term occurs as a whole word or phrase, ignoring case."""
-    plain = plain_text(text)
-    return all(mentioned(plain, term) for term in terms)
+    return all(mentioned(seen_text(text), term) for term in terms)
 
 
 def in_order(text: str, terms: Sequence[str]) -> bool:
     """The terms occur as whole words, each one after the one before, ignoring case."""
-    lowered, position = plain_text(text).lower(), 0
+    place = 0
     for term in terms:
-        match = re.compile(rf"(?<!\w){re.escape(term.lower())}(?!\w)").search(lowered, position)
-        if match is None:
+        place = find_term(folded(seen_text(text)), term, place)
+        if place < 0:
             return False
-        position = match.end()
     return True
 
 
