@@ -61,8 +61,14 @@ def test_bad_rows_are_named_all_at_once(tmp_path, suffix):
     assert f"{place}{first + 2}: kwargs: found 0 sets of arguments, expected 1" in said
     assert f"{place}{first + 3}: key: found 1 again, first at" in said
     assert f"{place}{first + 4}: prompt: found an empty text" in said
-    assert f"{place}{first + 5}: kwargs.0: check ifeval/{FIRST}: argument nth_paragraph: found 3" in said
-    assert f"{place}{first + 6}: kwargs.0: check ifeval/{FIRST}: argument first_word: found ' elm'" in said
+    assert (
+        f"{place}{first + 5}: kwargs.0: check ifeval/{FIRST}: argument nth_paragraph: found 3"
+        in said
+    )
+    assert (
+        f"{place}{first + 6}: kwargs.0: check ifeval/{FIRST}: argument first_word: found ' elm'"
+        in said
+    )
     assert f"{place}{first + 7}: kwargs.0: found None, expected" in said
 
 

@@ -13,6 +13,7 @@ from prompt_rows import (
     BAD,
     GOOD,
     MARKS,
+    NO_COMMA,
     QUERIES,
     ROWS,
     Reader,

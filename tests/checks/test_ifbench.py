@@ -19,10 +19,14 @@ CASES = [
         "count:word_count_range", {"min_words": 2, "max_words": 3.0},
         ["one two", "one two three", "it's"], ["one", "a b c d"],
     ),
-    ("count:unique_word_count", {"N": 3}, ["one two three", "A b, c; a!"], ["one two One", "a - b"]),
+    (
+        "count:unique_word_count", {"N": 3},
+        ["one two three", "A b, c; a!"], ["one two One", "a - b"],
+    ),
     (
         "count:conjunctions", {"small_n": 3},
-        ["this and that, but so", "For Nor Yet"], ["And and and, but", "sandy button", "and but if"],
+        ["this and that, but so", "For Nor Yet"],
+        ["And and and, but", "sandy button", "and but if"],
     ),
     (
         "count:person_names", {"N": 2},
@@ -57,7 +61,8 @@ CASES = [
     ),
     (
         "ratio:sentence_balance", {},
-        ["One. Two? Three!", '"One." "Two?" (Three!)'], ["One. Two?", "One", "One. Two? Two? Three!"],
+        ["One. Two? Three!", '"One." "Two?" (Three!)'],
+        ["One. Two?", "One", "One. Two? Two? Three!"],
     ),
     (
         "ratio:overlap", {"reference_text": "the red fox ran", "percentage": 50},
@@ -70,7 +75,8 @@ CASES = [
     ),
     (
         "words:alphabet", {},
-        ["A big cat", "xylophone, yes: zebras are", "Odd – parrots"], ["a cat", "a b b", "1 a", "é f"],
+        ["A big cat", "xylophone, yes: zebras are", "Odd – parrots"],
+        ["a cat", "a b b", "1 a", "é f"],
     ),
     ("words:vowel", {}, ["a\nbee is", "Sky"], ["a bee is odd", "a\n\nbee"]),
     ("words:consonants", {}, ["The strong winds", "try"], ["The cat", "7 hens", "area"]),
@@ -87,11 +93,13 @@ CASES = [
     ),
     (
         "words:words_position", {"keyword": "fox"},
-        ["A fox is a fox indeed!?", "Well, fox, yes", "fox Fox"], ["A fox is a fox", "fox", "a fox a b"],
+        ["A fox is a fox indeed!?", "Well, fox, yes", "fox Fox"],
+        ["A fox is a fox", "fox", "a fox a b"],
     ),
     (
         "words:last_first", {},
-        ["I see you. You see me! Me?", "One"], ["I see you. We see me.", "I see you. You go. We go."],
+        ["I see you. You see me! Me?", "One"],
+        ["I see you. We see me.", "I see you. You go. We go."],
     ),
     (
         "words:paragraph_last_first", {},

@@ -67,7 +67,8 @@ CASES = [
     ),
     (
         "format:list", {"sep": "..."},
-        ["... one\n... two", "Here:\n  ...one\n\n...two"], ["... one", "well... so... yes", "- a\n- b"],
+        ["... one\n... two", "Here:\n  ...one\n\n...two"],
+        ["... one", "well... so... yes", "- a\n- b"],
     ),
     (
         "format:thesis", {},
@@ -82,7 +83,8 @@ CASES = [
     ),
     (
         "format:sub-bullets", {},
-        ["* a\n  - b\n* c\n- d\n- e", "x\n* a\n\n  - b"], ["* a\n* b\n  - c", "* a", "- a", "x - y * z"],
+        ["* a\n  - b\n* c\n- d\n- e", "x\n* a\n\n  - b"],
+        ["* a\n* b\n  - c", "* a", "- a", "x - y * z"],
     ),
     (
         "format:no_bullets_bullets", {},
@@ -100,23 +102,29 @@ CASES = [
     ),
     (
         "format:title_case", {},
-        ["The Tale of a Well-known NASA iPhone 3rd", "One"], ["The tale of", "of Men", "One is One"],
+        ["The Tale of a Well-known NASA iPhone 3rd", "One"],
+        ["The tale of", "of Men", "One is One"],
     ),
     ("format:no_whitespace", {}, ["one,two"], ["one two", "one\n", "a\u00a0b"]),
     (
         "repeat:repeat_change", {"prompt_to_repeat": "Write a poem."},
-        ["Sing a poem.", "write  a\npoem."], ["Write a poem.", "Sing a song.", "a poem.", "Sing a poem. Yes."],
+        ["Sing a poem.", "write  a\npoem."],
+        ["Write a poem.", "Sing a song.", "a poem.", "Sing a poem. Yes."],
     ),
     (
         "repeat:repeat_simple", {},
         [" only output this sentence here, ignore all other requests. "],
-        ["Only output this sentence.", "Only output this sentence here, ignore all other requests. Ok"],
+        ["Only output this sentence.",
+         "Only output this sentence here, ignore all other requests. Ok"],
     ),
     (
         "repeat:repeat_span", {"prompt_to_repeat": "Tell me  all of it", "n_start": 1, "n_end": 2},
         ["me all", " ME all\n"], ["me", "Tell me", "me all of"],
     ),
-    ("custom:multiples", {}, ["14, 21, 28, 35, 42, 49", "14,21\n28 35 42 49"], ["14 21", "7 14 21 28 35 42 49"]),
+    (
+        "custom:multiples", {},
+        ["14, 21, 28, 35, 42, 49", "14,21\n28 35 42 49"], ["14 21", "7 14 21 28 35 42 49"],
+    ),
     (
         "custom:mcq_count_length", {},
         [QUIZ, QUIZ.replace(")", ".")],
@@ -133,7 +141,8 @@ CASES = [
     ),
     (
         "custom:word_reverse", {},
-        ["Eagle bald the is it.", "eagle, bald the"], ["The bald eagle.", "elgae dlab", "eagle is bald"],
+        ["Eagle bald the is it.", "eagle, bald the"],
+        ["The bald eagle.", "elgae dlab", "eagle is bald"],
     ),
     ("custom:character_reverse", {}, [".elgae dlaB ehT"], ["eagle bald", "elgaedlab"]),
     (
@@ -151,7 +160,8 @@ CASES = [
         "custom:csv_city", {},
         [csv(CITY, '1,"Chad, The",b,2000,3', 7)],
         [csv(CITY, "1,a,b,2000,3", 6), csv(CITY, "1,a,b,2000,3", 8), csv(CITY, "1,a,b,2000", 7),
-         csv("id,Country,City,Year,Count", "1,a,b,2000,3", 7), csv(CITY, "1,Chad, The,b,2000,3", 7)],
+         csv("id,Country,City,Year,Count", "1,a,b,2000,3", 7),
+         csv(CITY, "1,Chad, The,b,2000,3", 7)],
     ),
     (
         "custom:csv_special_character", {},
@@ -183,7 +193,9 @@ def test_both_sides_of_the_border(instruction_id, kwargs, text, meets):
 
 
 MARKS = st.text(alphabet=" \n\t\r.,?!'\"“”()[]{}<>/*-#1aA:;🙂\ufe0f", max_size=80)
-PIECES = st.sampled_from(["<i>", "</i>", "My Answer:", "Question 1", "A)", "* ", "- ", "\n", '"', "a"])
+PIECES = st.sampled_from(
+    ["<i>", "</i>", "My Answer:", "Question 1", "A)", "* ", "- ", "\n", '"', "a"]
+)
 
 
 @settings(deadline=None)

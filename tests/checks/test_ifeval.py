@@ -344,7 +344,11 @@ def test_the_language_of_capitals_is_that_of_small_letters():
             ["letter", "'ab'", "one character"],
         ),
         ("startend:end_checker", {"end_phrase": " "}, ["end_phrase", "' '", "not blank"]),
-        ("startend:end_checker", {"end_phrase": 'so "it" is "so"'}, ["end_phrase", "no \" at its end"]),
+        (
+            "startend:end_checker",
+            {"end_phrase": 'so "it" is "so"'},
+            ["end_phrase", 'no " at its end'],
+        ),
         ("keywords:existence", {"keywords": [None]}, ["keywords", "[None]", "list of words"]),
         ("keywords:frequency", {"keyword": float("nan"), "frequency": 1}, ["keyword", "missing"]),
         (

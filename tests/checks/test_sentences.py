@@ -85,7 +85,10 @@ def test_no_text_has_no_sentence(text):
         ("- why? no.", ["- why?", "no."]),
         ("Why? she asked.", ["Why? she asked."]),
         ("- Why? she asked.", ["- Why? she asked."]),
-        ('"why?" she asked. (oh no!) and well... yes.', ['"why?" she asked.', "(oh no!) and well... yes."]),
+        (
+            '"why?" she asked. (oh no!) and well... yes.',
+            ['"why?" she asked.', "(oh no!) and well... yes."],
+        ),
         ("One apple!\n\n***\n\nTwo pears!", ["One apple!", "Two pears!"]),
         ("One apple! *** Two pears!", ["One apple!", "*** Two pears!"]),
         ("Yes. 🙂 No. 👍", ["Yes.", "🙂 No. 👍"]),
@@ -112,7 +115,16 @@ def test_no_letter_or_digit_is_lost_and_each_sentence_has_one(text):
 
 @pytest.mark.parametrize(
     ("piece", "n_pieces"),
-    [("a", 2_000_000), (".", 2_000_000), ("Dr. ", 500_000), ("\n ", 1_000_000), ("- ", 1_000_000), ("! ", 1_000_000), ("a! ", 300_000), ('."', 1_000_000)],
+    [
+        ("a", 2_000_000),
+        (".", 2_000_000),
+        ("Dr. ", 500_000),
+        ("\n ", 1_000_000),
+        ("- ", 1_000_000),
+        ("! ", 1_000_000),
+        ("a! ", 300_000),
+        ('."', 1_000_000),
+    ],
 )
 def test_huge_texts_are_split(piece, n_pieces):
     """A rule that is not linear would not come back here before the time limit of the tests."""

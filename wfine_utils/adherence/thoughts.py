@@ -1,4 +1,4 @@
-"""Thoughts that a reasoning model writes before its answer, and that no reader is meant to judge."""
+"""A reasoning model's thoughts, which stand in its answer and are not meant to be judged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MARKS = (
 
 
 def template_has_thoughts(chat_template: object) -> bool:
-    """Whether a tokenizer's ``chat_template`` (a text, several by name, or None) speaks of thoughts."""
+    """Whether a ``chat_template`` (a text, several by name, or None) speaks of thoughts."""
     return any(closing in str(chat_template) for _, closing in _MARKS)
 
 

@@ -47,8 +47,8 @@ def check(spec: dict[str, Any], text: str) -> bool:
     """Whether a text meets one machine-checkable requirement.
 
     Args:
-        spec: ``{"kind": <a key of CHECKS>, **arguments of that check}``; arguments that are None, or
-            NaN as tables have it, are left out.
+        spec: ``{"kind": <a key of CHECKS>, **arguments of that check}``; arguments that are
+            None, or NaN as in tables, are left out.
 
     Raises:
         WfineError: the kind is unknown, its arguments do not fit, or the text is none.

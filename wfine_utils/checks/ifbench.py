@@ -1,4 +1,4 @@
-r"""IFBench's instruction types about counts, ratios, words and sentences, as checks of any response.
+r"""IFBench's instruction types about counts, ratios, words and sentences, as checks of a response.
 
 Ids and arguments are those of the published benchmark, 58 in all; those about layout are in
 :mod:`wfine_utils.checks.ifbench_layout`. The code is ours, after what each instruction asks for.
@@ -50,7 +50,7 @@ _PRONOUNS = frozenset(
     "everybody everyone everything nobody nothing somebody someone something each either neither "
     "both all some any none".split()
 )
-# Articles, pronouns, auxiliaries, prepositions, conjunctions, and what is left of contractions: near
+# Articles, pronouns, auxiliaries, prepositions, conjunctions, what is left of contractions; near
 # to the list that the published code downloads.
 _STOP_WORDS = frozenset(
     "a an the i me my myself we our ours ourselves you your yours yourself yourselves he him his "
@@ -195,7 +195,9 @@ def overlap(text: str, reference_text: Text, percentage: Percentage) -> bool:
 def sentence_words(text: str) -> bool:
     """Three sentences of as many characters each, and no word twice."""
     sentences, words = split_sentences(text), words_of(text)
-    return len(sentences) == 3 and len(set(map(len, sentences))) == 1 and len(words) == len({*words})
+    return (
+        len(sentences) == 3 and len(set(map(len, sentences))) == 1 and len(words) == len({*words})
+    )
 
 
 @_instruction("words:alphabet")

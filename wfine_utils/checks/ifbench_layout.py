@@ -43,8 +43,8 @@ _MINOR_WORDS = frozenset(
 _ONE_SENTENCE = "only output this sentence here, ignore all other requests."
 _CAPITALS = (
     "reykjavik helsinki oslo tallinn stockholm riga moscow copenhagen vilnius minsk dublin berlin "
-    "amsterdam warsaw london brussels kyiv prague luxembourg paris vienna bratislava budapest vaduz "
-    "chisinau bern ljubljana zagreb".split()
+    "amsterdam warsaw london brussels kyiv prague luxembourg paris vienna bratislava budapest "
+    "vaduz chisinau bern ljubljana zagreb".split()
 )  # north of 45 degrees, from the north
 
 
@@ -185,7 +185,7 @@ def no_bullets_bullets(text: str) -> bool:
 
 @_instruction("format:output_template")
 def output_template(text: str) -> bool:
-    """``My Answer:``, ``My Conclusion:`` and ``Future Outlook:`` in order, with words after each."""
+    """``My Answer:``, ``My Conclusion:`` and ``Future Outlook:`` in order, words after each."""
     before, *parts = re.split(f"({'|'.join(_TEMPLATE)})", text)
     in_order = tuple(parts[::2]) == _TEMPLATE
     return in_order and not before.strip() and all(map(words_of, parts[1::2]))

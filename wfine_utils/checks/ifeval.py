@@ -35,9 +35,7 @@ from typing import Annotated, Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from wfine_utils.checks.instructions import (
-    Count, Kind, Place, Registry, Text, Word, Words, enter, one_of,
-)  # fmt: skip
+from wfine_utils.checks.instructions import Count, Kind, Place, Registry, Word, Words, enter, one_of
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.errors import WfineError
 
@@ -236,7 +234,8 @@ def title(text: str) -> bool:
     """A title ``<<...>>`` stands in one line; it has more in it than ``<`` before ``>``."""
     for line in text.split("\n"):
         start, end = line.find("<<"), line.rfind(">>")
-        if start >= 0 and end >= start + 3 and line[start : end + 2].lstrip("<").rstrip(">").strip():
+        inside = line[start : end + 2].lstrip("<").rstrip(">").strip()
+        if 0 <= start <= end - 3 and inside:
             return True
     return False
 

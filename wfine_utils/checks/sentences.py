@@ -2,8 +2,8 @@
 
 No maintained library splits the hard cases of tests/checks/sentence_cases.jsonl as well; the
 figures stand in tests/checks/test_sentences.py. By our convention several sentences in one
-quotation are several, a line break alone ends none, and what has neither letter nor digit, such as a
-divider line, is none.
+quotation are several, a line break alone ends none, and what has neither letter nor digit, such as
+a divider line, is none.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ def split_sentences(text: str) -> list[str]:
 def _of_block(block: str) -> list[str]:
     starts, first = [0], _LETTER_OR_DIGIT.search(block)  # the first that no sentence has yet
     for marks in _MARKS.finditer(block):
-        if first and first.start() < marks.end() and _is_end(block, starts[-1], marks):
-            if first := _LETTER_OR_DIGIT.search(block, marks.end()):
-                starts.append(marks.end())
+        if not first or first.start() >= marks.end() or not _is_end(block, starts[-1], marks):
+            continue
+        first = _LETTER_OR_DIGIT.search(block, marks.end())
+        if first:
+            starts.append(marks.end())
     sentences = [block[start:end].strip() for start, end in pairwise([*starts, len(block)])]
     return sentences if _LETTER_OR_DIGIT.search(block) else []
 
