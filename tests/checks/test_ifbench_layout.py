@@ -89,7 +89,7 @@ CASES = [
     (
         "format:no_bullets_bullets", {},
         ["One. Two.\n* a\n* b", "One. Two. Three!\n\n* a\n\n* b\nEnd"],
-        ["One.\n* a\n* b", "One. Two.\n* a", "* a\n* b\nOne. Two.", "One! Two?\n* a\n* b", "One. Two."],
+        ["One.\n* a\n* b", "One. Two.\n* a", "* a\n* b\nOne. Two.", "One! Two?\n* a\n* b"],
     ),
     (
         "format:output_template", {},

@@ -117,7 +117,7 @@ def _check_answers(prompt_set: PromptSet, answers: Answers) -> None:
             if not isinstance(text, str):
                 raise WfineError(
                     f"{prompt_set.name}: answer of {policy} to prompt {i}: found {text!r}, "
-                    "expected a text. Generate it again, or give an empty text, which meets nothing."
+                    "expected a text. Generate it again, or give an empty text."
                 )
 
 

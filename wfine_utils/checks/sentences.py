@@ -79,15 +79,16 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _of_block(block: str) -> list[str]:
-    starts, first = [0], _LETTER_OR_DIGIT.search(block)  # the first that no sentence has yet
+    first = _LETTER_OR_DIGIT.search(block)  # the first that no sentence has yet
+    if first is None:
+        return []
+    starts = [0]
     for marks in _MARKS.finditer(block):
-        if not first or first.start() >= marks.end() or not _is_end(block, starts[-1], marks):
-            continue
-        first = _LETTER_OR_DIGIT.search(block, marks.end())
-        if first:
-            starts.append(marks.end())
-    sentences = [block[start:end].strip() for start, end in pairwise([*starts, len(block)])]
-    return sentences if _LETTER_OR_DIGIT.search(block) else []
+        if first and first.start() < marks.end() and _is_end(block, starts[-1], marks):
+            first = _LETTER_OR_DIGIT.search(block, marks.end())
+            if first:
+                starts.append(marks.end())
+    return [block[start:end].strip() for start, end in pairwise([*starts, len(block)])]
 
 
 def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
