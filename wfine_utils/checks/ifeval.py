@@ -21,7 +21,8 @@ Differences from the published code. All checks take linear time.
   expressions, and white space at their ends is no part of them.
 * A line with a lone ``*`` is no bullet point. JSON nested too deep for Python is not JSON.
 * An argument that is missing or wrong is an error, and so are arguments that no text can meet,
-  such as less than 0 words. The published code draws the former at random.
+  such as less than 0 words. The published code draws the former at random, and instead of # and !
+  another letter.
 
 Source: Zhou et al. 2023, Instruction-Following Evaluation for Large Language Models.
 """
