@@ -60,7 +60,8 @@ def _bare(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Without accents too: São Tomé is sao tome."""
-    return _bare(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode())
+    start = text[:200]  # a name; normalising may take quadratic time in the number of marks
+    return _bare(unicodedata.normalize("NFKD", start).encode("ascii", "ignore").decode())
 
 
 def _depths(marks: str, pairs: dict[str, str]) -> Iterator[int]:
