@@ -7,10 +7,22 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prompt_rows import BAD, GOOD, NO_COMMA, QUERIES, TWO_WORDS, ifeval_row, jsonl, values
+from prompt_rows import (
+    BAD,
+    GOOD,
+    NO_COMMA,
+    QUERIES,
+    TWO_WORDS,
+    Reader,
+    ifeval_row,
+    jsonl,
+    values,
+    writingbench_row,
+)
 
-from wfine_utils.adherence.compare import evaluate_policies, linearised
+from wfine_utils.adherence.compare import THOUGHTS, WORDS, evaluate_policies, linearised
 from wfine_utils.adherence.prompt_sets import (
+    CHECKLIST,
     INSTRUCTION_LEVEL,
     PROMPT_LEVEL,
     RequirementSet,
@@ -122,3 +134,34 @@ def test_answers_that_do_not_fit(tmp_path, answers):
     path = jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])
     with pytest.raises(WfineError, match="expected 1 of each policy"):
         evaluate_policies(load_prompt_sets([str(path)])[0], answers)
+
+
+class TestThoughts:
+    THINKS = "<think>Well, good, or bad?</think>\n\n"
+
+    def test_they_are_judged_unless_stripped_and_the_share_is_counted(self, tmp_path):
+        path = jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(2)])
+        (ours,) = load_prompt_sets([str(path)])
+        answers = {"a": [f"{self.THINKS}Rain falls.", "It falls."]}
+        whole = values(evaluate_policies(ours, answers).table, "a")["value"]
+        assert whole[PROMPT_LEVEL] == 0.5 and whole[WORDS] > 2
+        assert THOUGHTS not in whole
+        evaluation = evaluate_policies(ours, answers, strip_thoughts=True)
+        alone = values(evaluation.table, "a")["value"]
+        assert (alone[PROMPT_LEVEL], alone[WORDS], alone[THOUGHTS]) == (1, 2, 0.5)
+        assert evaluation.completions["text"].tolist() == ["Rain falls.", "It falls."]
+
+    def test_a_critic_does_not_read_them(self, tmp_path):
+        (bench,) = load_prompt_sets([str(jsonl(tmp_path / "b.jsonl", [writingbench_row(1)]))])
+        judge = bench.with_judge(Reader())
+        answers = {"a": [f"{self.THINKS}Rain falls."]}
+        for strip, score in ((False, 9), (True, 2)):
+            table = evaluate_policies(judge, answers, strip_thoughts=strip).table
+            assert values(table, "a").loc[CHECKLIST, "value"] == score
+
+
+@pytest.mark.parametrize("text", [None, float("nan"), 3])
+def test_an_answer_that_is_no_text_is_named(text):
+    one = RequirementSet("one", tuple(QUERIES[:2]))
+    with pytest.raises(WfineError, match=r"one: answer of b to prompt 1: found .*expected a text"):
+        evaluate_policies(one, {"a": ["x", "y"], "b": ["x", text]})

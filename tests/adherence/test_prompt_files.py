@@ -9,6 +9,8 @@ from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writing
 from wfine_utils.adherence.prompt_sets import load_prompt_sets
 from wfine_utils.errors import WfineError
 
+FIRST = "length_constraints:nth_paragraph_first_word"
+
 
 def test_layouts_are_told_apart(tmp_path):
     assert layout(jsonl(tmp_path / "a.jsonl", [ifeval_row(1, NO_COMMA)])) == "ifeval"
@@ -44,6 +46,9 @@ def test_bad_rows_are_named_all_at_once(tmp_path, suffix):
         ifeval_row(3, NO_COMMA) | {"kwargs": []},
         ifeval_row(1, NO_COMMA),
         ifeval_row(4, NO_COMMA) | {"prompt": ""},
+        ifeval_row(5, (FIRST, {"num_paragraphs": 2, "nth_paragraph": 3, "first_word": "elm"})),
+        ifeval_row(6, (FIRST, {"num_paragraphs": 2, "nth_paragraph": 1, "first_word": " elm"})),
+        ifeval_row(7, NO_COMMA) | {"kwargs": [None]},
     ]
     path = {"parquet": parquet, "jsonl": jsonl}[suffix](tmp_path / f"bad.{suffix}", rows)
     with pytest.raises(WfineError) as caught:
@@ -51,11 +56,20 @@ def test_bad_rows_are_named_all_at_once(tmp_path, suffix):
     said = str(caught.value)
     first = 0 if suffix == "parquet" else 1
     place = f"bad.{suffix}:{'row ' if suffix == 'parquet' else ''}"
-    assert "4 problems" in said
+    assert "7 problems" in said
     assert f"{place}{first + 1}: kwargs.0: check ifeval/length_constraints:number_words" in said
     assert f"{place}{first + 2}: kwargs: found 0 sets of arguments, expected 1" in said
     assert f"{place}{first + 3}: key: found 1 again, first at" in said
     assert f"{place}{first + 4}: prompt: found an empty text" in said
+    assert (
+        f"{place}{first + 5}: kwargs.0: check ifeval/{FIRST}: argument nth_paragraph: found 3"
+        in said
+    )
+    assert (
+        f"{place}{first + 6}: kwargs.0: check ifeval/{FIRST}: argument first_word: found ' elm'"
+        in said
+    )
+    assert f"{place}{first + 7}: kwargs.0: found None, expected" in said
 
 
 def test_a_column_that_is_missing(tmp_path):

@@ -13,6 +13,7 @@ from prompt_rows import (
     BAD,
     GOOD,
     MARKS,
+    NO_COMMA,
     QUERIES,
     ROWS,
     Reader,
@@ -28,8 +29,10 @@ from wfine_utils.adherence.measure import adherence
 from wfine_utils.adherence.prompt_sets import (
     CHECKLIST,
     INSTRUCTION_LEVEL,
+    INSTRUCTION_LOOSE,
     JUDGED,
     PROMPT_LEVEL,
+    PROMPT_LOOSE,
     ChecklistSet,
     InstructionSet,
     RequirementSet,
@@ -110,6 +113,26 @@ class TestIfeval:
         assert table.loc[PROMPT_LEVEL, ["value", "n", "n_unreadable"]].tolist() == [0.5, 2, 2]
         # two of the four instructions that can be checked, not the mean of 0, 1 and 0
         assert table.loc[INSTRUCTION_LEVEL, ["value", "n", "n_unreadable"]].tolist() == [0.5, 3, 1]
+
+    def test_loose_and_strict_by_hand(self, ifeval):
+        texts = ["Well, sure:\na", "a, b\n**a**\nBye, now", "*", "a b"]
+        one = ifeval.judge({"a": texts})["a"]
+        np.testing.assert_array_equal(one[PROMPT_LEVEL], [0, 0, np.nan, np.nan])
+        np.testing.assert_array_equal(one[INSTRUCTION_LEVEL], [0, 0.5, 0, np.nan])
+        np.testing.assert_array_equal(one[PROMPT_LOOSE], [1, 1, np.nan, np.nan])
+        np.testing.assert_array_equal(one[INSTRUCTION_LOOSE], [1, 1, 0, np.nan])
+        table = values(evaluate_policies(ifeval, {"a": texts}).table, "a")
+        assert table.loc[PROMPT_LOOSE, ["value", "n", "n_unreadable"]].tolist() == [1, 2, 2]
+        assert table.loc[INSTRUCTION_LEVEL, ["value", "n"]].tolist() == [0.25, 3]
+        assert table.loc[INSTRUCTION_LOOSE, ["value", "n"]].tolist() == [0.75, 3]
+
+    def test_types_of_ifbench_are_judged_or_counted(self, tmp_path):
+        numbers = ("count:numbers", {"N": 2.0, "small_n": None, "percentage": float("nan")})
+        rows = [ifeval_row(1, numbers, NO_COMMA), ifeval_row(2, ("words:start_verb", {}))]
+        (ours,) = load_prompt_sets([str(jsonl(tmp_path / "bench.jsonl", rows))])
+        assert (ours.describe()["n_by_machine"], ours.describe()["n_by_nobody"]) == (2, 1)
+        assert ours.judge({"a": ["1 and 2", "Go."]})["a"][PROMPT_LEVEL].tolist()[0] == 1
+        assert ours.judge({"a": ["1", "Go."]})["a"][INSTRUCTION_LOOSE].tolist()[0] == 0.5
 
     def test_what_has_no_checker_is_counted(self, ifeval):
         assert ifeval.describe() == {

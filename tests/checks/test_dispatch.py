@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from wfine_utils.chains.taxonomy import Requirement, RequirementType
+from wfine_utils.checks import ifbench, ifbench_layout, ifeval
 from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
-from wfine_utils.checks.ifeval import INSTRUCTIONS
 from wfine_utils.checks.prose import PROSE_CHECKS
 from wfine_utils.checks.simple import TINY_CHECKS
 from wfine_utils.errors import WfineError
 
 
 def test_the_registry_holds_all_and_no_two_of_one_name():
-    ifeval = {f"ifeval/{instruction_id}" for instruction_id in INSTRUCTIONS}
-    assert set(CHECKS) == {*TINY_CHECKS, *PROSE_CHECKS, *ifeval}
-    assert len(CHECKS) == len(TINY_CHECKS) + len(PROSE_CHECKS) + len(ifeval)
+    instructions = {
+        *(f"ifeval/{instruction_id}" for instruction_id in ifeval.INSTRUCTIONS),
+        *(f"ifbench/{instruction_id}" for instruction_id in ifbench.INSTRUCTIONS),
+        *(f"ifbench/{instruction_id}" for instruction_id in ifbench_layout.INSTRUCTIONS),
+    }
+    assert set(CHECKS) == {*TINY_CHECKS, *PROSE_CHECKS, *instructions}
+    assert len(CHECKS) == len(TINY_CHECKS) + len(PROSE_CHECKS) + 25 + 56
 
 
 def test_the_same_question_in_each_family():
@@ -29,9 +35,17 @@ def test_the_same_question_in_each_family():
         assert check(spec, "It rains. We stay.") and not check(spec, "It rains.")
 
 
-def test_an_argument_that_is_none_is_left_out():
-    assert check({"kind": "sentences", "low": 1, "high": None}, "One. Two. Three.")
-    assert check({"kind": "ifeval/punctuation:no_comma", "keywords": None}, "One.")
+@pytest.mark.parametrize("gap", [None, float("nan"), np.float32("nan"), pd.NA], ids=repr)
+def test_an_argument_that_is_missing_is_left_out(gap):
+    assert check({"kind": "sentences", "low": 1, "high": gap}, "One. Two. Three.")
+    assert check({"kind": "ifeval/punctuation:no_comma", "keywords": gap}, "One.")
+
+
+@pytest.mark.parametrize("kind", ["sentences", "letter", "ifeval/punctuation:no_comma"])
+@pytest.mark.parametrize("text", [None, float("nan"), ["One."]], ids=repr)
+def test_a_text_that_is_none_is_named(kind, text):
+    with pytest.raises(WfineError, match=f"check {kind}: text: found .*, expected a text"):
+        check({"kind": kind}, text)
 
 
 def test_a_wrong_argument_is_named_with_its_check():

@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instruction_cases import judge, sides, tried
 
-from wfine_utils.checks.dispatch import CHECKS, check
+from wfine_utils.checks.dispatch import CHECKS
 from wfine_utils.checks.ifeval import INSTRUCTIONS, LANGUAGES, identify_language
 from wfine_utils.errors import WfineError
 
@@ -22,7 +23,6 @@ FIRST_WORD = {"num_paragraphs": 3, "nth_paragraph": 2, "first_word": "Elm"}
 HINDI = "हमारे शहर में आपका स्वागत है। हमें आशा है कि आपको यहाँ अच्छा लगेगा।"
 MARATHI = "आमच्या शहरात आपले स्वागत आहे. तुम्हाला येथे आवडेल अशी आशा आहे."
 
-# id, arguments, texts that meet it, texts that do not
 CASES = [
     (
         "keywords:existence",
@@ -55,6 +55,13 @@ CASES = [
         ["Run!", "I CAN'T.", "a run, and I can't"],
     ),
     (
+        "keywords:forbidden_words",
+        {"forbidden_words": [" red"]},
+        ["Redder", "scared"],
+        ["I like red apples.", "Red"],
+    ),
+    ("keywords:existence", {"keywords": [" red"]}, ["Red apples", "scared"], ["no colour"]),
+    (
         "keywords:letter_frequency",
         {"letter": "A", "let_frequency": 3, "let_relation": "at least"},
         ["aAa", "banana", "a a a a a"],
@@ -81,8 +88,8 @@ CASES = [
     (
         "length_constraints:number_sentences",
         {"num_sentences": 3, "relation": "at least"},
-        ["We came. We saw. We won.", "Who? Me! Yes. No."],
-        ["We came. We saw.", "We came"],
+        ["We came. We saw. We won.", "Who? Me! Yes. No.", "who? me! yes."],
+        ["We came. We saw.", "We came", "One apple!\n\n***\n\nTwo pears!", "One. ... ? Two. 🙂"],
     ),
     (
         "length_constraints:number_sentences",
@@ -132,12 +139,6 @@ CASES = [
             "a\n\n...\n\nc",
             "elm",
         ],
-    ),
-    (
-        "length_constraints:nth_paragraph_first_word",
-        {"num_paragraphs": 1, "nth_paragraph": 2, "first_word": "elm"},
-        [],
-        ["elm\n\n", "a"],
     ),
     (
         "detectable_content:number_placeholders",
@@ -196,8 +197,8 @@ CASES = [
     (
         "detectable_format:title",
         {},
-        ["<<poem of joy>>\nText", "<<<a>>>", "x <<>> <<a>>"],
-        ["<<>>", "<< >>", "<poem>", "<<poem\nof joy>>", ">>a<<", "poem"],
+        ["<<poem of joy>>\nText", "<<<a>>>", "x <<>> <<a>>", "<< <>>"],
+        ["<<>>", "<< >>", "<<<>>>", "<poem>", "<<poem\nof joy>>", ">>a<<", "poem"],
     ),
     (
         "combination:two_responses",
@@ -232,13 +233,13 @@ CASES = [
     (
         "change_case:capital_word_frequency",
         {"capital_frequency": 2, "capital_relation": "less than"},
-        ["NASA is here", "none"],
-        ["I am NASA", "A B C D"],
+        ["NASA is here", "none", "U.S. law", "the U.S", "I'm AI's README.md"],
+        ["I am NASA", "A B C D", "U.S. and E.U. law", "NASA in the U.S.A."],
     ),
     (
         "change_case:english_capital",
         {},
-        ["WELCOME TO OUR TOWN, MY FRIENDS! 42"],
+        ["WELCOME TO OUR TOWN, MY FRIENDS! 42", "I SAW MANY BIRDS TODAY."],
         [
             "WELCOME TO OUR TOWN, MY FRIENDs!",
             "Welcome to our town.",
@@ -253,12 +254,6 @@ CASES = [
         ["welcome to our town, my Friends!", "wir hoffen, es ist hier sehr schön", HINDI, "42"],
     ),
     ("punctuation:no_comma", {}, ["No such mark; none.", "واحد، اثنان"], ["One, two", ","]),
-]
-SIDES = [
-    pytest.param(instruction_id, kwargs, text, meets, id=f"{instruction_id}-{meets}-{i}")
-    for i, (instruction_id, kwargs, good, bad) in enumerate(CASES)
-    for meets, texts in ((True, good), (False, bad))
-    for text in texts
 ]
 
 GREETINGS = {
@@ -285,25 +280,20 @@ GREETINGS = {
 }
 
 
-def judge(instruction_id, kwargs, text):
-    return check({"kind": f"ifeval/{instruction_id}", **kwargs}, text)
-
-
 def strict(ids, kwargs, text):
     return [judge(*one, text) for one in zip(ids, kwargs, strict=True)]
 
 
 def test_all_25_are_there_and_each_is_tried_on_both_sides():
     assert len(INSTRUCTIONS) == 25 == sum(kind.startswith("ifeval/") for kind in CHECKS)
-    for meets in (True, False):
-        assert {case.values[0] for case in SIDES if case.values[3] is meets} == set(INSTRUCTIONS)
+    assert tried(CASES, True) == tried(CASES, False) == set(INSTRUCTIONS)
 
 
-@pytest.mark.parametrize(("instruction_id", "kwargs", "text", "meets"), SIDES)
+@pytest.mark.parametrize(("instruction_id", "kwargs", "text", "meets"), sides(CASES))
 def test_both_sides_of_the_border(instruction_id, kwargs, text, meets):
     assert judge(instruction_id, kwargs, text) is meets
-    padded = {**kwargs, "unused": None}
-    assert judge(instruction_id, padded, text) is meets
+    gaps = {"unused": None, "also unused": float("nan")}
+    assert judge(instruction_id, {**kwargs, **gaps}, text) is meets
 
 
 @pytest.mark.parametrize(("instruction_id", "kwargs"), [case[:2] for case in CASES])
@@ -315,6 +305,12 @@ def test_a_blank_response_meets_nothing(instruction_id, kwargs, text):
 @pytest.mark.parametrize(("code", "text"), GREETINGS.items())
 def test_languages_are_told_apart(code, text):
     assert identify_language(text) == code
+
+
+def test_the_language_of_capitals_is_that_of_small_letters():
+    assert identify_language("WE WENT TO THE RIVER AND SAW MANY BIRDS. ok") == "en"
+    for text in GREETINGS.values():
+        assert identify_language(text.upper()) == identify_language(text.upper().lower())
 
 
 @pytest.mark.parametrize(
@@ -348,6 +344,31 @@ def test_languages_are_told_apart(code, text):
             ["letter", "'ab'", "one character"],
         ),
         ("startend:end_checker", {"end_phrase": " "}, ["end_phrase", "' '", "not blank"]),
+        (
+            "startend:end_checker",
+            {"end_phrase": 'so "it" is "so"'},
+            ["end_phrase", 'no " at its end'],
+        ),
+        ("keywords:existence", {"keywords": [None]}, ["keywords", "[None]", "list of words"]),
+        ("keywords:frequency", {"keyword": float("nan"), "frequency": 1}, ["keyword", "missing"]),
+        (
+            "length_constraints:number_words",
+            {"num_words": 0, "relation": "less than"},
+            ["number_words", "less than 0", "from 1"],
+        ),
+        (
+            "length_constraints:nth_paragraph_first_word",
+            {**FIRST_WORD, "nth_paragraph": 4},
+            ["nth_paragraph", "4", "num_paragraphs", "3"],
+        ),
+        *(
+            (
+                "length_constraints:nth_paragraph_first_word",
+                {**FIRST_WORD, "first_word": word},
+                ["first_word", repr(word), "one word without white space"],
+            )
+            for word in (" elm", "elm ", "the elm", "elm's", "Elm.")
+        ),
         ("combination:repeat_prompt", {}, ["repeat_prompt", "prompt_to_repeat", "missing"]),
     ],
 )

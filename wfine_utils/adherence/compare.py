@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wfine_utils.adherence.prompt_sets import Answers, PromptSet
+from wfine_utils.adherence.thoughts import without_thoughts
 from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.resampling import Bootstrap, holm, paired_difference
 
-WORDS = "length (words)"
+WORDS, THOUGHTS = "length (words)", "thoughts stripped (share)"
 
 Pairs = Sequence[tuple[str, str]]
 Measures = Mapping[str, pd.DataFrame]
@@ -36,6 +37,7 @@ def evaluate_policies(
     *,
     further: Measures | None = None,
     pairs: Pairs | None = None,
+    strip_thoughts: bool = False,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -46,27 +48,27 @@ def evaluate_policies(
         further: measures that the set does not know, such as rewards: one row per prompt for each
             policy, the same columns for all.
         pairs: which policies are compared, (a, b) for a − b; None for each with every one before.
+        strip_thoughts: whether a reasoning model's thoughts (``<think>…</think>``) are taken out of
+            the answers before anything else, as they are not meant to be judged; see
+            :func:`~wfine_utils.adherence.thoughts.template_has_thoughts`. The share of answers that
+            had any is a measure then.
         n_boot, seed: bootstrap draws over prompts; of the draws and of the sign flips.
 
     Returns:
         ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: the
-        set's own, ``length (words)``, the further ones. ``table``: ``prompt_set, policy, measure,
-        value, ci_low, ci_high, n, n_unreadable`` (prompts with something to judge and no verdict).
+        set's own, ``length (words)``, the further ones; ``text`` is what was judged. ``table``:
+        ``prompt_set, policy, measure, value, ci_low, ci_high, n, n_unreadable`` (prompts with
+        something to judge and no verdict).
         ``comparisons``: ``prompt_set, policy_a, policy_b, measure, difference, ci_low, ci_high,
         p_value, p_holm, n``, paired on the prompts on which both have a value: sign-flip tests,
         with Holm's correction over the comparisons of this set.
 
     Raises:
-        WfineError: no policy, another number of texts or rows than prompts, or further measures
-            that differ between policies.
+        WfineError: no policy, another number of texts or rows than prompts, an answer that is no
+            text, or further measures that differ between policies.
     """
     n = len(prompt_set.queries)
-    if not answers or any(len(texts) != n for texts in answers.values()):
-        sizes = {policy: len(texts) for policy, texts in answers.items()}
-        raise WfineError(
-            f"{prompt_set.name}: found answers {sizes}, expected {n} of each policy. Generate them "
-            "from the queries of the set."
-        )
+    _check_answers(prompt_set, answers)
     further = further or {policy: pd.DataFrame(index=range(n)) for policy in answers}
     shapes = {policy: (len(frame), *frame.columns) for policy, frame in further.items()}
     expected = {(n, *frame.columns) for frame in further.values()}
@@ -75,9 +77,14 @@ def evaluate_policies(
             f"{prompt_set.name}: further: found rows and columns {shapes}; expected {n} rows and "
             f"the same columns for each of {', '.join(answers)}. Measure all policies alike."
         )
-    measured = {}
+    whole, measured = answers, {}
+    if strip_thoughts:
+        answers = {policy: list(map(without_thoughts, texts)) for policy, texts in whole.items()}
     for policy, frame in prompt_set.judge(answers).items():
         own = frame.assign(**{WORDS: [float(word_count(text)) for text in answers[policy]]})
+        if strip_thoughts:
+            pairs_of_texts = zip(answers[policy], whole[policy], strict=True)
+            own[THOUGHTS] = [float(answer != text) for answer, text in pairs_of_texts]
         measured[policy] = own.join(further[policy].reset_index(drop=True))
     rows = [(i, query.topic, query.prompt()) for i, query in enumerate(prompt_set.queries)]
     prompts = pd.DataFrame(rows, columns=["query", "topic", "prompt"])
@@ -94,6 +101,24 @@ def evaluate_policies(
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)
+
+
+def _check_answers(prompt_set: PromptSet, answers: Answers) -> None:
+    """Refuse answers that are not one text for each prompt of each policy."""
+    n = len(prompt_set.queries)
+    if not answers or any(len(texts) != n for texts in answers.values()):
+        sizes = {policy: len(texts) for policy, texts in answers.items()}
+        raise WfineError(
+            f"{prompt_set.name}: found answers {sizes}, expected {n} of each policy. Generate them "
+            "from the queries of the set."
+        )
+    for policy, texts in answers.items():
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise WfineError(
+                    f"{prompt_set.name}: answer of {policy} to prompt {i}: found {text!r}, "
+                    "expected a text. Generate it again, or give an empty text."
+                )
 
 
 def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -> pd.DataFrame:

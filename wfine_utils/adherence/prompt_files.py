@@ -1,6 +1,6 @@
-"""Prompts from files: IFEval with its instructions, WritingBench with its checklists.
+"""Prompts from files: IFEval and IFBench with instructions, WritingBench with checklists.
 
-Both become queries whose requirements say how an answer is judged. A file is checked as a whole
+All become queries whose requirements say how an answer is judged. A file is checked as a whole
 before anything is generated: every problem is named with its line or row and its field.
 """
 
@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from wfine_utils.chains import records
 from wfine_utils.chains.records import Problems
 from wfine_utils.chains.taxonomy import NonEmptyText, Query, Requirement
-from wfine_utils.checks.dispatch import CHECKS, check
+from wfine_utils.checks.dispatch import CHECKS, check, instruction_kind, is_missing
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 
@@ -106,12 +106,15 @@ def _fields(path: Path) -> set[str]:
 
 
 def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
-    """The prompts of IFEval: parquet or JSON lines, ``key, prompt, instruction_id_list, kwargs``.
+    """The prompts of IFEval or IFBench: ``key, prompt, instruction_id_list, kwargs``.
+
+    They stand in a parquet file or in JSON lines. Arguments that are null or NaN count as missing.
 
     Returns:
         One prompt per row; ``topic`` is the key. Each instruction is a requirement with its id as
-        text and ``check`` = ``{"kind": "ifeval/<id>", **arguments}``. An id without a checker is
-        no problem here: such instructions are counted when they are judged.
+        text and ``check`` = ``{"kind": "ifeval/<id>", **arguments}``, with ``ifbench/`` for those
+        of IFBench. An id without a checker is no problem here: such instructions are counted when
+        they are judged.
 
     Raises:
         WfineError: anything else is wrong with the file, up to 20 problems at once.
@@ -125,10 +128,10 @@ def load_ifeval(path: Path) -> tuple[FreePrompt, ...]:
             return None
         instructions = []
         for i, (instruction_id, values) in enumerate(zip(ids, kwargs, strict=True)):
-            spec = {name: value for name, value in values.items() if value is not None}
+            spec = {name: value for name, value in values.items() if not is_missing(value)}
             if instruction_id == "combination:repeat_prompt":
                 spec.setdefault("prompt_to_repeat", record.prompt)
-            spec["kind"] = f"ifeval/{instruction_id}"
+            spec["kind"] = instruction_kind(instruction_id)
             if spec["kind"] in CHECKS:
                 try:
                     check(spec, "")  # a blank text costs nothing

@@ -26,6 +26,7 @@ from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, RequirementType, Response
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks.dispatch import CHECKS, check
+from wfine_utils.checks.instructions import loose_variants
 from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges import templates
@@ -40,6 +41,7 @@ BUILT_IN = (TINY, WEVAL_HAND)
 
 JUDGED, CHECKLIST = "by judge", "checklist score"
 PROMPT_LEVEL, INSTRUCTION_LEVEL = "prompt-level strict", "instruction-level strict"
+PROMPT_LOOSE, INSTRUCTION_LOOSE = "prompt-level loose", "instruction-level loose"
 By = Literal["machine", "judge", "nobody"]
 
 Answers = Mapping[str, Sequence[str]]
@@ -194,12 +196,13 @@ class RequirementSet(PromptSet):
 
 
 class InstructionSet(PromptSet):
-    """Verifiable instructions: IFEval, by the checkers of :mod:`wfine_utils.checks.ifeval`.
+    """Verifiable instructions of IFEval and IFBench, by the checkers of :mod:`wfine_utils.checks`.
 
-    Measures, of the strict mode: ``prompt-level strict``, 1 where all instructions of a prompt are
-    met; ``instruction-level strict``, the share of instructions that are met, averaged over all of
-    them and not over prompts, as published. An instruction without a checker is left out of the
-    second and makes the first NaN.
+    Measures: ``prompt-level strict``, 1 where all instructions of a prompt are met;
+    ``instruction-level strict``, the share of instructions that are met, averaged over all of them
+    and not over prompts, as published; and both ``loose``, where an instruction is met too if one
+    of the answer's :func:`~wfine_utils.checks.instructions.loose_variants` meets it. An instruction
+    without a checker is left out of the instruction level and makes the prompt level NaN.
     """
 
     def with_judge(self, backend: Backend) -> Self:
@@ -215,21 +218,28 @@ class InstructionSet(PromptSet):
         return tables
 
     def _one(self, query: Query, text: str) -> dict[str, float]:
-        met = [check(r.check or {}, text) for r in query.requirements if self.by(r) == "machine"]
-        return {
-            PROMPT_LEVEL: float(all(met)) if len(met) == len(query.requirements) else np.nan,
-            INSTRUCTION_LEVEL: float(np.mean(met)) if met else np.nan,
-        }
+        checks = [r.check or {} for r in query.requirements if self.by(r) == "machine"]
+        all_known = len(checks) == len(query.requirements)
+        row = {}
+        for prompt_level, instruction_level, texts in (
+            (PROMPT_LEVEL, INSTRUCTION_LEVEL, [text]),
+            (PROMPT_LOOSE, INSTRUCTION_LOOSE, loose_variants(text)),
+        ):
+            met = [any(check(spec, one) for one in texts) for spec in checks]
+            row[prompt_level] = float(all(met)) if all_known else np.nan
+            row[instruction_level] = float(np.mean(met)) if met else np.nan
+        return row
 
     def n_requirements(self) -> pd.DataFrame:
         """See :meth:`PromptSet.n_requirements`."""
         n = [len(query.requirements) for query in self.queries]
-        return pd.DataFrame({PROMPT_LEVEL: n, INSTRUCTION_LEVEL: n})
+        measures = (PROMPT_LEVEL, INSTRUCTION_LEVEL, PROMPT_LOOSE, INSTRUCTION_LOOSE)
+        return pd.DataFrame(dict.fromkeys(measures, n))
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """See :meth:`PromptSet.weights`."""
         n = [sum(self.by(r) == "machine" for r in query.requirements) for query in self.queries]
-        return {INSTRUCTION_LEVEL: np.array(n, dtype=float)}
+        return dict.fromkeys((INSTRUCTION_LEVEL, INSTRUCTION_LOOSE), np.array(n, dtype=float))
 
 
 class ChecklistSet(PromptSet):

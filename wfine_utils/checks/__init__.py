@@ -1,5 +1,5 @@
 """Whether a text meets a requirement, where a program can tell: one registry for the tiny world,
-for prose and for IFEval; and whether a drop is a drop."""
+for prose, for IFEval and IFBench; and whether a drop is a drop."""
 
 from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
 from wfine_utils.checks.drop_validity import (

@@ -2,20 +2,27 @@
 
 No maintained library splits the hard cases of tests/checks/sentence_cases.jsonl as well; the
 figures stand in tests/checks/test_sentences.py. By our convention several sentences in one
-quotation are several, and a line break alone ends none.
+quotation are several, a line break alone ends none, and what has neither letter nor digit, such as
+a divider line, is none.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-# A blank line ends a block, and so does the end of the line before a list item or a heading.
-_BLOCK_END = re.compile(r"\n\s*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])")
+# A blank line ends a block, and so do a divider line (---, * * *) and the end of the line before a
+# list item or a heading.
+_BLOCK_END = re.compile(
+    r"\n\s*\n|^[-*_=~+•–—# \t]+\r?$|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])", re.MULTILINE
+)
 
 # End marks with whatever closes after them: ?! or ." or !). or . . . or .[3]
 # Possessive, and what follows is looked at in code: no backtracking, so linear time.
 _MARKS = re.compile(r"[.!?…](?:[.!?…\"'”’)\]*_]|\[\d{1,3}\]|[ ]\.(?![\w.]))*+")
 _SPACE = re.compile(r"\s*+")
+_LETTER = re.compile(r"[^\W\d_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _OPENERS = "\"'“‘([*_"
 _QUOTES = frozenset("\"'”’")
 _BEFORE_TOKEN = re.compile(r"[-–—/([“‘\"'*_]")
@@ -23,7 +30,7 @@ _BEFORE_TOKEN = re.compile(r"[-–—/([“‘\"'*_]")
 # A name, a number or an example follows: never the end.
 _NEVER = frozenset(
     "mr mrs ms mx messrs dr prof rev hon gen col capt lt cmdr sgt maj sen rep gov pres fr mt ft "
-    "vs cf viz approx ca e.g i.e".split()
+    "vs cf viz approx ca e.g i.e n.b a.k.a".split()
 )
 
 _BEFORE_CAPITAL = frozenset("etc a.m p.m b.c bn".split())  # the end before any capital or number
@@ -49,6 +56,7 @@ _NUMBER = re.compile(r"\d|(?:[IVXLC]{2,}|[B-HJ-Z])\b")
 _OPENING_PHRASE = re.compile(r"(?:At|By|In|From|Since|Until|Before|After|Around)\s[^,]{0,20}")
 _DAY_OR_ZONE = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[ECMP][SD]T\b|GMT|UTC|CET")
 _PRONOUN_I = re.compile(r"\b[a-z]+ I$")  # "you and I." but not "Albert I. Jones"
+_POSTSCRIPT = re.compile(r"\bp\.\s?s$", re.IGNORECASE)  # P.S. opens a sentence
 _NAMES_WITH_MARK = frozenset("Yahoo! Yum! Jeopardy! Oklahoma! Wham! Guess?".split())
 
 # "Why?" Mr. Abel asked: one to three capitalised words, then a verb of speech.
@@ -59,16 +67,28 @@ _TAG = re.compile(
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of ``text`` in order, each without white space at its ends."""
-    sentences = []
-    for block in _BLOCK_END.split(text):
-        start = 0
-        for marks in _MARKS.finditer(block):
-            if _is_end(block, start, marks):
-                sentences.append(block[start : marks.end()].strip())
-                start = marks.end()
-        sentences.append(block[start:].strip())
-    return [sentence for sentence in sentences if sentence]
+    """The sentences of ``text`` in order, each without white space at its ends.
+
+    Each has a letter or a digit. Marks and signs that have none, such as an emoji after a full
+    stop, go with the sentence beside them; a block of nothing else has no sentence.
+
+    >>> split_sentences("One apple!\\n\\n***\\n\\nTwo pears! :-)")
+    ['One apple!', 'Two pears! :-)']
+    """
+    return [sentence for block in _BLOCK_END.split(text) for sentence in _of_block(block)]
+
+
+def _of_block(block: str) -> list[str]:
+    first = _LETTER_OR_DIGIT.search(block)  # the first that no sentence has yet
+    if first is None:
+        return []
+    starts = [0]
+    for marks in _MARKS.finditer(block):
+        if first and first.start() < marks.end() and _is_end(block, starts[-1], marks):
+            first = _LETTER_OR_DIGIT.search(block, marks.end())
+            if first:
+                starts.append(marks.end())
+    return [block[start:end].strip() for start, end in pairwise([*starts, len(block)])]
 
 
 def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
@@ -89,8 +109,8 @@ def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
     token = _BEFORE_TOKEN.split(before.rsplit(None, 1)[-1])[-1]
 
     if "!" in run or "?" in run or "…" in run or ".." in run or ". ." in run:
-        if small:
-            return False
+        if small:  # an end in a text that is all in small letters: why? no.
+            return run.rstrip("*_")[-1] in "?!" and not _begins_with_capital(block, start)
         if quoted:
             return (starter and word != "I") or _TAG.match(after) is None
         if token + run in _NAMES_WITH_MARK:
@@ -100,16 +120,21 @@ def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
         return not small
     if before.isdigit() and len(before) < 3:  # the number of a list item
         return False
-    if small and block[start : start + 40].lstrip().lstrip(_OPENERS)[:1].isupper():
+    if small and _begins_with_capital(block, start):
         # Whoever begins with a capital does so again: a short word is an unlisted abbreviation.
         return len(token) > 5 and token.isalpha() and token.lower() not in _NEVER
     return _ends_at_dot(before, token, after, small, starter)
 
 
+def _begins_with_capital(block: str, start: int) -> bool:
+    opening = _LETTER.search(block, start, start + 40)
+    return opening is not None and opening.group().isupper()
+
+
 def _ends_at_dot(before: str, token: str, after: str, small: bool, starter: bool) -> bool:
     """Whether a single full stop after ``token`` ends the sentence or belongs to the token."""
     key = token.lower().lstrip("0123456789")  # 5p.m, 3bn
-    if key in _NEVER:
+    if key in _NEVER or _POSTSCRIPT.search(before):
         return False
     if token in _BEFORE_NUMBER or key in _BEFORE_NUMBER:
         return not small and _NUMBER.match(after) is None

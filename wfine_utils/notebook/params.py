@@ -180,6 +180,7 @@ class PolicyParams(PolicySettings, NotebookParams):
     prompt_sets: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
     n_prompts: Limit
     judge_model: str
+    strip_thoughts: bool
 
     @model_validator(mode="after")
     def _each_set_once(self) -> Self:
