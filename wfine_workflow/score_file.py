@@ -213,7 +213,7 @@ def load_scorer(
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
     model = RewardModelScorer(folder, name=name, progress=False)
-    parts = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
+    parts = sorted(p for p in folder.iterdir() if p.is_file())  # a tokenizer has many kinds
     return model, _fingerprint(*((p.name, files.sha256_file(p)) for p in parts))
 
 
