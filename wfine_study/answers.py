@@ -84,12 +84,7 @@ def answer(
 
 
 def mean_with_interval(
-    matrix: Matrix,
-    unit: Unit,
-    *,
-    members: Sequence[str] | None = None,
-    n_boot: int,
-    seed: int,
+    matrix: Matrix, unit: Unit, *, members: Sequence[str] | None = None, n_boot: int, seed: int
 ) -> dict[str, Any]:
     """Mean of a matrix [rows, training seeds], over seeds where there are enough of them.
 
@@ -100,9 +95,7 @@ def mean_with_interval(
     if matrix.shape[1] >= MIN_SEEDS:
         return _over_seeds(np.nanmean(matrix, axis=0)) | {"unit": "training seeds"}
     values = np.nanmean(matrix, axis=1)
-    test = paired_difference(
-        values, np.zeros(len(values)), units=members, n_boot=n_boot, seed=seed
-    )
+    test = paired_difference(values, np.zeros(len(values)), units=members, n_boot=n_boot, seed=seed)
     names = ("ci_low", "ci_high", "p_value", "cohens_d", "n")
     return {"value": test.difference} | {n: getattr(test, n) for n in names} | {"unit": unit}
 

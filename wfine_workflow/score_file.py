@@ -38,8 +38,8 @@ from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.evaluation import per_chain
 from wfine_utils.weval.scorers import (
     TOLD,
-    Scorer,
     ScoreList,
+    Scorer,
     checked_scores,
     scores_from_table,
     scores_table,

@@ -143,5 +143,5 @@ def test_checklists_may_be_json_texts(tmp_path):
 
 def test_a_text_that_is_no_json_is_named_as_it_stands(tmp_path):
     rows = [ifeval_row(1, NO_COMMA) | {"kwargs": ["{no"]}]
-    with pytest.raises(WfineError, match="row 0: kwargs.0: found '{no', expected a"):
+    with pytest.raises(WfineError, match=r"row 0: kwargs\.0: found '{no', expected a"):
         load_ifeval(parquet(tmp_path / "a.parquet", rows))

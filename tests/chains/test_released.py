@@ -182,6 +182,7 @@ def test_released_parquet_without_rows(tmp_path):
     pq.write_table(pa.Table.from_pylist(released_rows()).slice(0, 0), tmp_path / "a.parquet")
     assert "has no rows" in message(tmp_path / "a.parquet")
 
+
 HERON, NET = "Mention the heron", "Mention the heron and the net."
 
 

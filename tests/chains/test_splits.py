@@ -59,7 +59,7 @@ def test_split_gives_every_part_something_or_says_why_not():
     data = [chain(str(i), topic=f"topic {i}") for i in range(3)]
     assert [len(p) for p in split_chains(data, (0.98, 0.01, 0.01), 0).values()] == [1, 1, 1]
     assert [len(p) for p in split_chains(data, (0.5, 0.0, 0.5), 0).values()][1] == 0
-    with pytest.raises(WfineError, match="found 2 different topics .*in 2 chains, expected at le"):
+    with pytest.raises(WfineError, match=r"found 2 different topics .*in 2 chains, expected at le"):
         split_chains(data[:2], (0.6, 0.2, 0.2), 0)
     with pytest.raises(WfineError, match="three shares"):
         split_chains(data, (0.6, 0.2), 0)

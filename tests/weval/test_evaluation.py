@@ -16,14 +16,7 @@ from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.weval import metrics
-from wfine_utils.weval.evaluation import (
-    COLUMNS,
-    SHARES,
-    compare,
-    evaluate,
-    evaluate_all,
-    per_chain,
-)
+from wfine_utils.weval.evaluation import COLUMNS, SHARES, compare, evaluate, evaluate_all, per_chain
 from wfine_utils.weval.metrics import METRICS
 from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OverlapScorer, ScoreList
 
@@ -290,6 +283,8 @@ def test_what_can_bend_a_number_stands_beside_it():
     assert tie_rate == pytest.approx({"all": 1 / 9, first: 1 / 6, second: 0, "length": 0.5,
                                       "format": 0})  # fmt: skip
     row = compare(chains, scores, [[0, 1, 2]] * 4, n_boot=0).iloc[0]
-    assert row[[f"{name}_a" for name in SHARES]].tolist() == pytest.approx([1 / 9, 0.125, 0.25, 0.25])
+    assert row[[f"{name}_a" for name in SHARES]].tolist() == pytest.approx(
+        [1 / 9, 0.125, 0.25, 0.25]
+    )
     assert row[["tie_rate_b", "nan_rate_b"]].tolist() == [0, 0]
     assert row[["saturated_rate_b", "cut_rate_b"]].isna().all()  # a plain list does not say

@@ -69,8 +69,9 @@ def test_what_belongs_to_one_unit_is_drawn_together():
     np.testing.assert_allclose(
         Bootstrap().means(copies, units=units), Bootstrap().means(values), atol=1e-12
     )
-    alone, together = paired_difference(values, 1 - values), paired_difference(
-        copies, 1 - copies, units=units
+    alone, together = (
+        paired_difference(values, 1 - values),
+        paired_difference(copies, 1 - copies, units=units),
     )
     assert (together.p_value, together.n) == (alone.p_value, 40)
     assert together[:5] == pytest.approx(alone[:5])

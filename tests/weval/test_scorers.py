@@ -199,7 +199,7 @@ def test_two_rows_of_one_response_are_refused_by_name(scores):
     with pytest.raises(WfineError, match=r"2 rows of scorer 'mine' for response 1 of chain 'c1'"):
         scores_from_table(pd.concat([stale, table]), chains)
     twice = scores_table({"mine": [np.array([1.0, 2.0])] * 2}, chains * 2)  # one id, two chains
-    with pytest.raises(WfineError, match="expected one. Delete those of earlier runs, or give"):
+    with pytest.raises(WfineError, match=r"expected one\. Delete those of earlier runs, or give"):
         scores_from_table(twice, chains * 2)
     with pytest.raises(WfineError, match="expected also scorer, response"):
         scores_from_table(table.drop(columns=["scorer", "response"]), chains)

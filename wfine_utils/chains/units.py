@@ -44,7 +44,8 @@ def by_unit(values: ArrayLike, units: ArrayLike) -> tuple[FloatArray, FloatArray
     >>> by_unit([1.0, 2.0, 4.0], ["a", "b", "a"])[0].ravel().tolist()
     [5.0, 2.0]
     """
-    of_unit = pd.DataFrame(np.asarray(values, dtype=float)).groupby(pd.factorize(np.asarray(units))[0])
+    number, _ = pd.factorize(np.asarray(units))
+    of_unit = pd.DataFrame(np.asarray(values, dtype=float)).groupby(number)
     return of_unit.sum().to_numpy(), of_unit.count().to_numpy(dtype=float)
 
 

@@ -159,7 +159,7 @@ class CachedBackend:
         prompts: Sequence[str],
         key: dict[str, Any],
     ) -> dict[str, Any]:
-        """The value of each prompt, from the cache or else by ``ask``; only usable ones are kept."""
+        """Each prompt's value, from the cache or else by ``ask``; only usable ones are kept."""
         keys = self._keys(prompts, key)
         different = [*keys]
         values = dict(zip(different, self._cache.get_many([*keys.values()]), strict=True))

@@ -101,9 +101,10 @@ def saturated_rate(
         A mean over chains, as ``tie_rate`` of WEval is, of which it is a part; NaN without a pair.
     """
     sizes = [len(chain.responses) * len(chain.requirements) for chain in chains]
-    shares = []
-    for chain, score, flat in zip(chains, scores, np.split(logits, np.cumsum(sizes)[:-1])):
-        s, x, gold = np.asarray(score), flat.reshape(len(score), -1), np.array(chain.gold)
+    ends, flat, shares = np.cumsum(sizes), np.asarray(logits, dtype=float), []
+    for chain, score, n, end in zip(chains, scores, sizes, ends, strict=True):
+        s, x, gold = np.asarray(score), flat[end - n : end], np.array(chain.gold)
+        x = x.reshape(len(s), -1)  # [responses, requirements]
         i, j = np.nonzero(np.triu(gold[:, None] != gold))
         if len(i):
             shares.append(float(np.mean((s[i] == s[j]) & (x[i] != x[j]).any(axis=1))))
