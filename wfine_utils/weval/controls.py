@@ -73,7 +73,7 @@ def partial_tau(
     boot = Bootstrap(n_boot, seed, confidence)
     pairs = response_pairs(chains, scores, covariate)
     in_gold = pairs[pairs["gap"] > 0].groupby("chain")
-    beside = _told(scores) | {"tie_rate": in_gold["tie_rate"].mean().mean()}
+    beside = _told(scores) | {"tie_rate": in_gold["tie_rate"].mean().sort_values().mean()}
     s, g, c = pairs["score"], np.sign(pairs["gold"]), np.sign(pairs["first"] - pairs["second"])
     products = pd.concat([s * s, g * g, c * c, s * g, s * c, g * c], axis=1)
     sums = products.groupby(pairs["chain"]).sum().to_numpy(dtype=float)

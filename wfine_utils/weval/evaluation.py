@@ -157,7 +157,7 @@ def mean_table(
 def told(scores: object, unscored: FloatArray) -> dict[str, float]:
     """:data:`SHARES` but for the ties, of scores of which these shares of the chains have none."""
     rates = {name: getattr(scores, name, np.nan) for name in TOLD}
-    return rates | {"nan_rate": float(np.mean(unscored))}
+    return rates | {"nan_rate": float(np.sort(unscored).mean())}
 
 
 def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
@@ -214,6 +214,6 @@ def compare(
     table.insert(0, "metric", list(metrics))
     for side, scores, values in (("a", scores_a, a), ("b", scores_b, b)):
         shares = told(scores, values["nan_rate"].to_numpy())
-        shares["tie_rate"] = float(values["tie_rate"].mean())
+        shares["tie_rate"] = float(values["tie_rate"].sort_values().mean())
         table = table.assign(**{f"{name}_{side}": shares[name] for name in SHARES})
     return table
