@@ -214,7 +214,8 @@ def test_a_covariate_that_does_not_fit_is_refused(bad):
 def test_unscored_responses_are_left_out_with_their_length():
     whole = partial_tau([nested([1, 3, 2, 4, 99])], [[1.0, 2.0, 4.0, 3.0, np.nan]], n_boot=0)
     part = partial_tau([nested([1, 3, 2, 4])], [[1.0, 2.0, 4.0, 3.0]], n_boot=0)
-    pd.testing.assert_frame_equal(whole, part)
+    assert (whole["nan_rate"] == 0.2).all()
+    pd.testing.assert_frame_equal(whole.assign(nan_rate=0.0), part)
 
 
 # Length matched.

@@ -347,7 +347,7 @@ def test_a_classifier_with_a_template_of_its_own(
     assert score_file.main([*command, *options]) == 0
     shown = capsys.readouterr()
     assert "15 responses of 3 chains in 2 shards, 0 of them kept" in shown.out
-    said = "0 responses could not be scored, 0.0% were cut; 0.0% of the pairs with different gold"
+    said = "0 responses could not be scored, 100.0% were cut; 0.0% of the pairs with different gold"
     assert said in shown.out
     assert "15/15" in shown.err and "response/s" in shown.err  # rate and remaining time
     scorer, fingerprint = score_file.load_scorer(
