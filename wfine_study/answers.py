@@ -188,7 +188,7 @@ def dose_response(
         kind the change of τ-b for every 10 % of noisy pairs, the slope of a straight line through
         all shares, fitted for each training seed by itself; Holm's correction over the kinds.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     shares = [0.0, *sorted(settings.shares)]
     line = np.linalg.pinv(np.stack([np.ones(len(shares)), np.array(shares) * 10], axis=1))[1]
     curves, rows = [], []
@@ -210,7 +210,7 @@ def filter_effect(
     settings: StudySettings, folder: Path, *, n_boot: int = 1000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Question 3: clean, unfiltered and filtered pairs, equally many: τ-b, paired differences."""
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     sloppy = {"noise": "sloppy", "share": settings.sloppy_share}
     changes = {"clean": {}, "unfiltered": sloppy, "filtered": sloppy | {"is_filtered": True}}
     tau = {
@@ -240,7 +240,7 @@ def choice_effects(
         The cells of the first seed: ``granularity, loss, pair_plan, n_pairs, value, ci_low,
         ci_high, n, unit``; intervals over chains. And the answers, with Holm's correction over all.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     cells = [c for c in cells_by_question(settings)[4] if isinstance(c, RewardCell)]
     fields = ["granularity", "loss", "pair_plan", "n_pairs"]
     grid = pd.DataFrame(
@@ -296,7 +296,7 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         same seed (a chance of ½ is the floor of both); and for IFEval's instructions, which no
         model saw, accuracy of the clean models minus ½. Holm's correction over all of them.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     seeds = settings.seeds[: settings.n_generalisation_seeds]
     rows = []
     for changes in held_out(settings):

@@ -150,7 +150,8 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
         nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": "reward models"}
         return [{"question": 6, "quantity": name} | nothing for name in names]
-    pearson = spearman = (np.nan, np.nan)
+    pearson: Any = (np.nan, np.nan)
+    spearman: Any = pearson
     if enough_units(len(x)):
         pearson = stats.pearsonr(x, y).confidence_interval(0.95)
         draws = np.random.default_rng(seed).integers(len(x), size=(n_boot, len(x)))
@@ -186,7 +187,7 @@ def length_hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         same test chains, biased minus clean: τ-b, and τ of the scores with length, the
         column that would have warned. Holm's correction over all of them.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     seed = settings.seeds[0]
     models = clean_cell(settings, seed), length_cell(settings, seed)
     clean, biased = (_per_query(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models)

@@ -131,8 +131,8 @@ class CachedBackend:
     ) -> None:
         """Ask for these texts again the next time, because they could not be used."""
         if not self._repeats_itself:
-            options = {"max_tokens": max_tokens, "temperature": float(temperature)}
-            self._cache.drop_many(self._keys(prompts, _key_of_texts(seed=seed, **options)).values())
+            key = _key_of_texts(max_tokens=max_tokens, temperature=float(temperature), seed=seed)
+            self._cache.drop_many(self._keys(prompts, key).values())
 
     def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """See :class:`Backend`."""

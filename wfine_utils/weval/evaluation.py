@@ -98,15 +98,16 @@ def evaluate(
     values = chain_metrics(data)
     categories = np.array([chain.category for chain in chains], dtype=object)
     everywhere = told(scores, values[:, -1])
-    parts = ((name, categories == name) for name in TaskCategory)
+    members = ((name, categories == name) for name in TaskCategory)
     groups = [
         ("all", "all", METRICS, values, everywhere),
         *(("category", name, METRICS, values[part], told(scores, values[part, -1]))
-          for name, part in parts if part.any()),
+          for name, part in members if part.any()),
         *(("type", name, SINGLE_DROP_METRICS, shares, everywhere)
           for name, shares in single_drop_metrics(chains, data).items() if len(shares)),
     ]  # fmt: skip
-    tables = [mean_table(boot, v, names, *subset, beside) for *subset, names, v, beside in groups]
+    tables = [mean_table(boot, v, names, kind, part, beside)
+              for kind, part, names, v, beside in groups]  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 
