@@ -209,7 +209,7 @@ def paired_difference(
     value_a, value_b = float(np.sort(x).mean()), float(np.sort(y).mean())
     return PairedDifference(
         value_a, value_b, value_a - value_b, low, high, p_value,
-        effect if difference.any() else 0.0, n,
+        effect if difference.any() else 0.0, int(n),
     )  # fmt: skip
 
 
