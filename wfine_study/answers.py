@@ -8,6 +8,9 @@ is a number with an interval, a p-value and an effect size, and says what it ave
   that a difference has to hold from one training run to the next;
 * else **chains** (or pairs, or queries): bootstrap and random sign flips. Such an interval knows
   nothing of the luck of a single training run, and ``unit`` says so.
+
+Fewer than six of either give a value and a p-value, but no interval
+(:mod:`wfine_utils.chains.units`).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from scipy import stats
 from wfine_study.cells import RewardCell, StudySettings, cells_by_question, clean_cell, held_out
 from wfine_study.exam import IFEVAL
 from wfine_study.noisy_pairs import PURE_NOISE
+from wfine_utils.chains.units import MIN_UNITS, enough_units
 from wfine_utils.weval.resampling import holm, paired_difference
 
 MIN_SEEDS = 3
@@ -54,33 +58,44 @@ Matrix = NDArray[np.float64]
 
 
 def answer(
-    question: int, quantity: str, matrix: Matrix, unit: Unit, *, n_boot: int, seed: int
+    question: int,
+    quantity: str,
+    matrix: Matrix,
+    unit: Unit,
+    *,
+    members: Sequence[str] | None = None,
+    n_boot: int,
+    seed: int,
 ) -> dict[str, Any]:
     """The mean of a quantity, tested against 0.
 
     Args:
         quantity: what it is, for a reader.
-        matrix: shape [units, training seeds], differences or slopes.
-        unit: what the rows are, named if they are what is averaged over.
+        matrix: shape [rows, training seeds], differences or slopes.
+        unit: what was sampled, named if it is what is averaged over.
+        members: [rows], the unit to which each row belongs; None: each row is one.
         seed: of the bootstrap draws and of the sign flips.
 
     Returns:
         A row of :data:`ANSWER_COLUMNS`; ``p_holm`` is still to be filled in by :func:`with_holm`.
     """
-    interval = mean_with_interval(matrix, unit, n_boot=n_boot, seed=seed)
+    interval = mean_with_interval(matrix, unit, members=members, n_boot=n_boot, seed=seed)
     return {"question": question, "quantity": quantity} | interval
 
 
-def mean_with_interval(matrix: Matrix, unit: Unit, *, n_boot: int, seed: int) -> dict[str, Any]:
-    """Mean of a matrix [units, training seeds], over seeds where there are enough of them.
+def mean_with_interval(
+    matrix: Matrix, unit: Unit, *, members: Sequence[str] | None = None, n_boot: int, seed: int
+) -> dict[str, Any]:
+    """Mean of a matrix [rows, training seeds], over seeds where there are enough of them.
 
     Returns:
-        ``value, ci_low, ci_high, p_value`` (that the mean is 0), ``cohens_d, n, unit``.
+        ``value, ci_low, ci_high, p_value`` (that the mean is 0), ``cohens_d``, ``n`` of the
+        ``unit``; arguments as for :func:`answer`.
     """
     if matrix.shape[1] >= MIN_SEEDS:
         return _over_seeds(np.nanmean(matrix, axis=0)) | {"unit": "training seeds"}
     values = np.nanmean(matrix, axis=1)
-    test = paired_difference(values, np.zeros(len(values)), n_boot=n_boot, seed=seed)
+    test = paired_difference(values, np.zeros(len(values)), units=members, n_boot=n_boot, seed=seed)
     names = ("ci_low", "ci_high", "p_value", "cohens_d", "n")
     return {"value": test.difference} | {n: getattr(test, n) for n in names} | {"unit": unit}
 
@@ -106,7 +121,10 @@ def answers_in_words(table: pd.DataFrame) -> list[str]:
 
 
 def _statement(row: Mapping[Any, Any]) -> str:
-    interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if pd.notna(row["ci_low"]) else ""
+    if pd.notna(row["ci_low"]):
+        interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    else:
+        interval = f" (no interval from fewer than {MIN_UNITS})" if row["n"] < MIN_UNITS else ""
     p = f", p {row['p_holm']:.2g}" if pd.notna(row["p_holm"]) else ""
     return f"{row['quantity']}: {row['value']:.3f}{interval} (n = {row['n']:,} {row['unit']}{p})"
 
@@ -118,6 +136,8 @@ def _over_seeds(values: NDArray[np.float64]) -> dict[str, Any]:
     else:
         test = stats.ttest_1samp(values, 0)
         (low, high), p, d = test.confidence_interval(0.95), test.pvalue, mean / spread
+    if not enough_units(len(values)):
+        low = high = np.nan
     numbers = {"value": mean, "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}
     return numbers | {"cohens_d": d, "n": len(values)}
 
@@ -134,19 +154,25 @@ def chain_values(
     return np.stack(columns, axis=1)
 
 
-def pair_values(folder: Path, cells: Sequence[RewardCell], **about: str) -> Matrix:
-    """1, ½ or 0 for every test pair in the right order, tied or wrong: shape [pairs, cells].
+def pair_values(
+    folder: Path, cells: Sequence[RewardCell], **about: str
+) -> tuple[Matrix, list[str]]:
+    """1, ½ or 0 for every test pair in the right order, tied or wrong, and which unit it is of.
 
     Args:
         cells: with one granularity, so that the pairs are the same.
         **about: columns of ``pairs.parquet`` and the values they must have.
+
+    Returns:
+        Shape [pairs, cells]; and [pairs], names, the same for pairs of answers to one query.
     """
-    columns = []
+    columns, members = [], []
     for cell in cells:
         table = pd.read_parquet(folder / cell.slug / "pairs.parquet")
         table = table[(table[list(about)] == pd.Series(about)).all(axis=1)]
         columns.append(0.5 * (np.sign(table["margin"].to_numpy()) + 1))
-    return np.stack(columns, axis=1)
+        members = table["pair_id"].tolist()
+    return np.stack(columns, axis=1), members
 
 
 _INTERVAL = ("value", "ci_low", "ci_high", "n", "unit")
@@ -162,7 +188,7 @@ def dose_response(
         kind the change of τ-b for every 10 % of noisy pairs, the slope of a straight line through
         all shares, fitted for each training seed by itself; Holm's correction over the kinds.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     shares = [0.0, *sorted(settings.shares)]
     line = np.linalg.pinv(np.stack([np.ones(len(shares)), np.array(shares) * 10], axis=1))[1]
     curves, rows = [], []
@@ -184,7 +210,7 @@ def filter_effect(
     settings: StudySettings, folder: Path, *, n_boot: int = 1000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Question 3: clean, unfiltered and filtered pairs, equally many: τ-b, paired differences."""
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     sloppy = {"noise": "sloppy", "share": settings.sloppy_share}
     changes = {"clean": {}, "unfiltered": sloppy, "filtered": sloppy | {"is_filtered": True}}
     tau = {
@@ -214,7 +240,7 @@ def choice_effects(
         The cells of the first seed: ``granularity, loss, pair_plan, n_pairs, value, ci_low,
         ci_high, n, unit``; intervals over chains. And the answers, with Holm's correction over all.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     cells = [c for c in cells_by_question(settings)[4] if isinstance(c, RewardCell)]
     fields = ["granularity", "loss", "pair_plan", "n_pairs"]
     grid = pd.DataFrame(
@@ -270,7 +296,7 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         same seed (a chance of ½ is the floor of both); and for IFEval's instructions, which no
         model saw, accuracy of the clean models minus ½. Holm's correction over all of them.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     seeds = settings.seeds[: settings.n_generalisation_seeds]
     rows = []
     for changes in held_out(settings):
@@ -279,13 +305,13 @@ def generalisation(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         name, kind, column = _HELD_OUT[field]
         about = {"kind": kind, column: value}
         arms = ([clean_cell(settings, seed, **c) for seed in seeds] for c in (changes, {}))
-        unseen, seen = (pair_values(folder, cells, **about) for cells in arms)
+        unseen, seen = (pair_values(folder, cells, **about)[0] for cells in arms)
         quantity = f"pair accuracy with {name.format(value)} never seen minus seen"
         rows.append(answer(5, quantity, unseen - seen, "pairs", **draws))
     clean = [clean_cell(settings, seed) for seed in settings.seeds]
     for name in ("all", *IFEVAL):
         about = {"kind": "ifeval"} | ({"subset": name} if name != "all" else {})
-        above = pair_values(folder, clean, **about) - 0.5
+        right, members = pair_values(folder, clean, **about)
         quantity = f"pair accuracy on IFEval, {name}, minus 0.5"
-        rows.append(answer(5, quantity, above, "pairs", **draws))
+        rows.append(answer(5, quantity, right - 0.5, "queries", members=members, **draws))
     return with_holm(rows)

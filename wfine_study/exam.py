@@ -143,6 +143,8 @@ def ifeval_pairs(
     The two texts of a pair answer one query and were asked to meet the same requirements, so that
     nothing but the instruction tells systematically which is better.
 
+    Pairs of one ``chain_id`` are of answers to one query, also those about other instructions.
+
     Args:
         instruction_id: one of :data:`IFEVAL`; its arguments are drawn for each pair.
         granularity: the instruction alone, or behind the base task of the query.
@@ -152,7 +154,8 @@ def ifeval_pairs(
     """
     rng = rng_for(seed, "ifeval pairs", instruction_id)
     pairs: list[tuple[Query, PreferencePair]] = []
-    for query, texts in _answers(max(n, _MIN_QUERIES), seed) * _ROUNDS:
+    answers = _answers(max(n, _MIN_QUERIES), seed)
+    for k, (query, texts) in enumerate(answers * _ROUNDS):
         if len(pairs) == n:
             return pairs
         thing = str(rng.choice(THINGS[query.topic]))
@@ -164,7 +167,7 @@ def ifeval_pairs(
         if granularity == "prompt":
             instruction = f"{query.base_task} {instruction}"
         pair = PreferencePair(
-            chain_id=f"{instruction_id}-{len(pairs):04d}", topic=query.topic,
+            chain_id=f"ifeval-{k % len(answers):04d}", topic=query.topic,
             requirement_type=None, n_dropped=0, instruction=instruction,
             chosen=texts[meets.index(True)], rejected=texts[meets.index(False)],
         )  # fmt: skip

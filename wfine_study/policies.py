@@ -25,6 +25,7 @@ from wfine_study.cells import (
 )
 from wfine_study.exam import exam_chains
 from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.units import enough_units
 from wfine_utils.weval.controls import length_matched, partial_tau
 from wfine_utils.weval.scorers import LengthScorer, Scores, scores_from_table
 
@@ -132,7 +133,8 @@ def weval_against_adherence(
 
     Returns:
         Answers: Pearson's r (Fisher's interval) and Spearman's ρ (bootstrap) of τ-b with adherence
-        after RL, over reward models; p-values by permutation. Holm's correction over both.
+        after RL, over reward models, no intervals where these are too few; p-values by permutation.
+        Holm's correction over both.
     """
     rows = _correlations(table, "", n_boot, seed)
     smaller = table[table["n_pairs"] <= at_most] if at_most is not None else table
@@ -148,11 +150,14 @@ def _correlations(table: pd.DataFrame, among: str, n_boot: int, seed: int) -> li
     if np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:  # as in WEval: what is constant predicts nothing
         nothing = {"value": 0.0, "p_value": 1.0, "n": len(x), "unit": "reward models"}
         return [{"question": 6, "quantity": name} | nothing for name in names]
-    draws = np.random.default_rng(seed).integers(len(x), size=(n_boot, len(x)))
-    draws = draws[[len(set(draw)) > 2 for draw in draws]]
-    ranks = [stats.rankdata(v[draws], axis=1) for v in (x, y)]
-    spearman = np.nanquantile(_pearson(*ranks), (0.025, 0.975)) if len(draws) else (np.nan, np.nan)
-    pearson = stats.pearsonr(x, y).confidence_interval(0.95)
+    pearson: Any = (np.nan, np.nan)
+    spearman: Any = pearson
+    if enough_units(len(x)):
+        pearson = stats.pearsonr(x, y).confidence_interval(0.95)
+        draws = np.random.default_rng(seed).integers(len(x), size=(n_boot, len(x)))
+        draws = draws[[len(set(draw)) > 2 for draw in draws]]
+        ranks = [stats.rankdata(v[draws], axis=1) for v in (x, y)]
+        spearman = np.nanquantile(_pearson(*ranks), (0.025, 0.975))
     rows = []
     for name, interval, a, b in (  # Spearman's ρ is Pearson's r of the ranks
         (names[0], pearson, x, y),
@@ -182,7 +187,7 @@ def length_hacking(settings: StudySettings, folder: Path, *, n_boot: int = 1000)
         same test chains, biased minus clean: τ-b, and τ of the scores with length, the
         column that would have warned. Holm's correction over all of them.
     """
-    draws = {"n_boot": n_boot, "seed": settings.seed}
+    draws: dict[str, Any] = {"n_boot": n_boot, "seed": settings.seed}
     seed = settings.seeds[0]
     models = clean_cell(settings, seed), length_cell(settings, seed)
     clean, biased = (_per_query(PolicyCell(seed=seed, reward_cell=m), folder)[1] for m in models)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -34,7 +35,15 @@ from wfine_utils.errors import WfineError, explained
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.environment import versions
 from wfine_utils.settings import Granularity, Precision
-from wfine_utils.weval.scorers import Scorer, checked_scores, scores_table
+from wfine_utils.weval.evaluation import per_chain
+from wfine_utils.weval.scorers import (
+    TOLD,
+    ScoreList,
+    Scorer,
+    checked_scores,
+    scores_from_table,
+    scores_table,
+)
 
 MANIFEST = "manifest.json"
 SHARD_SIZE = 5000
@@ -50,7 +59,7 @@ def score_file(
     format: str = "auto",
     shard_size: int = SHARD_SIZE,
     portion: int = PORTION,
-) -> dict[str, int]:
+) -> dict[str, float]:
     """Score every response of a file of chains; go on where an earlier run stopped.
 
     Args:
@@ -63,7 +72,8 @@ def score_file(
             by length together; the progress bar moves after each portion.
 
     Returns:
-        ``n_chains, n_responses, n_nan, n_shards``, and ``n_kept``, the shards of earlier runs.
+        ``n_chains, n_responses, n_nan, n_shards``; ``n_kept``, the shards of earlier runs; and
+        ``tie_rate, cut_rate, saturated_rate`` of the whole file, as in the tables of WEval.
 
     Raises:
         WfineError: the file is wrong somewhere; the folder holds shards of something else or cannot
@@ -90,9 +100,10 @@ def score_file(
 
 def _score_shards(
     scorer: Scorer, file: ChainFile, out_folder: Path, shard_size: int, portion: int
-) -> dict[str, int]:
+) -> dict[str, float]:
     """Every shard that is not there yet; returns what :func:`score_file` does."""
-    n_nan = n_shards = n_kept = 0
+    n_nan = n_shards = n_kept = n_with_pairs = 0
+    tied, told = 0.0, pd.Series(0.0, index=list(TOLD))
     # No smoothing: the rate is that of this run so far, without the shards that it found.
     bar = tqdm(total=file.n_responses, desc=scorer.name, unit="response", smoothing=0)
     for k, chains in enumerate(portions(file, shard_size)):
@@ -103,17 +114,26 @@ def _score_shards(
             bar.n += len(table)
             bar.refresh()
         else:
-            scores = []
+            tables = []
             for part in portions(chains, portion):
-                scores += checked_scores(f"scorer {scorer.name!r}", scorer.score(part), part)
-                bar.update(sum(len(chain.responses) for chain in part))
-            table = scores_table({scorer.name: scores}, chains)
+                scores = checked_scores(f"scorer {scorer.name!r}", scorer.score(part), part)
+                tables.append(scores_table({scorer.name: ScoreList.of(scorer, scores)}, part))
+                bar.update(len(tables[-1]))
+            table = pd.concat(tables, ignore_index=True)
             files.atomic_write(path, partial(table.to_parquet, index=False))
         n_nan += int(table["score"].isna().sum())
         n_shards += 1
+        told += table[list(TOLD)].sum(skipna=False)
+        if table["score"].notna().any():
+            ties = per_chain(chains, scores_from_table(table, chains)[scorer.name])["tie_rate"]
+            tied, n_with_pairs = tied + ties.sum(), n_with_pairs + int(ties.count())
     bar.close()
-    return {"n_chains": file.n_chains, "n_responses": file.n_responses, "n_nan": n_nan,
-            "n_shards": n_shards, "n_kept": n_kept}  # fmt: skip
+    return {
+        "n_chains": file.n_chains, "n_responses": file.n_responses, "n_nan": n_nan,
+        "n_shards": n_shards, "n_kept": n_kept,
+        "tie_rate": tied / n_with_pairs if n_with_pairs else float("nan"),
+        **{name: float(told[name]) / file.n_responses for name in TOLD},
+    }  # fmt: skip
 
 
 def load_scores(out_folder: str | Path) -> pd.DataFrame:
@@ -161,7 +181,8 @@ def _kept(path: Path, chains: Sequence[Chain]) -> pd.DataFrame | None:
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
     expected = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
-    return table if list(zip(ids, places, strict=True)) == expected and "score" in table else None
+    whole = {"score", *TOLD} <= {*table} and list(zip(ids, places, strict=True)) == expected
+    return table if whole else None
 
 
 def load_scorer(
@@ -192,7 +213,7 @@ def load_scorer(
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
     model = RewardModelScorer(folder, name=name, progress=False)
-    parts = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors"))
+    parts = sorted(p for p in folder.iterdir() if p.is_file())  # a tokenizer has many kinds
     return model, _fingerprint(*((p.name, files.sha256_file(p)) for p in parts))
 
 
@@ -240,10 +261,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options["template"] = Path(options["template"]).read_text(encoding="utf-8")
     scorer, fingerprint = load_scorer(folder, **options)
     counts = score_file(scorer, fingerprint, chains, out, **job)
+    cut, rounded = f"{counts['cut_rate']:.1%} were cut", ""
+    if math.isnan(counts["cut_rate"]):
+        cut = "whether any was cut this scorer does not say"
+    if counts["saturated_rate"] > 0:
+        rounded = f", {counts['saturated_rate']:.1%} only by rounding of probabilities"
     sys.stdout.write(
         f"{files.display_path(Path(out))}: {counts['n_responses']:,} responses of "
         f"{counts['n_chains']:,} chains in {counts['n_shards']:,} shards, {counts['n_kept']:,} of "
-        f"them kept from earlier runs; {counts['n_nan']:,} responses could not be scored\n"
+        f"them kept from earlier runs; {counts['n_nan']:,} responses could not be scored, {cut}; "
+        f"{counts['tie_rate']:.1%} of the pairs with different gold are tied{rounded}\n"
     )
     return 0
 

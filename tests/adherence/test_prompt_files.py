@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from prompt_rows import NO_COMMA, ROWS, ifeval_row, jsonl, parquet, writingbench_row
 
@@ -110,3 +112,50 @@ def test_twenty_problems_at_most(tmp_path):
     with pytest.raises(WfineError, match="30 problems, the first 20 of which are") as caught:
         load_writingbench(jsonl(tmp_path / "bad.jsonl", rows))
     assert str(caught.value).count("bad.jsonl:") == 20
+
+
+def from_datasets(folder, rows):
+    """The parquet file that datasets makes of JSON lines; objects of unlike keys become texts."""
+    from datasets import disable_progress_bars, load_dataset
+
+    disable_progress_bars()
+    path = str(jsonl(folder / "rows.jsonl", rows))
+    data = load_dataset("json", data_files=path, split="train", cache_dir=str(folder / "cache"))
+    data.to_parquet(folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def as_texts(value):
+    """Every object as JSON text, at any depth of a list."""
+    return [as_texts(v) for v in value] if isinstance(value, list) else json.dumps(value)
+
+
+@pytest.mark.parametrize("make", [
+    from_datasets,
+    lambda folder, rows: parquet(
+        folder / "a.parquet", [row | {"kwargs": as_texts(row["kwargs"])} for row in rows]
+    ),
+    lambda folder, rows: parquet(
+        folder / "a.parquet", [row | {"kwargs": json.dumps(row["kwargs"])} for row in rows]
+    ),
+    lambda folder, rows: jsonl(
+        folder / "a.jsonl", [row | {"kwargs": as_texts(row["kwargs"])} for row in rows]
+    ),
+], ids=["datasets", "parquet", "whole column", "lines"])  # fmt: skip
+def test_arguments_may_be_json_texts(tmp_path, make):
+    expected = load_ifeval(jsonl(tmp_path / "expected.jsonl", ROWS))
+    path = make(tmp_path, ROWS)
+    assert layout(path) == "ifeval" and load_ifeval(path) == expected
+
+
+def test_checklists_may_be_json_texts(tmp_path):
+    rows = [writingbench_row(1), writingbench_row(2)]
+    expected = load_writingbench(jsonl(tmp_path / "a.jsonl", rows))
+    texts = [row | {"checklist": as_texts(row["checklist"])} for row in rows]
+    assert load_writingbench(parquet(tmp_path / "a.parquet", texts)) == expected
+
+
+def test_a_text_that_is_no_json_is_named_as_it_stands(tmp_path):
+    rows = [ifeval_row(1, NO_COMMA) | {"kwargs": ["{no"]}]
+    with pytest.raises(WfineError, match=r"row 0: kwargs\.0: found '{no', expected a"):
+        load_ifeval(parquet(tmp_path / "a.parquet", rows))

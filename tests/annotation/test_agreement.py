@@ -73,7 +73,7 @@ def test_agreement_by_hand():
     assert frame["n_chains"].tolist() == [2, 2, 2]
     assert frame["n_items"].tolist() == [4, 2, 2]
     assert frame["n_annotators"].tolist() == [2, 2, 2]
-    assert frame["ci_low"].lt(frame["value"]).all() and frame["ci_high"].gt(frame["value"]).all()
+    assert frame[["ci_low", "ci_high"]].isna().all(axis=None)  # from two chains: none
 
 
 def ordinal_alpha(units: Sequence[Sequence[float]]) -> float:

@@ -68,7 +68,7 @@ def test_released_parquet_that_does_not_hold(tmp_path):
         4, constraint=["Rule 0.", "Other."]
     )
     assert at + "prompt: found no 'Rule 1.' in it" in broken(4, prompt="Plan a week. Rule 0.")
-    assert at + "prompt: found 'Plan a day.' besides the requirements, expected" in broken(
+    assert at + "prompt: found 'Plan a day.' besides the requirements it keeps, expected" in broken(
         4, prompt="Plan a day. Rule 0. Rule 1."
     )
     rows = released_rows()
@@ -132,7 +132,7 @@ def test_released_eval_that_does_not_hold(tmp_path):
         6, instruction_id_list=["soft"] * 6
     )
     assert "eval.jsonl:7: constraint: found" in broken(6, constraint=REQUIREMENTS[:3])
-    assert "eval.jsonl:7: prompt: found 'Write a song' besides the requirements, exp" in broken(
+    assert "eval.jsonl:7: prompt: found 'Write a song' besides the requirements it k" in broken(
         6, prompt=eval_lines()[0]["prompt"]
     )
     path = write_lines(tmp_path / "eval.jsonl", *eval_lines()[:-2])
@@ -181,3 +181,47 @@ def test_parquet_text_that_is_not_utf8(tmp_path):
 def test_released_parquet_without_rows(tmp_path):
     pq.write_table(pa.Table.from_pylist(released_rows()).slice(0, 0), tmp_path / "a.parquet")
     assert "has no rows" in message(tmp_path / "a.parquet")
+
+
+HERON, NET = "Mention the heron", "Mention the heron and the net."
+
+
+@pytest.mark.parametrize("order", [(NET, HERON), (HERON, NET), (HERON, "Rhyme.", NET)])
+@pytest.mark.parametrize("in_prompt", [lambda r: r, lambda r: r[::-1]])
+def test_a_requirement_may_be_part_of_another_and_of_the_task(tmp_path, order, in_prompt):
+    task = "Mention the heron twice"
+    rows = [
+        {"prompt": " ".join([task, *in_prompt(order[:k])]), "constraint": list(order[:k]),
+         "instruction_id_list": [0] * k, "response": str(k)}
+        for k in range(len(order), 0, -1)
+    ]  # fmt: skip
+    (loaded,) = load_chains(released(tmp_path, rows))
+    assert loaded.base_task == task and loaded.gold == tuple(range(len(order), 0, -1))
+    assert [r.text for r in loaded.requirements] == list(order)
+
+
+@pytest.mark.parametrize("n_too_many", [1, 4])
+def test_a_prompt_that_holds_what_its_row_dropped_is_refused(tmp_path, n_too_many):
+    """Five rows that all hold five requirements have no ranking, whatever their lists say."""
+    rows = released_rows((5, 4, 3, 2, 1), TASKS[:1])
+    for row in rows[5 - n_too_many :]:
+        row["prompt"] = rows[0]["prompt"]
+    said = message(released(tmp_path, rows))
+    assert f"{n_too_many} problem" in said
+    assert "row 4: prompt: found 'Write a song Rule 1. Rule 2. Rule 3. Rule 4.' besides the" in said
+
+
+def test_a_line_of_the_eval_layout_may_hold_all_it_names_or_what_it_keeps_and_nothing_between(
+    tmp_path,
+):
+    lines = eval_lines()
+    for line in lines:
+        n_kept = len(line["instruction_id_list"])
+        line["prompt"] = line["prompt"].split(" Rule")[0] + "".join(
+            f" {rule}" for rule in REQUIREMENTS[:n_kept]
+        )
+    loaded = load_chains(write_lines(tmp_path / "eval.jsonl", *lines))
+    assert [c.base_task for c in loaded] == TASKS
+    lines[1]["prompt"] += " Rule 3."
+    said = message(write_lines(tmp_path / "eval.jsonl", *lines))
+    assert "eval.jsonl:2: prompt: found 'Write a song" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from mention_chains import chain_of, exact_writer, make_query
 from statsmodels.stats.proportion import proportion_confint
@@ -42,7 +43,7 @@ def test_outcomes_by_hand():
 def test_drop_rates_by_hand():
     rates = drop_rates(drop_outcomes([chain_of(MIXED)], split="train", plan="single"))
     assert list(rates.columns) == [
-        "split", "plan", "type", "quantity", "n", "value", "ci_low", "ci_high",
+        "split", "plan", "type", "quantity", "n", "n_chains", "value", "ci_low", "ci_high",
     ]  # fmt: skip
     rows = rates.set_index(["type", "quantity"])
     # dropped: r1 (met), r1 (real), r0 (met), r0 (real)
@@ -50,10 +51,21 @@ def test_drop_rates_by_hand():
     # kept: r0 r1 | r0 | r0 (broken) | r1 (broken) | r1
     assert rows.loc[("all", KEPT_HOLDS), ["n", "value"]].tolist() == [6, pytest.approx(4 / 6)]
     assert rows.loc[("format", KEPT_HOLDS), "value"] == pytest.approx(2 / 3)
-    low, high = proportion_confint(4, 6, method="wilson")
-    assert rows.loc[("all", KEPT_HOLDS), ["ci_low", "ci_high"]].tolist() == [
-        pytest.approx(low), pytest.approx(high),
-    ]  # fmt: skip
+    assert rows[["ci_low", "ci_high"]].isna().all(axis=None)  # one chain says nothing of others
+
+
+@pytest.mark.parametrize("n_verdicts", [1, 4])  # of each chain, all alike
+def test_verdicts_that_go_together_count_once(n_verdicts):
+    rows = [(f"c{i}", "style", False, i >= 12) for i in range(20) for _ in range(n_verdicts)]
+    outcomes = pd.DataFrame(rows, columns=["chain_id", "type", "kept", "holds"])
+    row = drop_rates(outcomes.astype({"holds": "boolean"})).iloc[0]
+    assert row[["n", "n_chains", "value"]].tolist() == [20 * n_verdicts, 20, 0.6]
+    n = 20 * 19 / 20  # the standard error over 20 chains has 19 in the denominator
+    expected = proportion_confint(0.6 * n, n, method="wilson")
+    assert row[["ci_low", "ci_high"]].tolist() == pytest.approx(expected)
+    row = drop_rates(outcomes.assign(holds=False).astype({"holds": "boolean"})).iloc[0]
+    low, _ = proportion_confint(20 * n_verdicts, 20 * n_verdicts, method="wilson")
+    assert row[["ci_low", "ci_high"]].tolist() == [pytest.approx(low), 1]
 
 
 def test_requirements_without_a_check_are_not_judged():

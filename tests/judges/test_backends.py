@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,8 @@ def test_a_second_run_makes_no_call_at_all(tmp_path: Path):
 
 def test_what_an_answer_depends_on_is_asked_anew(tmp_path: Path):
     cache = CallCache(tmp_path / "calls.sqlite")
-    with Server(lambda h, *_: send(h, chat_completion("Yes", {"Yes": -0.5}))) as server:
+    with Server(lambda h, *_: send(h, chat_completion("Yes", {"Yes": -0.5, "No": -2.0}))) as server:
+        of_five = CachedBackend(EndpointBackend(server.url, "m", top_logprobs=5), cache)
         backend = CachedBackend(EndpointBackend(server.url, "m"), cache)
         other = CachedBackend(EndpointBackend(server.url, "n"), cache)
         calls: list[Callable[[], object]] = [
@@ -65,6 +68,7 @@ def test_what_an_answer_depends_on_is_asked_anew(tmp_path: Path):
             lambda: backend.option_logprobs(["a"], ["Yes"]),
             lambda: backend.option_logprobs(["a"], ["Yes", "No"]),
             lambda: backend.option_logprobs(["a"], ["No", "Yes"]),
+            lambda: of_five.option_logprobs(["a"], ["No", "Yes"]),
         ]
         for n, call in enumerate(calls, start=1):
             call()
@@ -80,7 +84,7 @@ def test_failures_are_not_kept(tmp_path: Path):
         if prompt == "bad" and not before:
             send(handler, {"error": {"message": "not today"}}, 400)
         else:
-            send(handler, chat_completion("Yes", {"Yes": -0.5, "Maybe": -1.0}))
+            send(handler, chat_completion("Yes", {"Yes": -0.5, "No": -1.0}))
 
     for kind in ("complete", "option_logprobs"):
         with Server(fail_once) as server:
@@ -97,10 +101,69 @@ def test_failures_are_not_kept(tmp_path: Path):
                 args = ["bad", "good"], ["Yes", "No"]
                 first = cached.option_logprobs(*args)
                 assert np.isnan(first[0]).all() and len(cache) == 1
-                second, third = (cached.option_logprobs(*args) for _ in range(2))
-                for later in (second, third):  # a row that is known in part is kept as it is
-                    np.testing.assert_array_equal(later, [[-0.5, np.nan]] * 2)
+                for _ in range(2):
+                    later = cached.option_logprobs(*args)
+                    np.testing.assert_array_equal(later, [[-0.5, -1.0]] * 2)
             assert sorted(server.prompts) == ["bad", "bad", "good"]
+
+
+def test_a_row_with_an_unknown_option_is_asked_again_and_given_as_far_as_it_is_known(tmp_path):
+    """Asked for five tokens, a server does not name the option; for twenty, it does."""
+
+    def likeliest(handler: BaseHTTPRequestHandler, prompt: str, before: int) -> None:
+        known = {"Yes": -0.5} | ({"No": -9.0} if before > 1 else {})
+        send(handler, chat_completion("Yes", known))
+
+    args = ["a"], ["Yes", "No"]
+    with Server(likeliest) as server:
+        cache = CallCache(tmp_path / "calls.sqlite")
+        cached = CachedBackend(EndpointBackend(server.url, "m"), cache)
+        found = [cached.option_logprobs(*args)[0].tolist() for _ in range(4)]
+    assert len(server.prompts) == 3 and len(cache) == 1
+    np.testing.assert_array_equal(found, [[-0.5, np.nan]] * 2 + [[-0.5, -9.0]] * 2)
+    key = {"call": "option_logprobs", "options": ["Yes", "No"], "backend": "old", "prompt": "a"}
+    cache.put_many([(key, [-0.5, np.nan])])  # of an earlier version
+    old = CachedBackend(Counting(), cache)
+    old.fingerprint = "old"
+    assert np.isfinite(old.option_logprobs(*args)).all()
+
+
+@pytest.mark.parametrize("repeats_itself", [False, True])
+def test_a_reply_that_its_judge_could_not_read_is_asked_again(tmp_path, repeats_itself):
+    """Unless the backend would say the same again."""
+    said = {"Hm.": 0, "": 0, "[[1]]": 0}
+
+    class Moody(FunctionBackend):
+        pass
+
+    def answer(prompt: str) -> str:
+        text = min(said, key=said.__getitem__)  # each in turn, for all prompts
+        said[text] += 1
+        return text
+
+    Moody.repeats_itself = repeats_itself
+    chain = load_weval_hand()[0]
+    chain = replace(chain, requirements=chain.requirements[:1], responses=tuple(
+        replace(r, kept=r.kept[:1]) for r in chain.responses[:2]
+    ))  # fmt: skip
+    cached = CachedBackend(Moody(answer, "moody"), CallCache(tmp_path / "calls.sqlite"))
+    judge, calls = RequirementJudge(cached), []
+    for _ in range(4):
+        table = judge.verdicts([chain])
+        calls.append(cached.n_calls)
+    assert table["verdict"].isna().sum() == (2 if repeats_itself else 0)
+    assert calls == ([2] * 4 if repeats_itself else [2, 4, 5, 6])
+
+
+def test_every_option_of_an_endpoint_is_in_its_fingerprint_or_cannot_change_an_answer():
+    no_effect = {"api_key_env", "concurrency", "timeout_s", "retries"}
+    others = {"base_url": "http://b/v1", "model": "n", "top_logprobs": 5,
+              "extra_body": {"top_k": 1}}  # fmt: skip
+    usual = {"base_url": "http://a/v1", "model": "m"}
+    assert no_effect | set(others) == set(signature(EndpointBackend).parameters)
+    backends = [EndpointBackend(**usual | {k: v}) for k, v in others.items()]
+    found = {b.fingerprint for b in [EndpointBackend(**usual), *backends]}
+    assert len(found) == 1 + len(others)
 
 
 RUN = """

@@ -23,6 +23,7 @@ def test_a_judge_that_always_prefers_the_first_ranks_nothing():
         "flip_rate": 1, "first_wins": 1, "second_wins": 0, "half_tie": 0, "mean_verdict": 1,
     }  # fmt: skip
     assert set(bias["n_pairs"]) == {120} and set(bias["n_chains"]) == {12}
+    assert set(bias["nan_rate"]) == {0}
 
 
 def test_a_judge_that_is_right_has_no_position_bias():
@@ -55,6 +56,7 @@ def test_position_bias_by_hand():
 def test_without_a_pair_there_is_no_bias_to_tell():
     values = position_bias(of_orders(a01=1, a10=np.nan))
     assert values["value"].isna().all() and set(values["n_pairs"]) == {0}
+    assert set(values["nan_rate"]) == {0.5}
 
 
 @settings(deadline=None)

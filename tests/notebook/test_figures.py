@@ -162,6 +162,17 @@ def test_length_by_kept_draws_another_measure_and_leaves_out_what_has_no_value()
     assert ax.get_ylabel() == "ease in points"
 
 
+def test_length_by_kept_has_an_interval_over_chains_where_there_are_enough():
+    table = pd.DataFrame({"gold": 0, "n_words": [10, 20, 30, 50, 20, 40] * 2})
+    for ids, n_alone in ((range(12), 12), ([*range(6)] * 2, 6), ([*range(5)] * 2 + [0, 1], None)):
+        ax = length_by_kept(table.assign(chain_id=ids), Figure().subplots())
+        (bar,) = ax.containers[0].lines[2]
+        heights = [np.ptp(segment[:, 1]) for segment in bar.get_segments() if len(segment)]
+        error = table["n_words"][:n_alone].sem() if n_alone else float("nan")
+        assert heights in ([], [pytest.approx(2 * 1.96 * error, nan_ok=True)])
+        assert bool(heights) or n_alone is None
+
+
 def test_bars_keep_the_order_of_the_table_from_the_top_and_show_zeros():
     table = pd.DataFrame(
         {"type": ["length", "style"], "subtype": ["character limit", "tone"], "n": [0, 4000]}

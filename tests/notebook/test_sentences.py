@@ -68,3 +68,12 @@ def test_ends_name_the_highest_and_the_lowest():
         "τ-b is highest for Kendall's τ-b: 0.50 [0.40, 0.60] (n = 1,200 chains), and lowest for "
         "low: -0.40 [-0.50, -0.30] (n = 1,200 chains)."
     )
+
+
+def test_signs_say_why_there_is_no_interval():
+    rule = "There is no interval from fewer than 6 of what was sampled."
+    few = TABLE.assign(n_chains=[1200, 1200, 1200, 5])
+    assert signs(few, "τ-b").sentence.endswith(rule)
+    of_pairs = few.assign(n=1200)  # pairs, but of five chains
+    assert signs(of_pairs, "τ-b", n="n", unit="pairs").sentence.endswith(rule)
+    assert rule not in signs(TABLE, "τ-b").sentence  # left out for another reason

@@ -192,6 +192,15 @@ def test_by_requirement_it_is_the_mean_probability(kind, folders, chains):
         assert value == pytest.approx(expected.mean(), abs=1e-4)
 
 
+@pytest.mark.parametrize("shift", [0.0, 50.0])
+def test_ties_of_saturated_probabilities_are_told(shift, folders, chains, monkeypatch):
+    scorer = ClassifierScorer(folders["bert"], name="x", granularity="requirement")
+    rewards = scorer._rewards
+    monkeypatch.setattr(scorer, "_rewards", lambda *texts: (rewards(*texts)[0] + shift, []))
+    scores = score_all([scorer], chains)["x"]
+    assert (scores.saturated_rate > 0.5) == (np.concatenate(scores) == 1).all() == (shift > 0)
+
+
 def test_the_positive_label_is_the_users_to_name(folders, scorers, tmp_path, chains):
     names = {"id2label": {"0": "good", "1": "bad"}, "label2id": {"good": 0, "bad": 1}}
     folder = changed_config(folders["qwen2"], tmp_path / "named", **names)

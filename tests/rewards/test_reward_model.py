@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
@@ -14,6 +16,8 @@ from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models.likelihood import LikelihoodScorer
 from wfine_utils.rewards.reward_model import RewardModelScorer, accuracy_by_type, load_reward_model
+from wfine_utils.weval.evaluation import evaluate
+from wfine_utils.weval.scorers import score_all
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -76,6 +80,44 @@ def test_accuracy_counts_ties_half(chains):
     ]
     table = accuracy_by_type(Fixed(), pairs)
     assert table["value"].tolist() == [0.625] and table["n"].tolist() == [4]
+    assert table[["ci_low", "ci_high"]].isna().all(axis=None)  # one chain says nothing of others
+
+
+def test_accuracy_has_an_interval_over_chains_not_over_their_pairs(chains):
+    """Ten pairs of a chain, all right or all wrong, say as much as one."""
+    right = np.random.default_rng(0).random(30) < 0.6
+
+    class Fixed:
+        def rewards(self, instructions, responses):
+            return np.array([float(response[0] == "a") for response in responses])
+
+    pair = preference_pairs(chains, granularity="requirement")[0]
+    pairs = [
+        replace(pair, chain_id=f"c{k}", chosen="ab"[not one], rejected="ba"[not one])
+        for k, one in enumerate(right)
+    ]
+    once, often = accuracy_by_type(Fixed(), pairs), accuracy_by_type(Fixed(), pairs * 10)
+    assert often["n"].tolist() == [300] and often["n_chains"].tolist() == [30]
+    columns = ["value", "ci_low", "ci_high", "n_chains"]
+    pd.testing.assert_frame_equal(often[columns], once[columns])
+    assert once["ci_high"].item() - once["ci_low"].item() > 0.3
+
+
+@pytest.mark.parametrize("granularity", ["prompt", "requirement"])
+def test_ties_of_saturated_probabilities_are_told(folders, chains, granularity, monkeypatch):
+    scorer = RewardModelScorer(folders[granularity], name="x", progress=False)
+    scorer.score(chains)
+    assert scorer.saturated_rate == 0
+
+    def near_50(self, instructions, responses, **_):
+        return 50.0 + np.arange(len(responses))
+
+    monkeypatch.setattr(type(scorer._reward_model), "rewards", near_50)
+    scores = score_all([scorer], chains)["x"]
+    assert scores.saturated_rate == (granularity == "requirement")
+    table = evaluate(chains, scores, n_boot=0)
+    tied = table.query("metric == 'tie_rate' and subset == 'all'").iloc[0]
+    assert tied["value"] == tied["saturated_rate"] == tied["tie_rate"]
 
 
 class TestErrors:

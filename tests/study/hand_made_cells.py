@@ -15,7 +15,7 @@ from wfine_utils.checks.words import word_count
 
 SETTINGS = StudySettings(**SMALL | {"seeds": [0, 1, 2], "n_choice_seeds": 1})
 ONE_SEED = SETTINGS.model_copy(update={"seeds": [0], "n_generalisation_seeds": 1})
-CHAINS = ("a", "b", "c", "d")
+CHAINS = ("a", "b", "c", "d", "e", "f")
 
 
 def tau(cell: RewardCell) -> float:
@@ -32,7 +32,7 @@ def tau(cell: RewardCell) -> float:
 def write_cell(folder: Path, cell: RewardCell) -> None:
     place = folder / cell.slug
     place.mkdir(parents=True)
-    values = tau(cell) + np.array([0.1, -0.1, 0.05, -0.05])
+    values = tau(cell) + np.array([0.1, -0.1, 0.05, -0.05, 0.02, -0.02])
     used = {"as trained": values, "whole prompt": values - 0.2}
     pd.concat(
         pd.DataFrame({"chain_id": CHAINS, "kendall_tau_b": v, "used": name})

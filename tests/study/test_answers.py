@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from study.hand_made_cells import ONE_SEED, SETTINGS, write_cells
+from study.hand_made_cells import CHAINS, ONE_SEED, SETTINGS, write_cells
 
 from wfine_study.answers import (
     answer,
@@ -16,6 +16,7 @@ from wfine_study.answers import (
     dose_response,
     filter_effect,
     generalisation,
+    mean_with_interval,
     with_holm,
 )
 from wfine_study.cells import cells_by_question, clean_cell
@@ -43,11 +44,12 @@ def test_slopes_are_those_of_the_truth_and_tested_over_seeds(folder):
 def test_one_seed_gives_intervals_over_chains_and_says_so(folder):
     curves, answers = dose_response(ONE_SEED, folder, n_boot=200)
     assert set(curves["unit"]) == set(answers["unit"]) == {"chains"}
-    assert set(answers["n"]) == {4}
+    assert set(answers["n"]) == {len(CHAINS)}
+    assert answers["ci_low"].notna().all()
 
 
 def test_intervals_over_seeds_are_those_of_the_t_test():
-    matrix = np.array([[0.1, 0.2, 0.4], [0.3, 0.1, 0.0]])
+    matrix = np.array([[0.1, 0.2, 0.4, 0.1, 0.3, 0.2], [0.3, 0.1, 0.0, 0.2, 0.2, 0.4]])
     row = answer(2, "x", matrix, "chains", n_boot=10, seed=0)
     per_seed = matrix.mean(axis=0)
     test = stats.ttest_1samp(per_seed, 0)
@@ -55,6 +57,27 @@ def test_intervals_over_seeds_are_those_of_the_t_test():
     assert row["p_value"] == pytest.approx(test.pvalue)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(test.confidence_interval(0.95)))
     assert row["cohens_d"] == pytest.approx(per_seed.mean() / per_seed.std(ddof=1))
+
+
+@pytest.mark.parametrize("n_seeds", [3, 5])
+@pytest.mark.parametrize("spread", [0.0, 0.1])
+def test_too_few_seeds_give_a_test_and_no_interval(n_seeds, spread):
+    matrix = 0.5 + spread * np.arange(n_seeds, dtype=float)[None, :]
+    row = answer(2, "x", matrix, "chains", n_boot=10, seed=0) | {"p_holm": 0.01}
+    assert (row["n"], row["unit"]) == (n_seeds, "training seeds") and row["p_value"] < 0.05
+    assert np.isnan([row["ci_low"], row["ci_high"]]).all()
+    (line,) = answers_in_words(pd.DataFrame([row]))
+    assert "(no interval from fewer than 6) (n = " in line
+
+
+def test_pairs_of_answers_to_one_query_are_drawn_together():
+    right = np.random.default_rng(0).choice([0.0, 1.0], size=(30, 1))
+    once = mean_with_interval(right, "queries", n_boot=200, seed=0)
+    members = [f"q{i}" for i in range(30) for _ in range(8)]  # of eight instructions
+    together = np.repeat(right, 8, axis=0)
+    found = mean_with_interval(together, "queries", members=members, n_boot=200, seed=0)
+    ends = ["value", "ci_low", "ci_high", "p_value", "n"]
+    assert [found[e] for e in ends] == pytest.approx([once[e] for e in ends])
 
 
 def test_holm_counts_the_family():
@@ -90,12 +113,13 @@ def test_what_was_never_seen_is_compared_on_the_same_pairs(folder):
 
 def test_every_question_is_said_in_one_line(folder):
     clean = clean_cell(SETTINGS, 0)
-    assert chain_values(folder, [clean]).shape == (4, 1)
+    assert chain_values(folder, [clean]).shape == (len(CHAINS), 1)
     table = pd.concat([
         dose_response(SETTINGS, folder, n_boot=10)[1],
         generalisation(SETTINGS, folder, n_boot=10),
     ])  # fmt: skip
     lines = answers_in_words(table)
     assert [line[:2] for line in lines] == ["2.", "5."]
-    assert "length: -0.050 [" in lines[0] and "n = 3 training seeds" in lines[0]
+    said = "length: -0.050 (no interval from fewer than 6) (n = 3 training seeds"
+    assert said in lines[0]
     assert "IFEval, all" in lines[1] and "no_comma" not in lines[1]

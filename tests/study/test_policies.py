@@ -59,3 +59,13 @@ def test_policies_that_are_all_alike_are_predicted_by_nothing():
     table = pd.DataFrame({"kendall_tau_b": [0.1, 0.2, 0.3], "adherence_after": [0.5] * 3})
     answers = weval_against_adherence(table)
     assert answers["value"].tolist() == [0, 0] and answers["p_holm"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("n", [3, 5, 6])
+def test_few_reward_models_give_a_correlation_and_no_interval(n):
+    table = pd.DataFrame({"kendall_tau_b": [0.1, 0.3, 0.2, 0.5, 0.4, 0.7][:n], "n_pairs": 12,
+                          "adherence_after": [0.2, 0.3, 0.4, 0.5, 0.3, 0.6][:n]})  # fmt: skip
+    answers = weval_against_adherence(table, n_boot=200)
+    assert answers["value"].between(0, 1).all() and answers["p_value"].notna().all()
+    assert answers[["ci_low", "ci_high"]].isna().all(axis=None) == (n < 6)
+    assert answers[["ci_low", "ci_high"]].notna().all(axis=None) == (n == 6)

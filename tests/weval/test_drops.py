@@ -30,6 +30,20 @@ def test_by_hand():
     assert table.loc["style", "value"] == pytest.approx((1 + 0) / 2)
     assert table.loc["all", "value"] == pytest.approx(6 / 4)
     assert table["n"].to_dict() == {"length": 2, "style": 2, "all": 4}
+    assert (table["n_chains"] == 2).all()
+
+
+def test_steps_of_one_chain_are_drawn_together():
+    """All steps of a chain change alike: the interval is that of twelve chains, not of 24 steps."""
+    chains = [chain(f"c{i}", (True, True), (False, True), (False, False)) for i in range(12)]
+    slopes = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], size=12)
+    table = drop_shifts(chains, np.outer(slopes, [0, 1, 2]), n_boot=4000).set_index("type")
+    together, one_type = table.loc["all"], table.loc["length"]  # one step of every chain
+    ends = ["value", "ci_low", "ci_high", "p_value", "n_chains"]
+    assert together[ends].tolist() == pytest.approx(one_type[ends].tolist())
+    assert (together["n"], one_type["n"]) == (24, 12)
+    few = drop_shifts(chains[:5], np.outer(slopes[:5], [0, 1, 2]))
+    assert few[["ci_low", "ci_high"]].isna().all(axis=None) and few["p_value"].notna().all()
 
 
 def test_steps_of_more_than_one_requirement_and_missing_values_are_left_out():

@@ -16,9 +16,9 @@ from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.weval import metrics
-from wfine_utils.weval.evaluation import compare, evaluate, evaluate_all, per_chain
+from wfine_utils.weval.evaluation import COLUMNS, SHARES, compare, evaluate, evaluate_all, per_chain
 from wfine_utils.weval.metrics import METRICS
-from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OverlapScorer
+from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OverlapScorer, ScoreList
 
 RELEASED = ROOT.parent / "shared" / "data" / "released_chains_dev.parquet"
 L, F, S, C = RequirementType
@@ -263,3 +263,28 @@ def test_null_baselines_on_the_released_chains():
     assert 0.15 < frames["length"].loc["kendall_tau_b", "ci_low"] < 0.3
     assert 0.2 < frames["word overlap"].loc["kendall_tau_b", "ci_low"] < 0.4
     assert frames["length"].loc["kendall_tau_b", "n_chains"] == len(chains)
+
+
+def test_what_can_bend_a_number_stands_beside_it():
+    chains = [chain_of([0, 1, 2], f"c{i}", [*TaskCategory][i % 2], [L, F]) for i in range(4)]
+    nan = float("nan")
+    scores = ScoreList([[1, 1, 2], [nan, 1, 2], [0, 1, 2], [nan, nan, 1]], 0.25, 0.125)
+    frame = evaluate(chains, scores, n_boot=0)
+    assert tuple(frame.columns) == COLUMNS and set(SHARES) < set(COLUMNS)
+    told = frame.groupby(["subset_kind", "subset"])[list(SHARES)].agg(["min", "max"])
+    assert (told.xs("min", axis=1, level=1) == told.xs("max", axis=1, level=1)).all(axis=None)
+    beside = frame.drop_duplicates(["subset_kind", "subset"]).set_index("subset")
+    assert (beside["cut_rate"] == 0.25).all() and (beside["saturated_rate"] == 0.125).all()
+    nan_rate, tie_rate = beside["nan_rate"].to_dict(), beside["tie_rate"].to_dict()
+    first, second, *_ = TaskCategory
+    assert nan_rate == pytest.approx(
+        {"all": 0.25, first: 0, second: 0.5, "length": 0.25, "format": 0.25}
+    )
+    assert tie_rate == pytest.approx({"all": 1 / 9, first: 1 / 6, second: 0, "length": 0.5,
+                                      "format": 0})  # fmt: skip
+    row = compare(chains, scores, [[0, 1, 2]] * 4, n_boot=0).iloc[0]
+    assert row[[f"{name}_a" for name in SHARES]].tolist() == pytest.approx(
+        [1 / 9, 0.125, 0.25, 0.25]
+    )
+    assert row[["tie_rate_b", "nan_rate_b"]].tolist() == [0, 0]
+    assert row[["saturated_rate_b", "cut_rate_b"]].isna().all()  # a plain list does not say

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.errors import WfineError
@@ -17,6 +18,7 @@ from wfine_utils.weval.scorers import (
     OverlapScorer,
     RandomScorer,
     Scorer,
+    saturated_rate,
     score_all,
     scores_from_table,
     scores_table,
@@ -175,13 +177,59 @@ def test_scores_survive_the_table_in_any_row_order(tmp_path):
     scores = score_all([RandomScorer(0), LengthScorer()], chains)
     scores["length"][1][2] = np.nan
     table = scores_table(scores, chains)
-    assert list(table) == ["scorer", "chain_id", "response", "gold", "score"]
+    told = ["cut_rate", "saturated_rate"]
+    assert list(table) == ["scorer", "chain_id", "response", "gold", "score", *told]
     assert table["gold"].head(6).tolist() == [0, 1, 0, 1, 1, 1]
     table.sample(frac=1, random_state=0).to_parquet(tmp_path / "scores.parquet")
     back = scores_from_table(pd.read_parquet(tmp_path / "scores.parquet"), chains[::-1])
     assert set(back) == {"random", "length"}
     for name, arrays in back.items():
+        assert (arrays.cut_rate, arrays.saturated_rate) == (0, 0)
         for a, b in zip(arrays[::-1], scores[name], strict=True):
             np.testing.assert_array_equal(a, b)
     (unknown,) = scores_from_table(table, [chain_of(["x", "y"], chain_id="new")])["length"]
     assert np.isnan(unknown).all()
+
+
+@pytest.mark.parametrize("scores", [(1.0, 0.0), (1.0, 1.0)])  # stale, or only written twice
+def test_two_rows_of_one_response_are_refused_by_name(scores):
+    chains = [chain_of(["x", "y"], chain_id="c1")]
+    table = scores_table({"mine": [np.array([1.0, 2.0])]}, chains)
+    stale = table.iloc[[1]].assign(score=scores[1])
+    with pytest.raises(WfineError, match=r"2 rows of scorer 'mine' for response 1 of chain 'c1'"):
+        scores_from_table(pd.concat([stale, table]), chains)
+    twice = scores_table({"mine": [np.array([1.0, 2.0])] * 2}, chains * 2)  # one id, two chains
+    with pytest.raises(WfineError, match=r"expected one\. Delete those of earlier runs, or give"):
+        scores_from_table(twice, chains * 2)
+    with pytest.raises(WfineError, match="expected also scorer, response"):
+        scores_from_table(table.drop(columns=["scorer", "response"]), chains)
+
+
+class _Cuts:
+    name, n_cut, saturated_rate = "cuts", 0, 0.25
+
+    def score(self, chains):
+        self.n_cut = 1
+        return [[1, 2] for _ in chains]
+
+
+def test_what_a_scorer_says_of_its_scores_goes_along_with_them():
+    chains = [chain_of(["x", "y"], chain_id=f"c{i}") for i in range(2)]
+    scores = score_all([_Cuts(), _Bad([[1, 2]] * 2)], chains)
+    assert (scores["cuts"].cut_rate, scores["cuts"].saturated_rate) == (0.25, 0.25)
+    assert np.isnan([scores["bad"].cut_rate, scores["bad"].saturated_rate]).all()
+    back = scores_from_table(scores_table(scores, chains), chains)
+    assert vars(back["cuts"]) == vars(scores["cuts"])
+    assert np.isnan([*vars(back["bad"]).values()]).all()
+
+
+def test_ties_that_rounding_makes_are_told_apart_from_real_ones():
+    requirement = Requirement(None, None, "Do it.")
+    kept = [(True, True), (True, False), (False, True), (False, False)]
+    chain = Chain("a", None, "Write.", (requirement,) * 2, tuple(Response("x", k) for k in kept))
+    logits = np.array([[60.0, 50.0], [55.0, 50.0], [1.0, 1.0], [1.0, 1.0]])  # pairs: 01, 23
+    scores = [expit(logits).mean(axis=1)]
+    assert scores[0].tolist() == [1, 1, expit(1), expit(1)]
+    assert saturated_rate([chain], scores, logits.ravel()) == pytest.approx(1 / 5)  # of five pairs
+    assert saturated_rate([chain], [logits.sum(axis=1)], logits.ravel()) == 0
+    assert np.isnan(saturated_rate([], [], []))

@@ -26,7 +26,10 @@ from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.rewards.reward_model import RewardModelScorer
 from wfine_utils.settings import RewardSettings
+from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.scorers import (
+    TOLD,
+    ConstantScorer,
     LengthScorer,
     RandomScorer,
     score_all,
@@ -67,8 +70,10 @@ def test_shards_hold_the_scores_of_all_chains_in_order(tmp_path):
     found = run(tmp_path)
     chains = load_weval_hand()
     n = sum(len(c.responses) for c in chains)
+    ties = tie_rate(evaluate(chains, LengthScorer().score(chains), n_boot=0))
     assert found == {
-        "n_chains": 60, "n_responses": n, "n_nan": 0, "n_shards": 8, "n_kept": 0
+        "n_chains": 60, "n_responses": n, "n_nan": 0, "n_shards": 8, "n_kept": 0,
+        "tie_rate": pytest.approx(ties), "cut_rate": 0, "saturated_rate": 0,
     }  # fmt: skip
     parts = [pd.read_parquet(p) for p in sorted(tmp_path.glob("scores-*.parquet"))]
     assert [len(part) for part in parts] == [40] * 7 + [20]
@@ -82,14 +87,38 @@ def test_shards_hold_the_scores_of_all_chains_in_order(tmp_path):
     assert len(manifest["chains_sha256"]) == 64 and "numpy" in manifest["versions"]
 
 
-def test_nan_is_counted(tmp_path):
-    class Never:
-        name = "never"
+def tie_rate(table: pd.DataFrame) -> float:
+    return table.query("metric == 'tie_rate' and subset == 'all'")["value"].item()
 
-        def score(self, chains):
-            return [np.full(len(chain.responses), np.nan) for chain in chains]
 
-    assert run(tmp_path, scorer=Never())["n_nan"] == 300
+class Never:
+    name = "never"
+
+    def score(self, chains):
+        return [np.full(len(chain.responses), np.nan) for chain in chains]
+
+
+class Cuts(ConstantScorer):
+    """Cuts one response of every chain, and says so of each call of score."""
+
+    def score(self, chains):
+        object.__setattr__(self, "n_cut", len(chains))
+        object.__setattr__(self, "saturated_rate", 0.5)
+        return super().score(chains)
+
+
+def test_what_was_not_scored_was_cut_or_is_tied_is_counted(tmp_path):
+    never = run(tmp_path / "never", scorer=Never())
+    assert never["n_nan"] == 300
+    assert all(np.isnan(never[x]) for x in ("tie_rate", *TOLD))
+    cuts = run(tmp_path / "cuts", scorer=Cuts())
+    assert [cuts[x] for x in ("tie_rate", *TOLD)] == pytest.approx([1, 0.2, 0.5])
+    (tmp_path / "cuts" / "scores-00003.parquet").unlink()
+    again = run(tmp_path / "cuts", scorer=Cuts())  # of kept shards, too
+    assert again == cuts | {"n_kept": 7}
+    chains = load_weval_hand()
+    scores = scores_from_table(score_file.load_scores(tmp_path / "cuts"), chains)["constant"]
+    assert vars(scores) == pytest.approx({"cut_rate": 0.2, "saturated_rate": 0.5})
 
 
 def test_a_chain_is_never_cut(tmp_path):
@@ -318,6 +347,8 @@ def test_a_classifier_with_a_template_of_its_own(
     assert score_file.main([*command, *options]) == 0
     shown = capsys.readouterr()
     assert "15 responses of 3 chains in 2 shards, 0 of them kept" in shown.out
+    said = "0 responses could not be scored, 100.0% were cut; 0.0% of the pairs with different gold"
+    assert said in shown.out
     assert "15/15" in shown.err and "response/s" in shown.err  # rate and remaining time
     scorer, fingerprint = score_file.load_scorer(
         classifier, name="tiny", granularity="requirement", template=text

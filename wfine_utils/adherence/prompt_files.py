@@ -186,6 +186,7 @@ def _load(
     first_place: dict[int | str, int] = {}
     adapter: TypeAdapter[Any] = TypeAdapter(model)
     for place, text in texts:
+        text = _with_objects(text)
         if (record := records.validated(adapter, text, place, problems)) is None:
             continue
         value = getattr(record, identity)
@@ -196,3 +197,28 @@ def _load(
             prompts.append(prompt)
     problems.raise_if_any()
     return tuple(prompts)
+
+
+def _with_objects(text: str) -> str:
+    """A record with its objects as such, where they are JSON texts within the JSON.
+
+    datasets 5.2 writes objects so whose keys differ from row to row; no other reader of parquet
+    turns them back.
+    """
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # and is named later
+    if not isinstance(record, dict):
+        return text
+    objects = {name: _parsed(record[name]) for name in ("kwargs", "checklist") if name in record}
+    return json.dumps(record | objects)
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_parsed(part) for part in value]
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value

@@ -6,15 +6,16 @@ level, then every chain's of the second, and so on; row ``i`` of each level belo
 ``instruction_id_list`` is the number of requirements kept, and those kept are the first ones.
 
 None of this is taken on trust. That the levels are of one size, that a chain's requirement lists
-agree, that every kept requirement stands verbatim in its prompt, and that the rest of the prompt is
-the same on every level is checked for each row.
+agree, that every kept requirement stands verbatim in its prompt, and that nothing else does but one
+task, the same on every level, is checked for each row. (A line of the eval layout may name the
+whole list; its prompt then holds all of it, or what is kept.)
 
 Requirement types, categories and topics are not labelled there, and no machine check exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -135,9 +136,9 @@ def _assembled(groups: list[list[_Placed]], problems: Problems) -> list[Chain]:
 
 def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | None:
     before = len(problems.lines)
-    longest = max(group, key=lambda row: len(row.requirements))
+    longest = max(group, key=lambda row: (len(row.requirements), row.n_kept))
     full, at = longest.requirements, f"at {problems.unit or 'line '}{longest.place}"
-    base = _base_task(longest.prompt, full)
+    base = _base_tasks(longest)[0]
     for row in group:
         if row.n_kept > len(full):
             problems.add(row.place, "instruction_id_list", f"found {row.n_kept} entries, expected "
@@ -145,12 +146,12 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
         elif row.requirements not in (full, full[: row.n_kept]):
             problems.add(row.place, "constraint", f"found {short(row.requirements)}, expected the "
                          f"first {row.n_kept} entries of its chain's list {at}")  # fmt: skip
-        elif absent := [r for r in full[: row.n_kept] if r not in row.prompt]:
+        elif absent := _without(row.prompt, row.requirements[: row.n_kept])[1]:
             problems.add(row.place, "prompt", f"found no {short(absent[0])} in it, expected every "
                          "kept requirement verbatim")  # fmt: skip
-        elif (own := _base_task(row.prompt, full)) != base:
-            problems.add(row.place, "prompt", f"found {short(own)} besides the requirements, "
-                         f"expected {short(base)} as {at}")  # fmt: skip
+        elif base not in (own := _base_tasks(row)):
+            problems.add(row.place, "prompt", f"found {short(own[0])} besides the requirements it "
+                         f"keeps, expected {short(base)} as {at}")  # fmt: skip
     if not base:
         problems.add(longest.place, "prompt", "found nothing besides the requirements, "
                      "expected a task")  # fmt: skip
@@ -161,10 +162,26 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
     return Chain(chain_id, None, base, tuple(Requirement(None, None, t) for t in full), responses)
 
 
-def _base_task(prompt: str, requirements: list[str]) -> str:
-    """The prompt without the requirements that stand in it, the last occurrence of each."""
-    for requirement in reversed(requirements):
+def _base_tasks(row: _Placed) -> list[str]:
+    """What stands in a prompt besides all requirements that its row names, or besides those kept.
+
+    Only what is left when every one of them was in it, if that is so for one of the two.
+    """
+    parts = row.requirements, row.requirements[: row.n_kept]
+    struck = [_without(row.prompt, part) for part in parts]
+    return [task for task, absent in struck if not absent] or [struck[0][0]]
+
+
+def _without(prompt: str, requirements: Sequence[str]) -> tuple[str, list[str]]:
+    """The prompt without the requirements, the last occurrence of each; and those not in it.
+
+    Longer ones are struck out first, so that one that is part of another is not struck out of it.
+    """
+    absent = []
+    for requirement in sorted(requirements, key=len, reverse=True):
         head, match, tail = prompt.rpartition(requirement)
         if match:
             prompt = " ".join(part for part in (head.rstrip(), tail.lstrip()) if part)
-    return prompt.strip()
+        else:
+            absent.append(requirement)
+    return prompt.strip(), absent

@@ -21,8 +21,9 @@ def split_chains(
 ) -> dict[str, list[Chain]]:
     """Split chains so that no topic is in two parts.
 
-    The unit that stays together is the topic; where topics are not labelled it is the base task
-    (without regard to case and spaces), so that a repeated task cannot leak.
+    The unit that stays together is the topic. A chain without one is kept together with those of
+    the same base task, so that a repeated task cannot leak: with their topic, where one of them has
+    one. Case and spaces make no difference.
 
     Args:
         fractions: shares of the *units* for train, validation and test, 1 in all; a part with a
@@ -40,15 +41,14 @@ def split_chains(
         raise WfineError(
             f"fractions: found {list(fractions)}, expected three shares from 0 to 1 that sum to 1."
         )
-    by_topic = all(chain.topic for chain in chains)
-    units = [c.topic if by_topic else " ".join(c.base_task.casefold().split()) for c in chains]
+    units = _units(chains)
     names = sorted(set(units))
     parts = int((shares > 0).sum())
     if len(names) < parts:
         raise WfineError(
-            f"fractions: found {len(names)} different {'topics' if by_topic else 'base tasks'} in "
-            f"{len(chains)} chains, expected at least {parts}, one for each part; load more "
-            "chains or set a share to 0."
+            f"fractions: found {len(names)} different topics (or base tasks of chains without a "
+            f"topic) in {len(chains)} chains, expected at least {parts}, one for each part; load "
+            "more chains or set a share to 0."
         )
     counts = (shares > 0).astype(int)
     for _ in range(len(names) - parts):  # each next unit to the part that lacks most
@@ -60,6 +60,16 @@ def split_chains(
     for chain, unit in zip(chains, units, strict=True):
         split[part_of[unit]].append(chain)
     return split
+
+
+def _units(chains: Sequence[Chain]) -> list[str]:
+    """What keeps each chain together with others: its topic, or else its base task."""
+    topics = [" ".join(chain.topic.casefold().split()) for chain in chains]
+    tasks = [" ".join(chain.base_task.casefold().split()) for chain in chains]
+    known = sorted(zip(tasks, topics, strict=True), reverse=True)  # the first topic comes last
+    topic_of = {task: topic for task, topic in known if topic}
+    pairs = zip(topics, tasks, strict=True)
+    return [topic or topic_of.get(task, task) for topic, task in pairs]
 
 
 def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]:

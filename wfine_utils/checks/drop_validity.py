@@ -7,6 +7,7 @@ requirement has a machine check. The paper does neither; its referees asked for 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from wfine_utils.chains.taxonomy import Chain, Response
+from wfine_utils.chains.units import standard_error
 from wfine_utils.checks.dispatch import verdicts
 from wfine_utils.checks.words import word_count
 
@@ -62,8 +64,10 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
     Returns:
         The ``by`` columns, ``type`` (each requirement type, and "all"), ``quantity`` ("drop is
         real": share of dropped requirements that the response does not meet; "kept requirement
-        holds": share of kept ones that it meets), ``n`` verdicts, ``value, ci_low, ci_high`` (95 %
-        Wilson intervals, as if verdicts were independent).
+        holds": share of kept ones that it meets), ``n`` verdicts, ``n_chains``, ``value, ci_low,
+        ci_high``: 95 % Wilson intervals of as many independent verdicts as would have the standard
+        error that the shares have over chains, ``n`` at most; NaN where chains are too few
+        (:mod:`wfine_utils.chains.units`).
     """
     by = [column for column in by if column in outcomes]
     judged = outcomes[outcomes["holds"].notna()]
@@ -73,12 +77,23 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
         value=np.where(judged["kept"], holds, ~holds),
     )
     both = pd.concat([judged.assign(type="all"), judged], ignore_index=True)
-    groups = both.groupby([*by, "type", "quantity"])["value"]
-    rates = groups.agg(n="size", k="sum").reset_index()
-    k, n = rates.pop("k").astype(int), rates["n"]
-    low, high = proportion_confint(k, n, method="wilson")
-    value = k / n  # a share of 0 or 1 is an end of its interval; rounding must not say otherwise
-    return rates.assign(value=value, ci_low=np.minimum(low, value), ci_high=np.maximum(high, value))
+    keys = [*by, "type", "quantity"]
+    rows = [
+        (*key, len(part), part["chain_id"].nunique(), *_share(part["value"], part["chain_id"]))
+        for key, part in both.groupby(keys)
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "n", "n_chains", "value", "ci_low", "ci_high"])
+
+
+def _share(holds: pd.Series, chain_ids: pd.Series) -> tuple[float, float, float]:
+    """A share of verdicts with Wilson's interval, of as many as tell as much as these together."""
+    value, error = float(holds.mean()), standard_error(holds, chain_ids)
+    if math.isnan(error):  # too few chains
+        return value, error, error
+    n = min(len(holds), value * (1 - value) / error**2) if error else len(holds)
+    low, high = proportion_confint(value * n, n, method="wilson")
+    # A share of 0 or 1 is an end of its interval; rounding must not say otherwise.
+    return value, min(float(low), value), max(float(high), value)
 
 
 def only_true_labels(chains: Iterable[Chain]) -> tuple[list[Chain], pd.DataFrame]:

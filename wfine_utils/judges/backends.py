@@ -36,7 +36,8 @@ class Backend(Protocol):
     """What answers prompts, each the one message of a user. No base class is needed.
 
     ``fingerprint`` names all that answers depend on except the arguments of the call, such as the
-    model and its revision; it is part of every key of the cache.
+    model and its revision; it is part of every key of the cache. A backend may say that it
+    ``repeats_itself``: equal calls are answered alike.
     """
 
     fingerprint: str
@@ -93,7 +94,9 @@ class CachedBackend:
     """A backend that asks for nothing that it has been told before.
 
     What is missing is asked for in slices, each stored before the next is begun: a run that is
-    killed loses one slice. Failures (no text, no option known) are not stored but tried again.
+    killed loses one slice. What cannot be used is not kept, but asked again the next time: no text,
+    an option of unknown probability, a reply that its judge could not read (:meth:`forget`). Of a
+    backend that ``repeats_itself``, which would say the same again, every text is kept.
     ``n_calls`` is the number of prompts that this object has handed to the backend.
 
     Args:
@@ -104,6 +107,7 @@ class CachedBackend:
     def __init__(self, backend: Backend, cache: CallCache, *, slice_size: int = 64) -> None:
         self.fingerprint = backend.fingerprint
         self.n_calls = 0
+        self._repeats_itself = getattr(backend, "repeats_itself", False)
         self._backend, self._cache, self._slice_size = backend, cache, slice_size
 
     def complete(
@@ -111,47 +115,74 @@ class CachedBackend:
     ) -> list[Reply]:
         """See :class:`Backend`."""
         problems: dict[str, str | None] = {}
-        key: dict[str, Any] = {"max_tokens": max_tokens, "temperature": float(temperature)}
+        options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": float(temperature)}
 
         def ask(part: list[str]) -> list[str | None]:
-            replies = self._backend.complete(part, seed=seed, **key)
+            replies = self._backend.complete(part, seed=seed, **options)
             problems.update((p, reply.problem) for p, reply in zip(part, replies, strict=True))
             return [reply.text for reply in replies]
 
-        sampling = {"seed": seed} if temperature > 0 else {}  # else of no effect
-        texts = self._look_up_or(ask, prompts, {"call": "complete", **key, **sampling})
+        key = _key_of_texts(seed=seed, **options)
+        texts = self._look_up_or(ask, self._is_usable, prompts, key)
         return [Reply(texts[p], problems[p] if texts[p] is None else None) for p in prompts]
+
+    def forget(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> None:
+        """Ask for these texts again the next time, because they could not be used."""
+        if not self._repeats_itself:
+            key = _key_of_texts(max_tokens=max_tokens, temperature=float(temperature), seed=seed)
+            self._cache.drop_many(self._keys(prompts, key).values())
 
     def option_logprobs(self, prompts: Sequence[str], options: Sequence[str]) -> FloatArray:
         """See :class:`Backend`."""
 
-        def ask(part: list[str]) -> list[list[float] | None]:
-            rows = self._backend.option_logprobs(part, options)
-            return [None if np.isnan(row).all() else row.tolist() for row in rows]
+        def ask(part: list[str]) -> list[list[float]]:
+            return [row.tolist() for row in self._backend.option_logprobs(part, options)]
 
         key = {"call": "option_logprobs", "options": list(options)}
-        known, unknown = self._look_up_or(ask, prompts, key), [float("nan")] * len(options)
-        rows = [unknown if known[p] is None else known[p] for p in prompts]
+        known = self._look_up_or(ask, _is_known, prompts, key)
+        rows = [known[p] for p in prompts]
         return np.array(rows, dtype=np.float64).reshape(len(prompts), len(options))
 
+    def _is_usable(self, text: str | None) -> bool:
+        return text is not None and (self._repeats_itself or bool(text.strip()))
+
+    def _keys(self, prompts: Sequence[str], key: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """What each different prompt's answer is stored under."""
+        return {p: {**key, "backend": self.fingerprint, "prompt": p} for p in prompts}
+
     def _look_up_or(
-        self, ask: Callable[[list[str]], Sequence[Any]], prompts: Sequence[str], key: dict[str, Any]
+        self,
+        ask: Callable[[list[str]], Sequence[Any]],
+        is_usable: Callable[[Any], bool],
+        prompts: Sequence[str],
+        key: dict[str, Any],
     ) -> dict[str, Any]:
-        """The value of each prompt, from the cache or else by ``ask``; None for a failure."""
-        different = list(dict.fromkeys(prompts))
-        keys = {p: {**key, "backend": self.fingerprint, "prompt": p} for p in different}
+        """Each prompt's value, from the cache or else by ``ask``; only usable ones are kept."""
+        keys = self._keys(prompts, key)
+        different = [*keys]
         values = dict(zip(different, self._cache.get_many([*keys.values()]), strict=True))
-        missing = [p for p in different if values[p] is None]
+        missing = [p for p in different if not is_usable(values[p])]
         known = len(different) - len(missing)
         with tqdm(total=len(different), initial=known, desc=str(key["call"]), unit="call") as bar:
             for start in range(0, len(missing), self._slice_size):
                 part = missing[start : start + self._slice_size]
                 self.n_calls += len(part)
                 new = dict(zip(part, ask(part), strict=True))
-                self._cache.put_many((keys[p], v) for p, v in new.items() if v is not None)
+                self._cache.put_many((keys[p], v) for p, v in new.items() if is_usable(v))
                 values |= new
                 bar.update(len(part))
         return values
+
+
+def _key_of_texts(*, max_tokens: int, temperature: float, seed: int) -> dict[str, Any]:
+    sampling = {"seed": seed} if temperature > 0 else {}  # else of no effect
+    return {"call": "complete", "max_tokens": max_tokens, "temperature": temperature, **sampling}
+
+
+def _is_known(row: Sequence[float] | None) -> bool:
+    return row is not None and not np.isnan(row).any()
 
 
 def call_digest(key: Mapping[str, Any]) -> str:
@@ -192,6 +223,12 @@ class CallCache:
         rows = [(call_digest(key), json.dumps(value)) for key, value in items]
         with self._database() as database:
             database.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
+
+    def drop_many(self, keys: Iterable[Mapping[str, Any]]) -> None:
+        """Forget what is stored under these keys, where something is."""
+        with self._database() as database:
+            rows = [(call_digest(key),) for key in keys]
+            database.executemany("DELETE FROM calls WHERE digest = ?", rows)
 
     def __len__(self) -> int:
         """How many answers are stored."""

@@ -102,7 +102,8 @@ class EndpointBackend:
         self._extra_body, self._top_logprobs = dict(extra_body or {}), top_logprobs
         self._concurrency, self._timeout_s, self._retries = concurrency, timeout_s, retries
         extra = f" {json.dumps(self._extra_body, sort_keys=True)}" if extra_body else ""
-        self.fingerprint = f"{model} at {self._address}{extra}"
+        # Asked with more alternatives, a server may know an option that it did not know before.
+        self.fingerprint = f"{model} at {self._address} top_logprobs {top_logprobs}{extra}"
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key=self._key,

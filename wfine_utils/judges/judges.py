@@ -21,7 +21,7 @@ from scipy.special import expit
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.judges import templates
-from wfine_utils.judges.backends import Backend
+from wfine_utils.judges.backends import Backend, CachedBackend
 from wfine_utils.judges.bounds import means_with_unknowns, tau_bounds
 from wfine_utils.judges.templates import NAN, Reading, Template
 from wfine_utils.weval.resampling import FloatArray
@@ -107,6 +107,9 @@ class Judge(ABC):
             Reading(NAN, f"no reply: {reply.problem}") if reply.text is None else read(reply.text)
             for reply in replies
         ]
+        unread = [p for p, r in zip(prompts, readings, strict=True) if np.isnan(r.value)]
+        if isinstance(self.backend, CachedBackend):
+            self.backend.forget(unread, max_tokens=self.max_tokens)
         answers = {
             "verdict": [reading.value for reading in readings],
             "reason": [reading.reason for reading in readings],

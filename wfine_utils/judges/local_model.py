@@ -40,6 +40,8 @@ class TransformersBackend:
         WfineError: the model cannot be loaded, or has no chat template.
     """
 
+    repeats_itself = True
+
     def __init__(
         self,
         base: Base,

@@ -147,8 +147,9 @@ def position_bias(
         n_boot, seed, confidence: as for :class:`~wfine_utils.weval.resampling.Bootstrap`.
 
     Returns:
-        One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs``. Means of the
-        chains' means; NaN where no pair was answered twice.
+        One row per measure: ``metric, value, ci_low, ci_high, n_chains, n_pairs, nan_rate`` (share
+        of the verdicts that are missing). Means of the chains' means; NaN where no pair was
+        answered twice.
     """
     there = by_place(table, PAIR, "verdict").astype(float).dropna().rename("there").reset_index()
     back = there.rename(columns={"first": "second", "second": "first", "there": "back"})
@@ -165,5 +166,5 @@ def position_bias(
     mean, low, high, n = Bootstrap(n_boot, seed, confidence).means(values)
     return pd.DataFrame({
         "metric": measures.columns, "value": mean, "ci_low": low, "ci_high": high, "n_chains": n,
-        "n_pairs": len(both),
+        "n_pairs": len(both), "nan_rate": table["verdict"].isna().mean(),
     })  # fmt: skip

@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
+from wfine_utils.chains.units import standard_error
 
 TYPE_COLOURS: dict[str, str] = {
     RequirementType.LENGTH: "#0072B2",
@@ -271,13 +272,16 @@ def length_by_kept(
     """Response length against the number of requirements kept: quartiles, and the mean.
 
     Args:
-        table: one row per response with ``gold`` and the measure; rows without a value (NaN)
-            are left out.
-        ax: where to draw. The mean has a 95 % interval (normal approximation).
+        table: one row per response with ``gold`` and the measure, and ``chain_id`` where a chain
+            has several responses of one level; rows without a value (NaN) are left out.
+        ax: where to draw. The mean has a 95 % interval (normal approximation) over chains; none
+            where they are too few (:mod:`wfine_utils.chains.units`).
         measure: column of ``table``, the length or another number per response.
         ylabel: what the measure is, with its unit.
     """
-    groups = table.dropna(subset=[measure]).groupby("gold")[measure]
+    levels = table.dropna(subset=[measure]).reset_index(drop=True).groupby("gold")
+    groups = levels[measure]
+    errors = [standard_error(x[measure], x.get("chain_id", x.index)) for _, x in levels]
     x = np.arange(groups.ngroups)
     ax.boxplot(
         [values.to_numpy() for _, values in groups], positions=x, widths=0.6, patch_artist=True,
@@ -285,7 +289,7 @@ def length_by_kept(
         flierprops={"markersize": 2},
     )  # fmt: skip
     ax.errorbar(
-        x, groups.mean(), yerr=1.96 * groups.sem(), fmt="D", color="#D55E00", capsize=4,
+        x, groups.mean(), yerr=1.96 * np.array(errors), fmt="D", color="#D55E00", capsize=4,
         markersize=5, label="mean, 95 % interval", zorder=5,
     )  # fmt: skip
     ax.set_xticks(x, [f"{gold}\nn = {n:,}" for gold, n in groups.size().items()])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
+from wfine_utils.chains.units import MIN_UNITS
 from wfine_utils.notebook.figures import readable
 
 ALPHA = 0.05
@@ -105,6 +106,8 @@ def signs(
         rule = f"An interval that includes {null:g}"
         rule += f", or a corrected p of {ALPHA} or more," if corrected else ""
         said.append(f"{rule} means *not shown*, not *none*.")
+    if (unknown & (table.get("n_chains", table[n]) < MIN_UNITS)).any():
+        said.append(f"There is no interval from fewer than {MIN_UNITS} of what was sampled.")
     per = f", n = {table[n].iloc[0]:,.0f} {unit}" if shared else ""
     return Finding(f"{what}: {title or 'no value'}", f"{what}{per}. {' '.join(said)}")
 

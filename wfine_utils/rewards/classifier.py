@@ -31,7 +31,7 @@ from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.shared_prefix import PrefixSharing
 from wfine_utils.settings import Granularity, Precision
-from wfine_utils.weval.scorers import Scores, split_by_chain
+from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
 
 Inputs = dict[str, list[int]]
 """What the model is given for one text, without padding: ``input_ids``, ``token_type_ids``."""
@@ -70,6 +70,8 @@ class ClassifierScorer:
         max_tokens: the limit in force.
         shares_prefixes: whether it was wanted, and this model, as it was tried, can do it.
         n_cut: responses of the latest call of ``score`` of which a text had to be cut.
+        saturated_rate: share of ties in it that rounding made; see
+            :func:`wfine_utils.weval.scorers.saturated_rate`.
         fingerprint: of all that a score depends on, apart from the two texts.
 
     Raises:
@@ -128,7 +130,7 @@ class ClassifierScorer:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
         n_places = min(loading.n_positions(self._model), self._tokenizer.model_max_length)
-        self.max_tokens, self.n_cut = min(max_tokens, n_places), 0
+        self.max_tokens, self.n_cut, self.saturated_rate = min(max_tokens, n_places), 0, 0.0
         if not self._pair:
             checks.refuse_wrong_text(
                 self._tokenizer,
@@ -173,10 +175,13 @@ class ClassifierScorer:
                 n_responses += 1
         values, cut = self._rewards(instructions, texts)
         self.n_cut = np.unique(np.array(owners)[cut]).size
-        if self._granularity == "requirement":
-            sums = np.bincount(owners, expit(values), minlength=n_responses)
-            values = sums / np.bincount(owners, minlength=n_responses)
-        return split_by_chain(values, chains)
+        if self._granularity == "prompt":
+            return split_by_chain(values, chains)
+        sums = np.bincount(owners, expit(values), minlength=n_responses)
+        sizes = np.bincount(owners, minlength=n_responses)
+        scores = split_by_chain(sums / sizes, chains)
+        self.saturated_rate = saturated_rate(chains, scores, values)
+        return scores
 
     def rewards(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """The logit or the log-odds of each (instruction, response).

@@ -25,7 +25,7 @@ from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores, split_by_chain
+from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
 
 
 class RewardModel:
@@ -95,10 +95,17 @@ class RewardModel:
         Returns:
             n arrays of float64 in [0, 1], one number per requirement of the query.
         """
+        rewards = self.requirement_rewards(queries, responses, progress=progress)
+        return [expit(each) for each in rewards]
+
+    def requirement_rewards(
+        self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
+    ) -> list[np.ndarray]:
+        """The reward of each requirement by itself: n arrays of float64, before σ."""
         instructions = [r.text for query in queries for r in query.requirements]
         sizes = [len(query.requirements) for query in queries]
         texts = [text for text, n in zip(responses, sizes, strict=True) for _ in range(n)]
-        flat = expit(self.rewards(instructions, texts, progress=progress))
+        flat = self.rewards(instructions, texts, progress=progress)
         return np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
 
     @torch.inference_mode()
@@ -144,35 +151,49 @@ def accuracy_by_type(
 
     Args:
         model, pairs: of the same granularity.
-        n_boot, seed: of the bootstrap over pairs.
+        n_boot, seed: of the bootstrap over chains, each drawn with all its pairs.
 
     Returns:
         One row per type of the dropped requirement and one for ``all``: ``type, value, ci_low,
-        ci_high, n`` (95 % intervals) and the mean ``margin`` of reward.
+        ci_high`` (95 % intervals), ``n`` pairs, ``n_chains``, and the mean ``margin`` of reward.
     """
     instructions = [pair.instruction for pair in pairs]
     margin = model.rewards(instructions, [pair.chosen for pair in pairs])
     margin = margin - model.rewards(instructions, [pair.rejected for pair in pairs])
     types = np.array([str(pair.requirement_type or "unlabelled") for pair in pairs])
+    chain_ids = np.array([pair.chain_id for pair in pairs])
     known = [t for t in [*map(str, RequirementType), "unlabelled"] if (types == t).any()]
     rows = []
     for name in [*(known if len(known) > 1 else []), "all"]:
-        part = margin[(types == name) | (name == "all")]
-        interval = Bootstrap(n_boot, seed).means(0.5 * (np.sign(part) + 1), "accuracy", name)
-        rows.append([name, *(column[0] for column in interval), part.mean()])
-    return pd.DataFrame(rows, columns=["type", "value", "ci_low", "ci_high", "n", "margin"])
+        members = (types == name) | (name == "all")
+        part, units = margin[members], chain_ids[members]
+        right = 0.5 * (np.sign(part) + 1)
+        interval = Bootstrap(n_boot, seed).means(right, "accuracy", name, units=units)
+        value, low, high, n_chains = (column[0] for column in interval)
+        rows.append([name, value, low, high, len(part), n_chains, part.mean()])
+    columns = ["type", "value", "ci_low", "ci_high", "n", "n_chains", "margin"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 class RewardModelScorer:
-    """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it."""
+    """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it.
+
+    ``saturated_rate``: share of ties in the latest call of ``score`` that rounding made; see
+    :func:`wfine_utils.weval.scorers.saturated_rate`.
+    """
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
-        self.name, self._progress = name, progress
+        self.name, self._progress, self.saturated_rate = name, progress, 0.0
         self._reward_model = load_reward_model(folder)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One reward per response, higher is better; see ``RewardModel.score``."""
         queries = [chain.query for chain in chains for _ in chain.responses]
         texts = [response.text for chain in chains for response in chain.responses]
-        flat = self._reward_model.score(queries, texts, progress=self._progress)
-        return split_by_chain(flat, chains)
+        model = self._reward_model
+        if model.granularity == "prompt":
+            return split_by_chain(model.score(queries, texts, progress=self._progress), chains)
+        rewards = model.requirement_rewards(queries, texts, progress=self._progress)
+        scores = split_by_chain(np.array([expit(each).mean() for each in rewards]), chains)
+        self.saturated_rate = saturated_rate(chains, scores, np.concatenate(rewards))
+        return scores

@@ -28,7 +28,7 @@ def bootstrap_chains(
         statistic: takes some of the rows, returns one number per statistic, NaN if undefined.
 
     Returns:
-        Value, lower and upper end of every statistic; interval NaN for fewer than two chains.
+        Value, lower and upper end of every statistic; interval NaN where chains are too few.
     """
     chain, names = pd.factorize(np.asarray(chain_ids), sort=True)
 

@@ -9,7 +9,7 @@ are as in ``weval.evaluate``, so that a table can be put below one of its tables
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.evaluation import COLUMNS, mean_table
+from wfine_utils.weval.evaluation import COLUMNS, SHARES, mean_table, told
 from wfine_utils.weval.metrics import SINGLE_DROP_METRICS, scored_chains
 from wfine_utils.weval.resampling import Bootstrap, FloatArray, distinct_rows
 from wfine_utils.weval.scorers import LengthScorer, checked_scores
@@ -72,6 +72,8 @@ def partial_tau(
     """
     boot = Bootstrap(n_boot, seed, confidence)
     pairs = response_pairs(chains, scores, covariate)
+    in_gold = pairs[pairs["gap"] > 0].groupby("chain")
+    beside = _told(scores) | {"tie_rate": in_gold["tie_rate"].mean().sort_values().mean()}
     s, g, c = pairs["score"], np.sign(pairs["gold"]), np.sign(pairs["first"] - pairs["second"])
     products = pd.concat([s * s, g * g, c * c, s * g, s * c, g * c], axis=1)
     sums = products.groupby(pairs["chain"]).sum().to_numpy(dtype=float)
@@ -80,10 +82,11 @@ def partial_tau(
     unknown = np.isnan(partial)
     where_defined = np.where(unknown, np.nan, plain)
     values = (plain, with_score, with_gold, unknown.astype(float), where_defined, partial)
-    table = mean_table(boot, np.stack(values, axis=1), PARTIAL_METRICS[:-1], "all", "all")
+    table = mean_table(boot, np.stack(values, axis=1), PARTIAL_METRICS[:-1], "all", "all", beside)
     distinct, counts = distinct_rows(sums)
     pooled = boot.interval(lambda n: _partial(n @ distinct)[-1][:, None], counts, "pooled")
-    row = (PARTIAL_METRICS[-1], "all", "all", *(x.item() for x in pooled), len(sums))
+    last = (PARTIAL_METRICS[-1], "all", "all", *(x.item() for x in pooled), len(sums))
+    row = (*last, *(beside[name] for name in SHARES))
     table = pd.concat([table, pd.DataFrame([row], columns=list(COLUMNS))], ignore_index=True)
     n_pairs, n_defined = int(sums[:, 1].sum()), int(sums[~unknown, 1].sum())
     return table.assign(n_pairs=[n_pairs] * 4 + [n_defined] * 2 + [n_pairs])
@@ -126,7 +129,7 @@ def length_matched(
     matched = (pairs["first"] - pairs["second"]).abs() <= allowed + 1e-9  # slack for rounding alone
     subsets = {"all": pairs, "matched": pairs[matched], "unmatched": pairs[~matched]}
     parts = [
-        _accuracy(part, "length", name, boot).assign(mean_gap=part["gap"].mean())
+        _accuracy(part, "length", name, boot, _told(scores)).assign(mean_gap=part["gap"].mean())
         for name, part in subsets.items()
     ]
     return pd.concat(parts, ignore_index=True)
@@ -156,7 +159,8 @@ def by_gap(
             f"by_gap: found no two scored responses with different gold in {len(chains)} chains; "
             "expected at least one such pair. Give chains whose responses differ and are scored."
         )
-    parts = [_accuracy(part, "gap", str(gap), boot) for gap, part in pairs.groupby("gap")]
+    beside = _told(scores)
+    parts = [_accuracy(part, "gap", str(gap), boot, beside) for gap, part in pairs.groupby("gap")]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -198,10 +202,17 @@ def response_pairs(
     })  # fmt: skip
 
 
-def _accuracy(pairs: pd.DataFrame, kind: str, subset: str, boot: Bootstrap) -> pd.DataFrame:
+def _told(scores: Sequence[ArrayLike]) -> dict[str, float]:
+    """What stands beside every number but the ties; the share unscored is that of all chains."""
+    return told(scores, np.array([np.isnan(np.asarray(s, dtype=float)).mean() for s in scores]))
+
+
+def _accuracy(
+    pairs: pd.DataFrame, kind: str, subset: str, boot: Bootstrap, beside: Mapping[str, float]
+) -> pd.DataFrame:
     """:data:`SINGLE_DROP_METRICS` of the pairs, averaged over chains."""
     shares = pairs.groupby("chain")[list(SINGLE_DROP_METRICS)].mean().to_numpy()
-    table = mean_table(boot, shares, SINGLE_DROP_METRICS, kind, subset)
+    table = mean_table(boot, shares, SINGLE_DROP_METRICS, kind, subset, beside)
     return table.assign(n_pairs=len(pairs))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
-from wfine_utils.weval.evaluation import mean_table, per_chain
+from wfine_utils.weval.evaluation import mean_table, per_chain, told
 from wfine_utils.weval.metrics import METRICS
 from wfine_utils.weval.resampling import Bootstrap, paired_difference
 
@@ -24,28 +24,31 @@ def drop_shifts(
 
     Args:
         values: [chains][responses], such as words or a log-likelihood; NaN where there is none.
-        n_boot, seed: as in :class:`Bootstrap`, over steps, and of the sign flips.
+        n_boot, seed: as in :class:`Bootstrap`, over chains, and of the sign flips.
 
     Returns:
         One row per type of the dropped requirement, "unlabelled" where it has none, and for "all":
         ``type, value`` (mean of dropped minus kept), ``ci_low, ci_high, p_value, cohens_d, n``
-        steps. Steps of one chain are taken as independent of each other.
+        steps, ``n_chains``. The steps of a chain are drawn, and their signs flipped, together.
     """
     steps = [
-        (str(dropped.type or "unlabelled"), worse_value, better_value)
-        for chain, numbers in zip(chains, values, strict=True)
+        (i, str(dropped.type or "unlabelled"), worse_value, better_value)
+        for i, (chain, numbers) in enumerate(zip(chains, values, strict=True))
         for (better, better_value), (worse, worse_value) in permutations(
             zip(chain.responses, np.asarray(numbers, dtype=float), strict=True), 2
         )
         if better.gold > worse.gold and (dropped := _only_difference(chain, better, worse))
     ]
-    table = pd.DataFrame(steps, columns=["type", "dropped", "kept"])
+    table = pd.DataFrame(steps, columns=["chain", "type", "dropped", "kept"])
     rows = []
     for name in [*sorted(table["type"].unique()), "all"]:
         part = table if name == "all" else table[table["type"] == name]
-        shift = paired_difference(part["dropped"], part["kept"], n_boot=n_boot, seed=seed)
-        rows.append({"type": name, "value": shift.difference} | shift._asdict())
-    columns = ["type", "value", "ci_low", "ci_high", "p_value", "cohens_d", "n"]
+        shift = paired_difference(
+            part["dropped"], part["kept"], units=part["chain"], n_boot=n_boot, seed=seed
+        )
+        sizes = {"value": shift.difference, "n": len(part.dropna()), "n_chains": shift.n}
+        rows.append({"type": name} | shift._asdict() | sizes)
+    columns = ["type", "value", "ci_low", "ci_high", "p_value", "cohens_d", "n", "n_chains"]
     return pd.DataFrame(rows)[columns]
 
 
@@ -68,11 +71,12 @@ def by_type_dropped_first(
     boot = Bootstrap(n_boot, seed, confidence)
     values = per_chain(chains, scores).to_numpy()
     kinds = pd.Series([type_dropped_first(chain) or UNDETERMINED for chain in chains], dtype=str)
-    tables = [
-        mean_table(boot, values[kinds == name], METRICS, "type dropped first", name)
-        for name in [*map(str, RequirementType), UNDETERMINED]
-        if (kinds == name).any()
-    ]
+    tables = []
+    for name in [*map(str, RequirementType), UNDETERMINED]:
+        if (part := kinds == name).any():
+            beside = told(scores, values[part, -1])
+            columns = values[part], METRICS, "type dropped first", name, beside
+            tables.append(mean_table(boot, *columns))
     return pd.concat(tables, ignore_index=True)
 
 

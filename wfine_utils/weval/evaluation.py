@@ -30,8 +30,13 @@ from wfine_utils.weval.metrics import (
     single_drop_metrics,
 )
 from wfine_utils.weval.resampling import Bootstrap, FloatArray, paired_difference
+from wfine_utils.weval.scorers import TOLD
 
-COLUMNS = ("metric", "subset_kind", "subset", "value", "ci_low", "ci_high", "n_chains")
+SHARES = ("tie_rate", "saturated_rate", "nan_rate", "cut_rate")
+"""What bends a number and stands beside it; see :func:`evaluate`."""
+
+_MEAN = ("metric", "subset_kind", "subset", "value", "ci_low", "ci_high", "n_chains")
+COLUMNS = (*_MEAN, *SHARES)
 
 
 def evaluate(
@@ -62,8 +67,11 @@ def evaluate(
     A NaN score means "could not be scored". It raises ``nan_rate``, and the other metrics of that
     chain are computed over its scored responses; a chain in which these have no two different gold
     ranks is left out of the mean of those metrics. So a scorer that refuses the hard chains can
-    look better than it is: read every value together with ``nan_rate`` and ``n_chains``, the number
-    of chains that were used. No bounds are computed.
+    look better than it is. No bounds are computed; four shares stand beside every value instead:
+    ``tie_rate`` and ``nan_rate`` of the same chains (of all chains, for a requirement type),
+    ``saturated_rate``, the part of the ties that is due to rounding, and ``cut_rate``, responses
+    of which the scorer read only a part. The latter two are what the scorer says of all it scored
+    (:class:`~wfine_utils.weval.scorers.ScoreList`), NaN where it says nothing.
 
     Args:
         chains: any mixture of sizes; gold ranks may tie.
@@ -73,10 +81,11 @@ def evaluate(
 
     Returns:
         One row per metric and subset: ``metric, subset_kind, subset, value, ci_low, ci_high,
-        n_chains``. Subsets are ("all", "all"); ("category", name) for each labelled category; and
-        ("type", requirement type), where only ``pairwise_accuracy`` and ``tie_rate`` are given,
-        over the pairs of responses that differ by exactly one dropped requirement of that type.
-        The interval is NaN where fewer than two chains were used.
+        n_chains`` (that were used) and :data:`SHARES`. Subsets are ("all", "all"); ("category",
+        name) for each labelled category; and ("type", requirement type), where only
+        ``pairwise_accuracy`` and ``tie_rate`` are given, over the pairs of responses that differ by
+        exactly one dropped requirement of that type. The interval is NaN where too few chains were
+        used (:mod:`wfine_utils.chains.units`).
 
     Raises:
         WfineError: no chains, scores that ``scorers.checked_scores`` refuses, or all of them NaN.
@@ -88,13 +97,17 @@ def evaluate(
     data = scored_chains(chains, scores)
     values = chain_metrics(data)
     categories = np.array([chain.category for chain in chains], dtype=object)
+    everywhere = told(scores, values[:, -1])
+    members = ((name, categories == name) for name in TaskCategory)
     groups = [
-        ("all", "all", METRICS, values),
-        *(("category", name, METRICS, values[categories == name]) for name in TaskCategory),
-        *(("type", name, SINGLE_DROP_METRICS, shares)
-          for name, shares in single_drop_metrics(chains, data).items()),
+        ("all", "all", METRICS, values, everywhere),
+        *(("category", name, METRICS, values[part], told(scores, values[part, -1]))
+          for name, part in members if part.any()),
+        *(("type", name, SINGLE_DROP_METRICS, shares, everywhere)
+          for name, shares in single_drop_metrics(chains, data).items() if len(shares)),
     ]  # fmt: skip
-    tables = [mean_table(boot, v, names, *subset) for *subset, names, v in groups if len(v)]
+    tables = [mean_table(boot, v, names, kind, part, beside)
+              for kind, part, names, v, beside in groups]  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 
@@ -122,17 +135,30 @@ def evaluate_all(
 
 
 def mean_table(
-    boot: Bootstrap, values: FloatArray, metrics: Sequence[str], kind: str, subset: str
+    boot: Bootstrap,
+    values: FloatArray,
+    metrics: Sequence[str],
+    kind: str,
+    subset: str,
+    beside: Mapping[str, float],
 ) -> pd.DataFrame:
     """The mean of every metric over chains, in a table with :data:`COLUMNS`.
 
     Args:
         values: shape [chains, metrics], NaN where a chain has no value.
         kind: what is told apart, e.g. "category"; ``subset`` is one of these parts.
+        beside: :data:`SHARES`, without the ``tie_rate`` where that is one of the metrics.
     """
     means = boot.means(values, kind, subset)
-    columns = ([*metrics], kind, str(subset), *means)
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+    columns = dict(zip(_MEAN, ([*metrics], kind, str(subset), *means), strict=True))
+    shares = dict(zip(metrics, means.mean.tolist(), strict=True)) | dict(beside)
+    return pd.DataFrame(columns | {name: shares[name] for name in SHARES})
+
+
+def told(scores: object, unscored: FloatArray) -> dict[str, float]:
+    """:data:`SHARES` but for the ties, of scores of which these shares of the chains have none."""
+    rates = {name: getattr(scores, name, np.nan) for name in TOLD}
+    return rates | {"nan_rate": float(np.sort(unscored).mean())}
 
 
 def per_chain(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> pd.DataFrame:
@@ -167,8 +193,9 @@ def compare(
 
     Returns:
         One row per metric: ``metric, value_a, value_b, difference, ci_low, ci_high, p_value,
-        cohens_d, n_chains``, as explained in ``resampling.PairedDifference``. Only chains on
-        which both scorers have the metric are used. Correct the p-values of several comparisons
+        cohens_d, n_chains``, as explained in ``resampling.PairedDifference``, and :data:`SHARES`
+        of both scorers on all chains, as ``tie_rate_a, tie_rate_b``, …. Only chains on which
+        both scorers have the metric are used. Correct the p-values of several comparisons
         with :func:`holm`.
 
     Raises:
@@ -186,4 +213,8 @@ def compare(
     ]  # fmt: skip
     table = pd.DataFrame(rows).rename(columns={"n": "n_chains"})
     table.insert(0, "metric", list(metrics))
+    for side, scores, values in (("a", scores_a, a), ("b", scores_b, b)):
+        shares = told(scores, values["nan_rate"].to_numpy())
+        shares["tie_rate"] = float(values["tie_rate"].sort_values().mean())
+        table = table.assign(**{f"{name}_{side}": shares[name] for name in SHARES})
     return table

@@ -22,14 +22,14 @@ import pandas as pd
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import FOLDER
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.scorers import Scores, scores_from_table
+from wfine_utils.weval.scorers import ReadsAll, Scores, scores_from_table
 
 KEPT = FOLDER / "weval_hand_fluency.csv"
 _Counts = defaultdict[str, Counter[str]]  # context of 0 to `order` characters -> what followed
 
 
 @dataclass(frozen=True)
-class FluencyScorer:
+class FluencyScorer(ReadsAll):
     """Mean log-likelihood per character, in nats, under a model of the other chains' texts.
 
     Scores within a chain can be compared; it takes two chains at least, or every score is NaN.

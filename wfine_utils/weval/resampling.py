@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from wfine_utils.chains.units import FloatArray, by_unit, enough_units
 from wfine_utils.errors import WfineError
 from wfine_utils.seeds import rng_for
 
-FloatArray = NDArray[np.float64]
 MAX_CELLS = 4_000_000  # largest temporary array, in elements: bounds the memory for any input
 
 
@@ -29,12 +29,14 @@ class Means(NamedTuple):
     mean: FloatArray
     ci_low: FloatArray
     ci_high: FloatArray
-    n: NDArray[np.int64]  # units that have a value
+    n: NDArray[np.int64]  # units that have a value; too few of them leave the ends NaN
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Percentile intervals from drawing units (chains, pairs, annotators) with replacement.
+    """Percentile intervals from drawing units, chains mostly, with replacement.
+
+    What a unit is and how many it takes: :mod:`wfine_utils.chains.units`.
 
     Args:
         n_boot: number of draws; 0 leaves the intervals NaN.
@@ -56,30 +58,40 @@ class Bootstrap:
                 "n_boot >= 0 and a confidence between 0 and 1, such as 0.95."
             )
 
-    def means(self, values: ArrayLike, *names: str) -> Means:
-        """Means over units, with intervals; NaN where no unit has a value.
+    def means(self, values: ArrayLike, *names: str, units: ArrayLike | None = None) -> Means:
+        """Means of values, with intervals over units; NaN where there is no value.
 
         Args:
-            values: float [units] or [units, columns], in any order of the units; NaN is left out,
-                and an interval is NaN where fewer than two units have a value.
+            values: float [values] or [values, columns], in any order; NaN is left out.
             names: of this result; results of other names are drawn independently.
+            units: [values], to which unit a value belongs, such as the id of its chain: what
+                belongs together is drawn together. None: every value is a unit by itself.
+
+        Returns:
+            The means over all values, and the ends of their intervals, NaN where fewer than
+            :data:`~wfine_utils.chains.units.MIN_UNITS` units have a value.
 
         >>> Bootstrap().means([0.0, 1.0, 1.0, 0.0]).mean
         array([0.5])
         """
         array = np.asarray(values, dtype=float)
-        rows, counts = distinct_rows(array[:, None] if array.ndim == 1 else array)
-        known = (~np.isnan(rows)).astype(float)
-        filled, missing = np.nan_to_num(rows), not known.all()
-        n = (counts @ known).astype(np.int64)
+        array = array[:, None] if array.ndim == 1 else array
+        if units is None:
+            rows, counts = distinct_rows(array)
+            filled, known = np.nan_to_num(rows), (~np.isnan(rows)).astype(float)
+        else:
+            rows, counts = distinct_rows(np.hstack(by_unit(array, units)))
+            filled, known = np.hsplit(rows, 2)
+        n, one_each = counts @ (known > 0), bool((known == 1).all())
 
         def mean_rows(times: FloatArray) -> FloatArray:
-            weights = times @ known if missing else n
+            n_values = n if one_each else times @ known
             with np.errstate(invalid="ignore"):
-                return (times @ filled) / weights
+                return (times @ filled) / n_values
 
         mean, low, high = self.interval(mean_rows, counts, *names)
-        return Means(mean, np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan), n)
+        few = ~enough_units(n)
+        return Means(mean, np.where(few, np.nan, low), np.where(few, np.nan, high), n)
 
     def interval(
         self, statistic: Callable[[FloatArray], FloatArray], counts: NDArray[np.int64], *names: str
@@ -94,11 +106,11 @@ class Bootstrap:
 
         Returns:
             Value, lower and upper end, [statistics] each. Draws in which a statistic is NaN are
-            left out of its interval; NaN where none is left, or for fewer than two units.
+            left out of its interval; NaN where none is left, or where the units are too few.
         """
         (value,) = statistic(counts[None, :].astype(float))
         low = high = np.full(len(value), np.nan)
-        if self.n_boot and counts.sum() > 1:
+        if self.n_boot and enough_units(counts.sum()):
             batches = times_drawn(counts, self.n_boot, rng_for(self.seed, "bootstrap", *names))
             draws = np.concatenate([statistic(times) for times in batches])
             tail = (1 - self.confidence) / 2
@@ -144,14 +156,14 @@ def distinct_rows(values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
 
 
 class PairedDifference(NamedTuple):
-    """Two means over the same units, and how far they differ."""
+    """Two means of the same values, and how far they differ."""
 
     value_a: float
     value_b: float
     difference: float  # of the means, a - b
-    ci_low: float  # NaN with fewer than two units
+    ci_low: float  # NaN with too few units
     ci_high: float
-    p_value: float  # two-sided, of differences that are symmetric about 0; NaN without units
+    p_value: float  # two-sided, of units that are symmetric about 0; NaN without units
     cohens_d: float  # mean difference / its SD (n - 1); 0 if all are 0, NaN if all equal, not 0
     n: int  # units with both values
 
@@ -160,17 +172,19 @@ def paired_difference(
     a: ArrayLike,
     b: ArrayLike,
     *,
+    units: ArrayLike | None = None,
     n_boot: int = 1000,
     n_permutations: int = 10_000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> PairedDifference:
-    """Mean of a - b over the same units, with interval, p-value and effect size.
+    """Mean of a - b, with interval and p-value over units, and effect size.
 
     Args:
-        a: float [units]; NaN where there is no value.
-        b: float [units]; only units with both values are used.
-        n_boot, seed, confidence: as in :class:`Bootstrap`. The order of units does not matter.
+        a: float [values]; NaN where there is no value.
+        b: float [values]; only places with both values are used.
+        units: [values], to which unit a value belongs, as in :meth:`Bootstrap.means`.
+        n_boot, seed, confidence: as in :class:`Bootstrap`. The order of values does not matter.
         n_permutations: random sign flips for the p-value.
 
     >>> paired_difference([1.0, 0.5, 0.5], [0.0, 0.5, 0.0]).difference
@@ -181,15 +195,21 @@ def paired_difference(
     x, y, nan = x[both], y[both], float("nan")
     if len(x) == 0:
         return PairedDifference(nan, nan, nan, nan, nan, nan, nan, 0)
-    difference = np.sort(np.round(x - y, 12))  # so that equal differences have equal bits
-    mean, low, high, _ = (v.item() for v in Bootstrap(n_boot, seed, confidence).means(difference))
-    p_value = sign_flip_p(difference, n_permutations, rng_for(seed, "sign flips"))
+    difference = np.round(x - y, 12)  # so that equal differences have equal bits
+    order = np.argsort(difference, kind="stable")
+    difference, flipped = difference[order], difference[order]
+    if units is not None:
+        units = np.asarray(units)[both][order]
+        flipped = np.round(by_unit(difference, units)[0][:, 0], 12)
+    boot = Bootstrap(n_boot, seed, confidence)
+    mean, low, high, n = (v.item() for v in boot.means(difference, units=units))
+    p_value = sign_flip_p(flipped, n_permutations, rng_for(seed, "sign flips"))
     spread = difference.std(ddof=1) if len(difference) > 1 else 0.0
     effect = float(mean / spread) if spread > 1e-12 else nan
     value_a, value_b = float(np.sort(x).mean()), float(np.sort(y).mean())
     return PairedDifference(
         value_a, value_b, value_a - value_b, low, high, p_value,
-        effect if difference.any() else 0.0, len(difference),
+        effect if difference.any() else 0.0, int(n),
     )  # fmt: skip
 
 

@@ -7,14 +7,14 @@ which every other must be held: a benchmark on which the length does well measur
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from wfine_utils.chains.taxonomy import Chain
@@ -24,6 +24,9 @@ from wfine_utils.errors import WfineError
 
 Scores = list[NDArray[np.float64]]
 """Shape [chains][responses of the chain]; NaN where a response could not be scored."""
+
+TOLD = ("cut_rate", "saturated_rate")
+"""What a scorer may say of its scores; see :class:`ScoreList`."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
@@ -49,15 +52,70 @@ class Scorer(Protocol):
         """One float per response per chain: higher is better, NaN says "could not be scored".
 
         It must depend neither on the order of the chains nor on how they are batched.
+
+        A scorer may tell two things of its latest call, in attributes, which then stand beside
+        what is made of the scores: ``n_cut``, of how many responses it read only a part, and
+        ``saturated_rate`` (see :func:`saturated_rate`).
         """
         ...
 
 
-def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, Scores]:
+class ScoreList(list[NDArray[np.float64]]):
+    """Scores [chains][responses of the chain], and what their scorer says of how they came about.
+
+    Attributes:
+        cut_rate: share of the responses of which the scorer read only a part; NaN: it does not say.
+        saturated_rate: share of the pairs with different gold that are tied only because numbers
+            close to 0 or 1 were rounded to them; see :func:`saturated_rate`. NaN: it does not say.
+    """
+
+    def __init__(
+        self,
+        arrays: Iterable[NDArray[np.float64]],
+        cut_rate: float = np.nan,
+        saturated_rate: float = np.nan,
+    ) -> None:
+        super().__init__(arrays)
+        self.cut_rate, self.saturated_rate = cut_rate, saturated_rate
+
+    @classmethod
+    def of(cls, scorer: Scorer, scores: Scores) -> ScoreList:
+        """Scores that a scorer has just returned, with what it says of them."""
+        n_cut, n = getattr(scorer, "n_cut", np.nan), sum(map(len, scores))
+        return cls(scores, n_cut / n, getattr(scorer, "saturated_rate", np.nan))
+
+
+def saturated_rate(
+    chains: Sequence[Chain], scores: Sequence[ArrayLike], logits: ArrayLike
+) -> float:
+    """Share of the pairs with different gold whose scores are equal and whose logits are not.
+
+    σ of a logit above 36 is 1 in float64. A scorer that averages σ over requirements then ties
+    responses between which it does see a difference; it tells how often in ``saturated_rate``.
+
+    Args:
+        scores: [chains][responses], means of σ.
+        logits: [values], of every requirement of every response, in reading order.
+
+    Returns:
+        A mean over chains, as ``tie_rate`` of WEval is, of which it is a part; NaN without a pair.
+    """
+    sizes = [len(chain.responses) * len(chain.requirements) for chain in chains]
+    ends, flat, shares = np.cumsum(sizes), np.asarray(logits, dtype=float), []
+    for chain, score, n, end in zip(chains, scores, sizes, ends, strict=True):
+        s, x, gold = np.asarray(score), flat[end - n : end], np.array(chain.gold)
+        x = x.reshape(len(s), -1)  # [responses, requirements]
+        i, j = np.nonzero(np.triu(gold[:, None] != gold))
+        if len(i):
+            shares.append(float(np.mean((s[i] == s[j]) & (x[i] != x[j]).any(axis=1))))
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, ScoreList]:
     """Scores of several scorers on the same chains, checked, with a progress bar.
 
     Returns:
-        The scores of every scorer under its name, in the order given.
+        The scores of every scorer under its name, in the order given, with what it says of them.
 
     Raises:
         WfineError: something that is no :class:`Scorer`, two scorers of one name, a scorer that
@@ -72,7 +130,7 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
     names = [scorer.name for scorer in scorers]
     if len(set(names)) < len(names):
         raise WfineError(f"score_all: found the scorer names {names}; expected each name once.")
-    scores: dict[str, Scores] = {}
+    scores: dict[str, ScoreList] = {}
     for scorer in (bar := tqdm(scorers, desc="scorers")):
         bar.set_postfix_str(scorer.name)
         try:
@@ -85,7 +143,8 @@ def score_all(scorers: Sequence[Scorer], chains: Sequence[Chain]) -> dict[str, S
                 f"on {len(chains)} chains; expected one array per chain, NaN for what cannot be "
                 "scored. Mend the method: the line is in the error above."
             ) from error
-        scores[scorer.name] = checked_scores(f"scorer {scorer.name!r}", returned, chains)
+        checked = checked_scores(f"scorer {scorer.name!r}", returned, chains)
+        scores[scorer.name] = ScoreList.of(scorer, checked)
     return scores
 
 
@@ -138,7 +197,8 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
 
     Returns:
         One row per scorer, chain and response: ``scorer, chain_id, response`` (place in the
-        chain, from 0), ``gold, score``.
+        chain, from 0), ``gold, score``; and ``cut_rate, saturated_rate`` of :class:`ScoreList`,
+        for scores that are one.
     """
     sizes = [len(chain.responses) for chain in chains]
     columns = {
@@ -146,30 +206,53 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
         "response": np.concatenate([np.arange(n) for n in sizes]),
         "gold": np.concatenate([chain.gold for chain in chains]),
     }
-    parts = (
-        pd.DataFrame({"scorer": name, **columns, "score": np.concatenate(arrays)})
-        for name, arrays in scores.items()
-    )
+    parts = []
+    for name, arrays in scores.items():
+        told = vars(arrays) if isinstance(arrays, ScoreList) else {}
+        part = {"scorer": name, **columns, "score": np.concatenate(arrays), **told}
+        parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
 
 
-def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str, Scores]:
+def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str, ScoreList]:
     """The scores of ``chains`` from a table of :func:`scores_table`, rows in any order.
 
     Returns:
         As :func:`score_all`. NaN where the table has no row for a response.
+
+    Raises:
+        WfineError: the table lacks a column, or has two rows for a response.
     """
+    keys = ["scorer", "chain_id", "response"]
+    if absent := ", ".join(c for c in [*keys, "score"] if c not in table):
+        raise WfineError(f"scores: found the columns {[*table]}, expected also {absent}.")
+    twice = table[table.duplicated(keys, keep=False)]
+    if len(twice):
+        first = twice.iloc[0]
+        values = twice.loc[(twice[keys] == first[keys]).all(axis=1), "score"].tolist()
+        raise WfineError(
+            f"scores: found {len(values)} rows of scorer {first['scorer']!r} for response "
+            f"{first['response']} of chain {first['chain_id']!r}, with the scores {values}; "
+            "expected one. Delete those of earlier runs, or give the chains different ids."
+        )
     places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
-    scores = {}
+    scores: dict[str, ScoreList] = {}
     for name, part in table.groupby("scorer", sort=False):
         known = part.set_index(["chain_id", "response"])["score"].to_dict()
         flat = np.array([known.get(place, np.nan) for place in places], dtype=float)
-        scores[str(name)] = split_by_chain(flat, chains)
+        told = {c: float(part[c].mean(skipna=False)) for c in TOLD if c in part}
+        scores[str(name)] = ScoreList(split_by_chain(flat, chains), **told)
     return scores
 
 
+class ReadsAll:
+    """What scorers tell that read every response whole and round nothing."""
+
+    n_cut, saturated_rate = 0, 0.0
+
+
 @dataclass(frozen=True)
-class ConstantScorer:
+class ConstantScorer(ReadsAll):
     """The same score for everything: the scorer that knows nothing and says so."""
 
     value: float = 1.0
@@ -181,7 +264,7 @@ class ConstantScorer:
 
 
 @dataclass(frozen=True)
-class RandomScorer:
+class RandomScorer(ReadsAll):
     """Uniform noise in [0, 1): a hash of seed, chain id and place, whatever else is scored.
 
     Args:
@@ -205,7 +288,7 @@ class RandomScorer:
 
 
 @dataclass(frozen=True)
-class LengthScorer:
+class LengthScorer(ReadsAll):
     """Number of words of the response: longer is better, or with ``sign=-1`` shorter is."""
 
     sign: int = 1
@@ -222,7 +305,7 @@ class LengthScorer:
 
 
 @dataclass(frozen=True)
-class OverlapScorer:
+class OverlapScorer(ReadsAll):
     """Share of the requirements' distinct content words that occur in the response.
 
     Content words are all but a short list of English function words; NaN where there is none.
@@ -247,7 +330,7 @@ def null_baselines(seed: int) -> list[Scorer]:
 
 
 @dataclass(frozen=True)
-class OracleScorer:
+class OracleScorer(ReadsAll):
     """Number of requirements that the exact checkers find met: the best that can be had.
 
     NaN throughout a chain with a requirement without a check: counting some is no oracle.
