@@ -29,6 +29,7 @@ from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading
 from wfine_utils.rewards import classifier_checks as checks
+from wfine_utils.rewards.saturation import warn_of_saturation
 from wfine_utils.rewards.shared_prefix import PrefixSharing
 from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.scorers import Scores, split_by_chain
@@ -140,10 +141,9 @@ class ClassifierScorer:
             )
         # Left padding is tried where places can be given; encoders read the first token.
         left = ["left"] if self._is_decoder and "position_ids" in self._accepted else []
-        probes, sides = [self._encode(*probe) for probe in checks.PROBES], ["right", *left]
-        checks.refuse_unstable(
-            self._forward, [self._cut(x) for x in probes], sides, tolerance, where=self._where
-        )
+        whole, sides = [self._encode(*probe) for probe in checks.PROBES], ["right", *left]
+        probes = [self._cut(x, *probe) for x, probe in zip(whole, checks.PROBES, strict=True)]
+        checks.refuse_unstable(self._forward, probes, sides, tolerance, where=self._where)
         self._sharing = None
         if share_prefixes:
             self._sharing = PrefixSharing.of(
@@ -151,12 +151,13 @@ class ClassifierScorer:
                 pad_token_id,
                 self._read,
                 alone=lambda ids: float(self._forward([{"input_ids": list(ids)}])[0]),
-                examples=[x["input_ids"] for x in probes],
+                examples=[x["input_ids"] for x in whole],
                 max_tokens=self.max_tokens,
                 tolerance=tolerance,
             )
         self.shares_prefixes = self._sharing is not None
-        facts = [base.fingerprint, granularity, quantise, str(self._model.dtype), self.max_tokens,
+        facts = [base.fingerprint, config._commit_hash, granularity, quantise,
+                 str(self._model.dtype), self.max_tokens, token_budget, self.shares_prefixes,
                  self._positive, None if self._pair else self._tokenizer.chat_template]  # fmt: skip
         self.fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -174,8 +175,11 @@ class ClassifierScorer:
         values, cut = self._rewards(instructions, texts)
         self.n_cut = np.unique(np.array(owners)[cut]).size
         if self._granularity == "requirement":
-            sums = np.bincount(owners, expit(values), minlength=n_responses)
-            values = sums / np.bincount(owners, minlength=n_responses)
+            sizes = np.bincount(owners, minlength=n_responses)
+            means = np.bincount(owners, expit(values), minlength=n_responses) / sizes
+            scores = split_by_chain(means, chains)
+            warn_of_saturation(self.name, scores, np.split(values, np.cumsum(sizes)[:-1]))
+            return scores
         return split_by_chain(values, chains)
 
     def rewards(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:
@@ -197,7 +201,7 @@ class ClassifierScorer:
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
         encoded = [self._encode(*pair) for pair in unique]
-        inputs = [self._cut(whole) for whole in encoded]
+        inputs = [self._cut(whole, *pair) for whole, pair in zip(encoded, unique, strict=True)]
         ids = [x["input_ids"] for x in inputs]
         values = np.full(len(ids), np.nan)
         waits = np.array([bool(x) for x in ids], dtype=bool)  # what is not readable stays NaN
@@ -229,10 +233,16 @@ class ClassifierScorer:
         except TypeError:  # what the tokenizer says to half of a surrogate pair
             return {"input_ids": []}
 
-    def _cut(self, inputs: Inputs) -> Inputs:
-        places = list(range(len(inputs["input_ids"])))
+    def _cut(self, inputs: Inputs, instruction: str, response: str) -> Inputs:
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
-        left = encoding.cut_middle(places, self.max_tokens, step)
+        left = encoding.places_kept(
+            inputs["input_ids"],
+            lambda *pair: self._encode(*pair)["input_ids"],
+            instruction,
+            response,
+            self.max_tokens,
+            step,
+        )
         return {key: [ids[i] for i in left] for key, ids in inputs.items()}
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ of a response is the mean over requirements of σ(reward). On disk it is a folde
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, encoding, loading
+from wfine_utils.rewards.saturation import warn_of_saturation
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, split_by_chain
@@ -95,24 +98,45 @@ class RewardModel:
         Returns:
             n arrays of float64 in [0, 1], one number per requirement of the query.
         """
+        logits = self.requirement_logits(queries, responses, progress=progress)
+        return [expit(each) for each in logits]
+
+    def requirement_logits(
+        self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
+    ) -> list[np.ndarray]:
+        """The reward of each requirement by itself: n arrays of float64, as :meth:`probabilities`."""
         instructions = [r.text for query in queries for r in query.requirements]
         sizes = [len(query.requirements) for query in queries]
         texts = [text for text, n in zip(responses, sizes, strict=True) for _ in range(n)]
-        flat = expit(self.rewards(instructions, texts, progress=progress))
+        flat = self.rewards(instructions, texts, progress=progress)
         return np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
 
-    @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """Language models are pooled by the true length, never by looking for padding."""
-        classifier: Any = self._model.get_base_model()
-        padded = encoding.padded(self._tokenizer, ids).to(self._model.device)
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
-            if encoding.is_encoder(self._tokenizer):
-                return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
-            hidden = classifier.model(**padded, use_cache=False).last_hidden_state
-        last = padded["attention_mask"].sum(dim=1) - 1
-        pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
-        return classifier.score(pooled).float().squeeze(-1).cpu().numpy()
+        return rewards_of_batch(
+            self._model.get_base_model(), self._tokenizer, ids, in_half=self._in_half
+        )
+
+
+@torch.inference_mode()
+def rewards_of_batch(
+    classifier: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    ids: Sequence[Sequence[int]],
+    *,
+    in_half: bool,
+) -> np.ndarray:
+    """Rewards of one batch, shape [texts], from a sequence classifier, adapters in it or not.
+
+    Language models are pooled by the true length, never by looking for padding.
+    """
+    padded = encoding.padded(tokenizer, ids).to(classifier.device)
+    with torch.autocast(classifier.device.type, torch.bfloat16, enabled=in_half):
+        if not hasattr(classifier, "score"):  # an encoder knows where it reads it
+            return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
+        hidden = classifier.base_model(**padded, use_cache=False).last_hidden_state
+    last = padded["attention_mask"].sum(dim=1) - 1
+    pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
+    return classifier.score(pooled).float().squeeze(-1).cpu().numpy()
 
 
 def encode_judged(
@@ -164,15 +188,29 @@ def accuracy_by_type(
 
 
 class RewardModelScorer:
-    """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it."""
+    """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it.
+
+    ``fingerprint`` is of all that a score depends on, apart from the two texts.
+    """
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
         self.name, self._progress = name, progress
         self._reward_model = load_reward_model(folder)
+        precision = self._reward_model.manifest["settings"].get("precision", "fp32")
+        # The base is in it too: the manifest names the files that loading has compared.
+        facts = f"{folder_fingerprint(folder)} {loading.compute_dtype(precision)}"
+        self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One reward per response, higher is better; see ``RewardModel.score``."""
         queries = [chain.query for chain in chains for _ in chain.responses]
         texts = [response.text for chain in chains for response in chain.responses]
-        flat = self._reward_model.score(queries, texts, progress=self._progress)
-        return split_by_chain(flat, chains)
+        if self._reward_model.granularity == "prompt":
+            flat = self._reward_model.score(queries, texts, progress=self._progress)
+            return split_by_chain(flat, chains)
+        options = {"progress": self._progress}
+        logits = self._reward_model.requirement_logits(queries, texts, **options)
+        flat = np.array([expit(each).mean() for each in logits], dtype=np.float64)
+        scores = split_by_chain(flat, chains)
+        warn_of_saturation(self.name, scores, logits)
+        return scores

@@ -29,8 +29,9 @@ from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.models.memory import Meter, estimate_reward_training
+from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.losses import LOSSES, PairTrainer
-from wfine_utils.rewards.reward_model import encode_judged
+from wfine_utils.rewards.reward_model import encode_judged, rewards_of_batch
 from wfine_utils.settings import Granularity, RewardSettings
 
 
@@ -113,7 +114,8 @@ def train_reward_model(
         margin``. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
-        WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
+        WfineError: a base that cannot be a reward model, see :func:`.new_modules`; fewer pairs than
+            one batch, a batch that does not divide evenly, texts that end
             with padding or are longer than the model has places for, or a GPU that is too small by
             the estimate of :mod:`wfine_utils.models.memory`.
     """
@@ -123,6 +125,8 @@ def train_reward_model(
             f"one batch of {settings.batch_size}; make more in notebook 02 or lower batch_size."
         )
     tokenizer = loading.load_tokenizer(base)
+    loaded_as = settings.model_dump(include={"quantise", "precision"})
+    new = loading.new_modules(base, "reward", tokenizer, quantise=settings.quantise)
     train, validation = _datasets(pairs, validation_pairs, tokenizer, settings, seed)
     _refuse_final_padding(train, tokenizer, base)
     meter = Meter(
@@ -132,9 +136,10 @@ def train_reward_model(
         "Lower micro_batch_size or max_tokens",
     )
     torch.manual_seed(seed)
-    loaded_as = settings.model_dump(include={"quantise", "precision"})
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
     _refuse_too_few_places(model, settings, base)
+    if not hasattr(model, "score"):
+        _refuse_unstable(model, tokenizer, settings, base)
     lower_layers = adapters.lower_layers(model, settings.adapted_layers)
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     trainer = PairTrainer(
@@ -145,7 +150,7 @@ def train_reward_model(
         train_dataset=train,
         eval_dataset=validation,
         peft_config=adapters.lora_config(
-            "reward", r=settings.lora_r, alpha=settings.lora_alpha, without=lower_layers
+            "reward", r=settings.lora_r, alpha=settings.lora_alpha, without=lower_layers, new=new
         ),
     )
     facts = {"granularity": granularity, "seed": seed, "n_pairs": len(train)}
@@ -211,6 +216,20 @@ def _refuse_too_few_places(model: PreTrainedModel, settings: RewardSettings, bas
             f"max_tokens: found {settings.max_tokens}, but base_model {base.model} has places for "
             f"{n_places} tokens. Expected at most that: lower max_tokens."
         )
+
+
+def _refuse_unstable(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: RewardSettings, base: Base
+) -> None:
+    """Padding stands behind a text, where an encoder looks; some take it for a part of the text."""
+    in_half = loading.compute_dtype(settings.precision) == torch.bfloat16
+    checks.refuse_unstable(
+        lambda ids, _: rewards_of_batch(model, tokenizer, ids, in_half=in_half).astype(float),
+        [encode_judged(tokenizer, settings, *probe) for probe in checks.PROBES],
+        ["right"],
+        checks.HALF_TOLERANCE if in_half else checks.TOLERANCE,
+        where=f"base_model {base.model}",
+    )
 
 
 def reward_config(
