@@ -292,8 +292,10 @@ class TestQuantisedBefore:
 
 
 class TestPlaces:
-    LONG: ClassVar = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 16,
-                      "long_factor": [4.0] * 16, "original_max_position_embeddings": 32}  # fmt: skip
+    LONG: ClassVar = {
+        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 16,
+        "long_factor": [4.0] * 16, "original_max_position_embeddings": 32,
+    }  # fmt: skip
 
     @pytest.mark.parametrize(
         ("rope", "expected"),

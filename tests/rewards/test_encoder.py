@@ -138,7 +138,7 @@ class TestRewardModel:
         monkeypatch.setattr(
             BertModel, "forward", lambda self, attention_mask=None, **rest: forward(self, **rest)
         )
-        with pytest.raises(WfineError, match="base_model .* for a text alone and of"):
+        with pytest.raises(WfineError, match=r"base_model .* for a text alone and of"):
             train(pairs, tiny_encoder, tmp_path)
 
     def test_texts_longer_than_the_encoder_has_places_are_refused(

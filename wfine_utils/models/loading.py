@@ -213,8 +213,8 @@ def _examined(
         type(m) in (torch.nn.Linear, Conv1D) for m in model.base_model.modules()
     ):
         raise WfineError(
-            f"{where}: found no layer in {type(model).__name__} that can be quantised, and quantise "
-            "True; expected False for this kind of model: set it."
+            f"{where}: found no layer in {type(model).__name__} that can be quantised, and "
+            "quantise True; expected False for this kind of model: set it."
         )
     new, lost = set[str](), list[str]()
     if head == "reward":  # PEFT trains what is called like a head in full, DistilBERT has two
@@ -245,7 +245,7 @@ def _refuse_other_kind(
     if getattr(config, "is_encoder_decoder", False):
         raise WfineError(
             f"{where}: found an encoder with a decoder ({config.model_type}), expected one of the "
-            "two alone, as a reward is read from one text. Choose a model of docs/model_families.md."
+            "two alone, as a reward is read from one text. Choose one of docs/model_families.md."
         )
     if head == "causal" and (reads_both_ways or is_encoder(tokenizer)):
         raise WfineError(
@@ -256,7 +256,7 @@ def _refuse_other_kind(
         raise WfineError(
             f"{where}: found a model of type {config.model_type}, for which transformers has no "
             f"{'sequence classifier' if head == 'reward' else 'language model'}; expected one that "
-            "it has. Choose a model of docs/model_families.md."
+            "it has. Choose one of docs/model_families.md."
         )
     if not reads_both_ways and is_encoder(tokenizer):
         raise WfineError(f"{where}: {_NO_TEMPLATE}")

@@ -104,7 +104,7 @@ class RewardModel:
     def requirement_logits(
         self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
     ) -> list[np.ndarray]:
-        """The reward of each requirement by itself: n arrays of float64, as :meth:`probabilities`."""
+        """The reward of each requirement by itself, n arrays as from :meth:`probabilities`."""
         instructions = [r.text for query in queries for r in query.requirements]
         sizes = [len(query.requirements) for query in queries]
         texts = [text for text, n in zip(responses, sizes, strict=True) for _ in range(n)]

@@ -22,7 +22,7 @@ def warn_of_saturation(name: str, scores: Scores, logits: Sequence[np.ndarray]) 
         scores: one array per chain, of the mean of σ(logit) over requirements.
         logits: one array per response, in the order of the scores.
     """
-    if not any((np.abs(each) > SATURATED).any() for each in logits):
+    if max(map(_size, logits), default=0.0) <= SATURATED:
         return
     n_pairs = n_tied = 0
     of_response = iter(logits)
@@ -33,9 +33,13 @@ def warn_of_saturation(name: str, scores: Scores, logits: Sequence[np.ndarray]) 
             n_tied += a == b and not np.array_equal(x, y)
     if n_tied:
         warnings.warn(
-            f"scorer {name}: {n_tied} of {n_pairs} pairs of responses ({n_tied / n_pairs:.0%}) have "
-            f"equal scores because logits up to {max(np.abs(x).max() for x in logits):.0f} were "
+            f"scorer {name}: {n_tied} of {n_pairs} pairs of responses ({n_tied / n_pairs:.0%}) "
+            f"have equal scores because logits up to {max(map(_size, logits)):.0f} were "
             "rounded to probabilities of 0 or 1; expected logits of a few units. Score with "
             "granularity prompt, whose logit is not rounded, or train with a lower learning rate.",
             stacklevel=3,
         )
+
+
+def _size(logits: np.ndarray) -> float:
+    return float(np.nanmax(np.abs(logits), initial=0.0))
