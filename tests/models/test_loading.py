@@ -214,7 +214,8 @@ class TestKindsOfModel:
         ],
     )
     def test_that_cannot_give_a_reward_are_refused(self, changes, words, tiny_base, tmp_path):
-        base = changed(tiny_base, tmp_path / "base", **changes)
+        base = changed(tiny_base, tmp_path / "base")
+        (tmp_path / "base" / "config.json").write_text(json.dumps(changes))
         with pytest.raises(WfineError, match=words):
             load(base)
 
