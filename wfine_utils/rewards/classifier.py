@@ -156,7 +156,7 @@ class ClassifierScorer:
                 tolerance=tolerance,
             )
         self.shares_prefixes = self._sharing is not None
-        facts = [base.fingerprint, config._commit_hash, granularity, quantise,
+        facts = [base.fingerprint, getattr(config, "_commit_hash", None), granularity, quantise,
                  str(self._model.dtype), self.max_tokens, token_budget, self.shares_prefixes,
                  self._positive, None if self._pair else self._tokenizer.chat_template]  # fmt: skip
         self.fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
