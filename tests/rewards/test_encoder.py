@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from scipy.special import expit
-from transformers import BertModel
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
@@ -130,16 +129,6 @@ class TestRewardModel:
             rewards.append(load_reward_model(tmp_path / "reward").rewards(*asked))
         assert np.ptp(rewards[0]) > 1e-5
         np.testing.assert_array_equal(*rewards)
-
-    def test_an_encoder_that_takes_padding_for_text_is_refused(
-        self, pairs, tiny_encoder, tmp_path, monkeypatch
-    ):
-        forward = BertModel.forward
-        monkeypatch.setattr(
-            BertModel, "forward", lambda self, attention_mask=None, **rest: forward(self, **rest)
-        )
-        with pytest.raises(WfineError, match=r"base_model .* for a text alone and of"):
-            train(pairs, tiny_encoder, tmp_path)
 
     def test_texts_longer_than_the_encoder_has_places_are_refused(
         self, pairs, tiny_encoder, tmp_path
