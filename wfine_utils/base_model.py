@@ -29,11 +29,34 @@ class Base(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """What results depend on: a folder's weights wherever it lies, else id and revision."""
-        weights = sorted(Path(self.model).glob("*.safetensors"))
-        if not weights:
-            return f"{self.model}@{self.revision or 'newest'}"
-        return hashlib.sha256("".join(map(sha256_file, weights)).encode()).hexdigest()
+        """What results depend on: a folder's files wherever it lies, else id and revision."""
+        if Path(self.model).is_dir():
+            return folder_fingerprint(self.model)
+        return f"{self.model}@{self.revision or 'newest'}"
+
+
+RECORDS = {"stage.json", "cost.json"}
+"""Files beside a model that say how long it took to make."""
+
+UNREAD = {".md", ".csv", ".bin", ".pt", ".h5", ".gguf", ".msgpack"}
+"""Texts for people, tables, and weights in formats that are not loaded: only safetensors are."""
+
+
+def folder_fingerprint(folder: str | Path) -> str:
+    """Of every file of a model that can decide what it computes, wherever the folder lies.
+
+    Weights, configurations, the tokenizer and its chat template; not :data:`RECORDS`,
+    :data:`UNREAD`, hidden files, and folders inside, which nothing reads.
+    """
+    parts = [
+        f"{path.name} {sha256_file(path)}"
+        for path in sorted(Path(folder).iterdir())
+        if path.is_file()
+        and path.name not in RECORDS
+        and path.suffix not in UNREAD
+        and not path.name.startswith(".")
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def write_base(base_json: Path, base: Base) -> None:
@@ -75,7 +98,8 @@ def read_manifest(folder: Path, kind: str, base: Base | None = None) -> tuple[Ba
 
     Raises:
         WfineError: no record, one of another kind or of an older version, or a base model with
-            other weights than in training: the adapter would be another function.
+            other weights, configuration or tokenizer than in training: the adapter would be
+            another function.
     """
     path, notebook = folder / MANIFEST, NOTEBOOKS[kind]
     if not path.is_file():
@@ -94,6 +118,7 @@ def read_manifest(folder: Path, kind: str, base: Base | None = None) -> tuple[Ba
         raise WfineError(
             f"{display_path(path)}: the adapter was trained on the base model "
             f"{record['base_fingerprint']}, found {base.fingerprint} ({base.model}), expected the "
-            f"same. Give that base model, or train the {kind} again with notebook {notebook}."
+            "same weights, configuration and tokenizer. Give that base model, or train the "
+            f"{kind} again with notebook {notebook}."
         )
     return base, record

@@ -204,7 +204,7 @@ def load_scorer(
         from wfine_utils.rewards.classifier import ClassifierScorer  # torch takes seconds
 
         classifier = ClassifierScorer(folder, name=name, progress=False, **options)
-        return classifier, _fingerprint(classifier.fingerprint, options.get("token_budget"))
+        return classifier, _fingerprint(classifier.fingerprint)
     if options:
         raise WfineError(
             f"{files.display_path(folder)}: found a reward model of notebook 03 and "
@@ -213,15 +213,14 @@ def load_scorer(
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
     model = RewardModelScorer(folder, name=name, progress=False)
-    parts = sorted(p for p in folder.iterdir() if p.is_file())  # a tokenizer has many kinds
-    return model, _fingerprint(*((p.name, files.sha256_file(p)) for p in parts))
+    return model, _fingerprint(model.fingerprint)
 
 
-def _fingerprint(*facts: Any) -> str:
+def _fingerprint(of_scorer: str) -> str:
     import torch  # loaded already; a GPU rounds in another way
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return hashlib.sha256(json.dumps([device, *facts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([device, of_scorer]).encode()).hexdigest()
 
 
 @explained

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,34 @@ class TestEncode:
         long = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 64)
         whole = encoding.encode(tokenizer, "Use a list.", "net " * 500 + "last", 10**6)
         assert len(long) == 64 and long[:32] == whole[:32] and long[-32:] == whole[-32:]
+
+    @pytest.mark.parametrize(
+        ("n_instruction", "n_response"), [(60, 60), (60, 5), (60, 0), (33, 500), (500, 33)]
+    )
+    def test_the_marks_of_the_template_and_some_of_both_sides_stay(
+        self, tokenizer, n_instruction, n_response
+    ):
+        """The middle of the whole lies in the instruction here, and often on the assistant mark."""
+        parts = ["First " + "net " * n_instruction + "last.", "one " + "boat " * n_response + "two"]
+        cut = encoding.encode(tokenizer, *parts, 64)
+        assert len(cut) == 64
+        text = tokenizer.decode(cut)
+        assert re.fullmatch(
+            r"<\|user\|>First .*last\.<\|end\|><\|assistant\|>one.*two<\|end\|>", text, re.DOTALL
+        )
+
+    def test_a_response_that_comes_first_is_cut_by_the_same_rule(self, tokenizer):
+        tokenizer.chat_template = (
+            "Text: {{ messages[1].content }} Asked: {{ messages[0].content }} Good?<|end|>"
+        )
+        cut = encoding.encode(tokenizer, "First " + "net " * 60, "one " + "boat " * 60, 64)
+        text = tokenizer.decode(cut)
+        assert len(cut) == 64 and text.startswith("Text: one") and text.endswith("Good?<|end|>")
+        assert " Asked: First" in text
+
+    def test_where_the_marks_alone_are_too_long_the_middle_is_cut(self, tokenizer):
+        tokenizer.chat_template = "net " * 40 + "{{ messages[0].content }}{{ messages[1].content }}"
+        assert len(encoding.encode(tokenizer, "a", "b " * 9, 16)) == 16
 
 
 class TestEncoder:
@@ -63,6 +93,21 @@ class TestEncoder:
         whole = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 10**6)
         cut = encoding.encode(tokenizer, "be brief", "a river " * 50 + "ends", 40)
         assert cut == whole[:20] + whole[-20:]
+
+    @pytest.mark.parametrize("response", ["", "ends", "a river " * 50 + "ends"])
+    def test_keeps_its_separators(self, tiny_encoder, response):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_encoder)))
+        cut = encoding.encode(tokenizer, "be brief " * 30, response, 40)
+        text = tokenizer.decode(cut)
+        assert len(cut) == 40 and text.startswith("[CLS] be brief")
+        whole = encoding.encode(tokenizer, "be brief " * 30, response, 10**6)
+        assert cut.count(tokenizer.sep_token_id) == whole.count(tokenizer.sep_token_id)
+        assert text.endswith(response[-4:] + " [SEP]" * bool(response))
+
+    def test_gemma_has_a_mask_token_and_writes(self, tiny_base):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
+        tokenizer.mask_token = "<|pad|>"
+        assert not encoding.is_encoder(tokenizer)
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))

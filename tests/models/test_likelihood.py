@@ -57,3 +57,32 @@ def test_likelihood_without_instruction_and_as_a_sum(tiny_base, chains):
     ]
     mean = alone.score([chain])[0]
     np.testing.assert_allclose(total.score([chain])[0], mean * n_tokens, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n_prompt", "n_answer"), [(100, 24), (100, 7), (60, 20), (60, 100), (5, 100), (5, 9)]
+)
+def test_of_a_text_that_is_cut_the_tokens_of_the_answer_that_stay_count(
+    tiny_base, n_prompt, n_answer
+):
+    """64 places; the kept start of the answer was that of the whole text."""
+    scorer = LikelihoodScorer(Base(str(tiny_base)), quantise=False, max_tokens=64)
+    query, answer = "net " * n_prompt, "boat " * n_answer
+    prompt = scorer._prompt(query)
+    whole = [*prompt, *scorer._tokenizer(answer, add_special_tokens=False)["input_ids"]]
+    ids, start = scorer._cut(query, answer)
+    assert len(ids) == min(64, len(whole))
+    assert ids[:start][-2:] == prompt[-2:]  # the mark before the answer is there
+    n_left, n_whole = len(ids) - start, len(whole) - len(prompt)
+    assert ids[-1] == whole[-1] and ids[start] == whole[len(prompt)]
+    assert min(n_whole, 25) <= n_left <= n_whole
+    value = scorer._forward([ids], [start])[0]
+    with torch.no_grad():
+        log_p = scorer._model(input_ids=torch.tensor([ids])).logits.float().log_softmax(-1)[0]
+    by_hand = [float(log_p[i - 1, ids[i]]) for i in range(start, len(ids))]
+    assert value == pytest.approx(np.mean(by_hand), abs=1e-4)
+
+
+def test_no_text_is_longer_than_the_model_has_places(tiny_base):
+    scorer = LikelihoodScorer(Base(str(tiny_base)), quantise=False)
+    assert len(scorer._cut("net " * 500, "boat")[0]) == 256

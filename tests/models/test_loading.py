@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from typing import ClassVar
+
 import bitsandbytes
 import pytest
 import torch
 from peft import get_peft_model
-from transformers import AutoModelForCausalLM
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForCausalLM,
+    BertForSequenceClassification,
+    BitsAndBytesConfig,
+    BloomConfig,
+    BloomForCausalLM,
+    FalconConfig,
+    FalconForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
@@ -109,3 +125,200 @@ class TestErrors:
                 "critic",
                 tokenizer=loading.load_tokenizer(Base(str(tiny_base))),
             )
+
+
+def changed(source, target, *, drop: str = "", **config):
+    """A copy of a model's folder without some weights, and with another configuration."""
+    shutil.copytree(source, target)
+    weights = load_file(target / "model.safetensors")
+    kept = {name: w for name, w in weights.items() if not (drop and re.search(drop, name))}
+    save_file(kept, target / "model.safetensors", metadata={"format": "pt"})
+    record = json.loads((target / "config.json").read_text()) | config
+    (target / "config.json").write_text(json.dumps(record))
+    return Base(str(target))
+
+
+def load(base, head="reward", **options):
+    return loading.load_quantised(base, head, tokenizer=loading.load_tokenizer(base), **options)
+
+
+class TestWeightsThatTheFileLacks:
+    """Transformers fills in random ones, which nothing would train or save."""
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    @pytest.mark.parametrize("head", ["reward", "causal"])
+    def test_of_the_body_are_named(self, head, quantise, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base", drop=r"layers\.1\.mlp\.up_proj")
+        with pytest.raises(
+            WfineError, match=r"weights model\.layers\.1\.mlp\.up_proj\.weight; exp"
+        ):
+            load(base, head, quantise=quantise)
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    def test_a_bare_model_cannot_write(self, quantise, tiny_base, tmp_path):
+        AutoModelForCausalLM.from_pretrained(tiny_base).model.save_pretrained(tmp_path / "bare")
+        base = changed(tmp_path / "bare", tmp_path / "base", tie_word_embeddings=False)
+        loading.load_tokenizer(Base(str(tiny_base))).save_pretrained(base.model)
+        with pytest.raises(WfineError, match=r"weights lm_head\.weight; expected"):
+            load(base, "causal", quantise=quantise)
+        assert load(base, "reward", quantise=quantise).num_labels == 1
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    def test_before_the_head_of_an_encoder_are_new_modules(self, quantise, tiny_encoder, tmp_path):
+        whole, without = (
+            Base(str(tiny_encoder)),
+            changed(tiny_encoder, tmp_path / "a", drop="pooler"),
+        )
+        found = [
+            loading.new_modules(
+                base, "reward", loading.load_tokenizer(base), quantise=quantise
+            ) for base in (whole, without)
+        ]  # fmt: skip
+        assert found == [["classifier"], ["bert.pooler", "classifier"]]
+        pooler = load(without, quantise=quantise).bert.pooler.dense
+        assert type(pooler) is torch.nn.Linear and pooler.weight.dtype == torch.float32
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    def test_a_head_of_another_size_is_new(self, quantise, tiny_encoder, tmp_path):
+        BertForSequenceClassification.from_pretrained(tiny_encoder, num_labels=3).save_pretrained(
+            tmp_path
+        )
+        loading.load_tokenizer(Base(str(tiny_encoder))).save_pretrained(tmp_path)
+        assert load(Base(str(tmp_path)), quantise=quantise).classifier.out_features == 1
+
+    def test_looking_for_them_moves_no_seed(self, tiny_base):
+        base = Base(str(tiny_base))
+        tokenizer = loading.load_tokenizer(base)
+        torch.manual_seed(3)
+        expected = torch.get_rng_state()
+        loading.new_modules(base, "reward", tokenizer, quantise=True)
+        assert torch.equal(torch.get_rng_state(), expected)
+
+
+class TestKindsOfModel:
+    def test_attention_falls_back_where_there_is_no_sdpa(self, tiny_base, tmp_path):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
+        config = BloomConfig(vocab_size=512, hidden_size=64, n_layer=1, n_head=2, pad_token_id=0)
+        BloomForCausalLM(config).save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+        for head in ("reward", "causal"):
+            model = load(Base(str(tmp_path)), head, quantise=False)
+            assert model.config._attn_implementation == "eager"
+        assert load(Base(str(tiny_base))).config._attn_implementation == "sdpa"
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"model_type": "mamba"}, "type mamba, for which transformers has no sequence class"),
+            ({"model_type": "t5"}, r"an encoder with a decoder \(t5\), expected one of the two"),
+        ],
+    )
+    def test_that_cannot_give_a_reward_are_refused(self, changes, words, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base")
+        (tmp_path / "base" / "config.json").write_text(json.dumps(changes))
+        with pytest.raises(WfineError, match=words):
+            load(base)
+
+    def test_a_language_model_with_a_mask_token_needs_a_template(self, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base")
+        tokenizer = loading.load_tokenizer(base)
+        tokenizer.mask_token, tokenizer.chat_template = "<|pad|>", None
+        with pytest.raises(WfineError, match="no chat template"):
+            loading.load_quantised(base, "reward", tokenizer=tokenizer)
+
+    def test_layers_that_cannot_be_quantised(self, tiny_base, tmp_path):
+        tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
+        size = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+        FalconForCausalLM(FalconConfig(vocab_size=512, **size)).save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+        with pytest.raises(
+            WfineError, match=r"no layer in Falcon.* can be quantised, and quantise"
+        ):
+            load(Base(str(tmp_path)))
+        assert load(Base(str(tmp_path)), quantise=False).num_labels == 1
+
+
+class TestQuantisedBefore:
+    """A folder that was saved in 4-bit is loaded in 4-bit, whatever is asked for."""
+
+    @staticmethod
+    def saved(tiny_base, folder, skip=None, **options):
+        config = BitsAndBytesConfig(load_in_4bit=True, llm_int8_skip_modules=skip, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            tiny_base, quantization_config=config, device_map={"": "cpu"}
+        )
+        for module in model.modules():
+            if isinstance(module, bitsandbytes.nn.Linear4bit):
+                module.support_avx512bf16_for_cpu = False
+        model.save_pretrained(folder)
+        loading.load_tokenizer(Base(str(tiny_base))).save_pretrained(folder)
+        return Base(str(folder))
+
+    @pytest.mark.parametrize("skip", [None, ["lm_head"], ["lm_head", "down_proj"]])
+    def test_in_nf4_is_what_quantise_asks_for(self, skip, tiny_base, tmp_path):
+        base = self.saved(tiny_base, tmp_path, skip, bnb_4bit_quant_type="nf4",
+                          bnb_4bit_use_double_quant=True)  # fmt: skip
+        model = load(base)
+        assert type(model.score) is torch.nn.Linear
+        layers = [m for m in model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+        assert len(layers) == 2 * (6 if skip and skip[1:] else 7)
+        assert {layer.compute_dtype for layer in layers} == {loading.compute_dtype()}
+        if not (skip and skip[1:]):
+            asked, expected = (load(x, "causal")(input_ids=IDS).logits
+                               for x in (base, Base(str(tiny_base))))  # fmt: skip
+            torch.testing.assert_close(asked, expected, rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("kind", "quantise", "words"),
+        [
+            ("nf4", False, r"quantised \(nf4\) and quantise False; .* Set quantise to True"),
+            ("fp4", False, r"\(fp4\) and quantise False; expected no quantisation.* Give the unqu"),
+            ("fp4", True, r"quantised \(fp4\) and quantise True; expected NF4"),
+        ],
+    )
+    @pytest.mark.parametrize("head", ["reward", "causal"])
+    def test_in_another_way_is_refused(self, head, kind, quantise, words, tiny_base, tmp_path):
+        base = self.saved(tiny_base, tmp_path, bnb_4bit_quant_type=kind)
+        with pytest.raises(WfineError, match=words):
+            load(base, head, quantise=quantise)
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    @pytest.mark.parametrize("record", [
+        {"quant_method": "bitsandbytes", "load_in_8bit": True}, {"quant_method": "gptq", "bits": 4}
+    ])  # fmt: skip
+    def test_by_another_method_is_refused(self, record, quantise, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base", quantization_config=record)
+        with pytest.raises(WfineError, match=r"saved quantised \((bitsandbytes|gptq)\)"):
+            load(base, quantise=quantise)
+
+
+class TestPlaces:
+    LONG: ClassVar = {
+        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 16,
+        "long_factor": [4.0] * 16, "original_max_position_embeddings": 32,
+    }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("rope", "expected"),
+        [
+            ({}, 256),
+            ({"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}, 256),
+            ({"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}, 256),
+            (LONG, 32),
+        ],
+    )
+    def test_end_where_the_longest_text_of_a_batch_would_decide(self, rope, expected):
+        size = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "max_position_embeddings": 256}  # fmt: skip
+        config = LlamaConfig(vocab_size=64, pad_token_id=0, **size)
+        if rope:
+            config = LlamaConfig(vocab_size=64, pad_token_id=0, **size, rope_parameters=rope)
+        model = LlamaForCausalLM(config).eval()
+        assert loading.n_positions(model) == expected
+        short, long = torch.arange(9), torch.arange(expected) % 64
+        padded = torch.zeros(2, expected, dtype=torch.long)
+        padded[0, :9], padded[1] = short, long
+        with torch.no_grad():
+            alone = model(input_ids=short[None]).logits[0]
+            beside = model(input_ids=padded).logits[0, :9]
+        torch.testing.assert_close(beside, alone, rtol=0, atol=1e-5)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from scipy.special import expit
 from tokenizers import Tokenizer, pre_tokenizers, processors, trainers
 from tokenizers.models import WordPiece
@@ -36,6 +40,7 @@ from transformers import (
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.errors import WfineError
 from wfine_utils.models import loading
+from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.classifier import ClassifierScorer
 from wfine_utils.tiny_world.vocabulary import TOPICS
 from wfine_utils.tiny_world.writer import sample_query, write
@@ -263,9 +268,35 @@ def test_the_middle_of_a_long_text_is_cut_and_counted(kind, folders):
     by_requirement.score([chain])
     assert by_requirement.n_cut == 1
     whole = scorer._encode("Be brief.", "boats " * (fits + 1))["input_ids"]
-    cut = scorer._cut({"input_ids": whole})["input_ids"]
+    cut = scorer._cut({"input_ids": whole}, "Be brief.", "boats " * (fits + 1))["input_ids"]
     start = -(-(len(whole) - 32) // 4) * 4  # the next multiple of a sixteenth of 64
     assert len(whole) > 64 and cut == whole[:32] + whole[start:]
+
+
+@pytest.mark.parametrize("kind", ["llama", "bert"])
+def test_separators_and_marks_are_not_cut(kind, folders):
+    scorer = ClassifierScorer(folders[kind], name="x", max_tokens=64)
+    pair = "boats " * 90, "heron " * 90
+    cut = scorer._cut(scorer._encode(*pair), *pair)
+    assert len({len(ids) for ids in cut.values()}) == 1
+    text = scorer._tokenizer.decode(cut["input_ids"])
+    marks = {"llama": ["<|user|>", "<|end|>", "<|assistant|>", "<|end|>"],
+             "bert": ["[CLS]", "[SEP]", "[SEP]"]}[kind]  # fmt: skip
+    found = re.findall(r"<\|\w+\|>|\[\w+\]", text)
+    assert found == marks and text.count("heron") > 5 and text.count("boats") > 5
+
+
+def test_a_score_does_not_depend_on_a_long_text_beside_it(tmp_path, chat_tokenizer):
+    """longrope has other frequencies for a batch in which one text is beyond the first length."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 16,
+            "long_factor": [4.0] * 16, "original_max_position_embeddings": 64}  # fmt: skip
+    folder = save_classifier(tmp_path / "long", "llama", chat_tokenizer, rope_parameters=rope)
+    scorer = ClassifierScorer(folder, name="x")
+    texts = ["boats", "heron " * 300]
+    together = scorer.rewards(["Be brief."] * 2, texts)
+    alone = [scorer.rewards(["Be brief."], [text])[0] for text in texts]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert scorer.max_tokens == 64
 
 
 def test_no_text_is_longer_than_the_model_has_places(folders, scorers):
@@ -338,13 +369,52 @@ def test_scores_in_half_precision_are_not_rounded_to_it(kind, folders, chains, m
     np.testing.assert_allclose(found, full, atol=0.1 * np.abs(full).max())
 
 
-def test_the_fingerprint_names_all_that_a_score_depends_on(folders):
-    same = {ClassifierScorer(folders["qwen2"], name=name).fingerprint for name in ("a", "b")}
+def test_the_fingerprint_changes_with_each_setting_and_file(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(checks, "HALF_TOLERANCE", 100.0)  # the weights are random
+
+    def fingerprint(folder=folders["qwen2"], **options):
+        return ClassifierScorer(folder, **{"name": "a", "progress": False} | options).fingerprint
+
+    seen = {fingerprint()}
+    assert fingerprint(name="b", progress=True) in seen
     own = "{{ messages[1].content }}<|user|>{{ messages[0].content }}<|end|>"
-    others = [{"granularity": "requirement"}, {"max_tokens": 32}, {"template": own},
-              {"positive_label": "LABEL_0"}]  # fmt: skip
-    found = [ClassifierScorer(folders["qwen2"], name="a", **x).fingerprint for x in others]
-    assert len(same) == 1 and len(same | set(found)) == 5
+    others = {"granularity": "requirement", "max_tokens": 32, "template": own, "quantise": True,
+              "positive_label": "LABEL_0", "precision": "auto", "token_budget": 1,
+              "share_prefixes": False}  # fmt: skip
+    settings = set(inspect.signature(ClassifierScorer).parameters)
+    assert others.keys() == settings - {"base", "name", "progress"}
+    for name, value in others.items():
+        new = fingerprint(**{name: value})
+        assert new not in seen, name
+        seen.add(new)
+    folder = Path(shutil.copytree(folders["qwen2"], tmp_path / "copy"))
+    assert fingerprint(folder) in seen  # wherever it lies
+    for file in sorted(folder.iterdir()):
+        with kept_as_it_was(file):
+            change(file)
+            new = fingerprint(folder)
+            assert new not in seen, file.name
+            seen.add(new)
+    assert len(seen) >= 1 + len(others) + 5
+
+
+def change(file: Path) -> None:
+    """What the file says is another thing, and it can still be read."""
+    if file.suffix == ".safetensors":
+        weights = {name: w + 0.01 for name, w in load_file(file).items()}
+        save_file(weights, file, metadata={"format": "pt"})
+    elif file.suffix == ".json":
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"changed": 1}))
+    else:
+        file.write_text(file.read_text() + "<|end|>")
+
+
+@contextlib.contextmanager
+def kept_as_it_was(file: Path):
+    content = file.read_bytes()
+    yield
+    file.write_bytes(content)
 
 
 # --- templates ------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.special import expit
 
 from wfine_utils.base_model import Base
@@ -105,6 +107,28 @@ class TestRewardModel:
         assert torch.bfloat16 in dtypes and curve["loss"].notna().all()
         rewards = model.rewards(["be brief"] * 2, ["a river", "two boats"])
         assert np.isfinite(rewards).all() and len(set(rewards)) == 2
+
+    @pytest.mark.parametrize("quantise", [True, False])
+    def test_a_pooler_that_is_not_in_the_file_is_trained_and_saved(
+        self, quantise, pairs, tiny_encoder, tmp_path
+    ):
+        shutil.copytree(tiny_encoder, tmp_path / "base")
+        weights = load_file(tiny_encoder / "model.safetensors")
+        save_file(
+            {name: w for name, w in weights.items() if "pooler" not in name},
+            tmp_path / "base" / "model.safetensors", metadata={"format": "pt"},
+        )  # fmt: skip
+        (tmp_path / "reward").mkdir()
+        train(pairs, tmp_path / "base", tmp_path / "reward", quantise=quantise)
+        saved = load_file(tmp_path / "reward" / "adapter_model.safetensors")
+        assert saved["base_model.model.bert.pooler.dense.weight"].dtype == torch.float32
+        asked = [p.instruction for p in pairs[:24]], [p.chosen for p in pairs[:24]]
+        rewards = []
+        for seed in (1, 2):  # of whatever is random in loading
+            torch.manual_seed(seed)
+            rewards.append(load_reward_model(tmp_path / "reward").rewards(*asked))
+        assert np.ptp(rewards[0]) > 1e-5
+        np.testing.assert_array_equal(*rewards)
 
     def test_texts_longer_than_the_encoder_has_places_are_refused(
         self, pairs, tiny_encoder, tmp_path

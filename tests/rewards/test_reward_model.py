@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 from scipy.special import expit
 
 from wfine_utils.base_model import Base
@@ -118,6 +119,45 @@ def test_ties_of_saturated_probabilities_are_told(folders, chains, granularity, 
     table = evaluate(chains, scores, n_boot=0)
     tied = table.query("metric == 'tie_rate' and subset == 'all'").iloc[0]
     assert tied["value"] == tied["saturated_rate"] == tied["tie_rate"]
+
+
+def test_the_fingerprint_changes_with_each_file(folders, tiny_base, tmp_path):
+    adapter, base = tmp_path / "adapter", tmp_path / tiny_base.name
+    shutil.copytree(folders["prompt"], adapter)
+    shutil.copytree(tiny_base, base)
+    manifest = json.loads((adapter / "manifest.json").read_text())
+    (adapter / "manifest.json").write_text(json.dumps(manifest | {"base_model": f"../{base.name}"}))
+    seen = {RewardModelScorer(adapter, name="x").fingerprint}
+    assert RewardModelScorer(adapter, name="y", progress=False).fingerprint in seen
+    files = [f for f in adapter.iterdir() if f.suffix in (".json", ".safetensors")]
+    assert len(files) >= 5
+    for file in files:
+        content = file.read_bytes()
+        if file.suffix == ".safetensors":
+            weights = {name: w + 0.01 for name, w in load_file(file).items()}
+            save_file(weights, file, metadata={"format": "pt"})
+        else:
+            file.write_bytes(content + b" ")
+        new = RewardModelScorer(adapter, name="x").fingerprint
+        assert (new in seen) == (file.name == "cost.json"), file.name
+        seen.add(new)
+        file.write_bytes(content)
+    (adapter / "cost.json").write_text("{}")
+    assert RewardModelScorer(adapter, name="x").fingerprint in seen
+    for file in base.iterdir():  # what the base holds is in the manifest
+        content = file.read_bytes()
+        file.write_bytes(content + b" ")
+        with pytest.raises(WfineError, match="the same weights, configuration and tokenizer"):
+            RewardModelScorer(adapter, name="x")
+        file.write_bytes(content)
+
+
+def test_ties_that_are_made_by_rounding_are_said(folders, chains, monkeypatch):
+    scorer = RewardModelScorer(folders["requirement"], name="loud")
+    quiet = scorer._reward_model.rewards
+    monkeypatch.setattr(scorer._reward_model, "rewards", lambda *a, **k: 50 + 100 * quiet(*a, **k))
+    with pytest.warns(UserWarning, match=r"scorer loud: \d+ of \d+ pairs"):
+        scorer.score(chains[:2])
 
 
 class TestErrors:

@@ -13,6 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
@@ -299,6 +301,46 @@ def test_a_short_beginning_is_not_worth_it(folders, chains):
 
 
 # --- models that cannot -----------------------------------------------------------------------
+
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 512,
+}
+DELTA = {"layer_types": ["linear_attention", "full_attention"], "head_dim": 32,
+         "linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 32,
+         "linear_value_head_dim": 32}  # fmt: skip
+HYBRID = {
+    "qwen3_5_text": {**SMALL, **DELTA},
+    "qwen3_next": {**SMALL, **DELTA, "num_experts": 2, "num_experts_per_tok": 1,
+                   "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32},
+    "jamba": {**SMALL, "attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 2,
+              "use_mamba_kernels": False, "mamba_d_state": 8},
+    "zamba2": {**SMALL, "num_key_value_heads": 2, "layers_block_type": ["mamba", "hybrid"],
+               "n_mamba_heads": 4, "mamba_d_state": 16, "mamba_ngroups": 1,
+               "use_mamba_kernels": False, "num_mem_blocks": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["qwen3_5_text", "qwen3_next", "jamba", "zamba2"])
+def test_a_recurrent_layer_keeps_a_model_from_sharing(kind, tiny_base, tmp_path):
+    """Its state would carry one end over into the next; keys and values alone can be kept."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    torch.manual_seed(1)
+    config = AutoConfig.for_model(kind, vocab_size=512, pad_token_id=tokenizer.pad_token_id,
+                                  num_labels=1, **HYBRID[kind])  # fmt: skip
+    model = AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        model.score.weight.mul_(20.0)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    on, off = scorer(tmp_path), scorer(tmp_path, share_prefixes=False, token_budget=1)
+    asked = ["Be brief.", "Name a boat."] * 2, ["heron " * 30, "rain " * 20] * 2
+    assert not on.shares_prefixes
+    np.testing.assert_allclose(on.rewards(*asked), off.rewards(*asked), rtol=0, atol=TOLERANCE)
 
 
 def test_an_encoder_does_not_share(folders):

@@ -45,11 +45,16 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
     return micro, share // micro
 
 
-def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -> LoraConfig:
-    """LoRA of rank ``r``, scaled by ``alpha / r``, on every linear layer; a reward head in full.
+def lora_config(
+    head: Head, *, r: int, alpha: int, without: str | None = None, new: Sequence[str] = ()
+) -> LoraConfig:
+    """LoRA of rank ``r``, scaled by ``alpha / r``, on every linear layer.
 
-    Modules whose names match the pattern ``without`` get no adapter; see :func:`lower_layers`.
+    The head of a reward model and the modules ``new``, which begin with random weights, are trained
+    in full and saved with the adapter; see :func:`wfine_utils.models.loading.new_modules`. Modules
+    whose names match the pattern ``without`` get no adapter; see :func:`lower_layers`.
     """
+    extra = [name for name in new if name not in loading.HEADS]
     return LoraConfig(
         task_type=TaskType.SEQ_CLS if head == "reward" else TaskType.CAUSAL_LM,
         r=r,
@@ -57,6 +62,7 @@ def lora_config(head: Head, *, r: int, alpha: int, without: str | None = None) -
         lora_dropout=0.0,  # GRPO generates in train mode: dropout would change the policy
         target_modules="all-linear",
         exclude_modules=without,  # layers_to_transform overlooks modules of a small model
+        modules_to_save=extra or None,  # PEFT adds the usual heads itself
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +11,12 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
 def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the model reads a text as a whole (BERT and its kin) and cannot write one."""
-    return tokenizer.mask_token is not None  # only of models that were trained to fill in gaps
+    """Whether the model reads a text as a whole (BERT and its kin) and cannot write one.
+
+    Told by the tokenizer, which lies beside an adapter too: it can mask a gap to be filled in, and
+    has no chat template. Gemma, which writes, has a mask token as well.
+    """
+    return tokenizer.mask_token is not None and not tokenizer.chat_template
 
 
 Messages = Sequence[Mapping[str, str]]
@@ -64,20 +68,26 @@ def encode(
             instruction and response as a pair with a separator between them.
         instruction: the whole prompt, or one requirement.
         response: the text to judge; special tokens in it are read as plain text.
-        max_tokens: longest sequence; of a longer one the middle is cut out, so that head and tail
-            of the response, and the instruction in front, stay.
+        max_tokens: longest sequence; of a longer one the middle is cut out, see
+            :func:`places_kept`.
         show_layout: mark the layout of the response by :func:`with_layout` for an encoder.
     """
-    ids: Any
-    if is_encoder(tokenizer):
-        text = with_layout(response) if show_layout else response
-        ids = tokenizer(instruction, text, split_special_tokens=True, verbose=False)["input_ids"]
-    else:
-        turns: Any = judged_messages(instruction, response)
-        ids = tokenizer.apply_chat_template(
-            turns, tokenize=True, return_dict=False, sanitize_control_tokens=True
-        )
-    return cut_middle(ids, max_tokens)
+
+    def render(instruction: str, response: str) -> list[int]:
+        ids: Any
+        if is_encoder(tokenizer):
+            text = with_layout(response) if show_layout else response
+            pair = tokenizer(instruction, text, split_special_tokens=True, verbose=False)
+            ids = pair["input_ids"]
+        else:
+            turns: Any = judged_messages(instruction, response)
+            ids = tokenizer.apply_chat_template(
+                turns, tokenize=True, return_dict=False, sanitize_control_tokens=True
+            )
+        return ids
+
+    ids = render(instruction, response)
+    return [ids[i] for i in places_kept(ids, render, instruction, response, max_tokens)]
 
 
 def cut_middle(ids: list[int], max_tokens: int, step: int = 1) -> list[int]:
@@ -94,6 +104,55 @@ def cut_middle(ids: list[int], max_tokens: int, step: int = 1) -> list[int]:
     tail = max_tokens // 2
     start = -(-(len(ids) - tail) // step) * step
     return ids[: max_tokens - tail] + ids[start:]
+
+
+def places_kept(
+    ids: Sequence[int],
+    render: Callable[[str, str], Sequence[int]],
+    instruction: str,
+    response: str,
+    max_tokens: int,
+    step: int = 1,
+) -> list[int]:
+    """Which tokens of a text stay, so that at most ``max_tokens`` do.
+
+    The middle goes, as in :func:`cut_middle`, if it lies inside the instruction or inside the
+    response. Else it would take the marks of the template along, such as the separator between the
+    two or the one that begins the answer. Then each part gets half of the room, or what the other
+    leaves, and loses its own middle.
+
+    Args:
+        ids: ``render(instruction, response)``, the whole text in tokens.
+        render: called again for a text that is too long, with one part replaced by a dot: what
+            differs then is that part, wherever the template puts it.
+        step: as for :func:`cut_middle`.
+
+    Returns:
+        Places in ``ids``, ascending.
+    """
+    places = list(range(len(ids)))
+    kept = cut_middle(places, max_tokens, step)
+    if len(kept) == len(places):
+        return kept
+    others = render(".", response), render(instruction, ".")
+    spans = sorted(_differing(ids, other) for other in others)
+    cut = set(places) - set(kept)
+    marks = [i for i in places if not any(start <= i < end for start, end in spans)]
+    room = max_tokens - len(marks)
+    if room < 2 or any(cut <= set(range(*span)) for span in spans):
+        return kept
+    first, second = (list(range(*span)) for span in spans)
+    n_second = min(len(second), max(room // 2, room - len(first)))
+    parts = cut_middle(first, room - n_second), cut_middle(second, n_second)
+    return sorted([*marks, *parts[0], *parts[1]])
+
+
+def _differing(ids: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
+    """Start and end of the part of ``ids`` that ``other`` has not, between what both have."""
+    n = min(len(ids), len(other))
+    start = next((i for i in range(n) if ids[i] != other[i]), n)
+    same = next((i for i in range(n - start) if ids[-1 - i] != other[-1 - i]), n - start)
+    return start, len(ids) - same
 
 
 _RULE = re.compile(r"([^\w\s])\1{3,}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,8 @@ class LikelihoodScorer:
             the token that begins a text, which measures fluency alone.
         per_token: the mean over tokens, or else the sum, which prefers short responses.
         quantise: load it in 4-bit.
-        max_tokens: longest sequence; of a longer one the middle is cut, as for reward models.
+        max_tokens: longest sequence, less where the model has fewer places; of a longer one the
+            middle is cut, as for reward models, and the tokens of the response that stay count.
         token_budget: padded tokens per forward pass.
     """
 
@@ -47,7 +49,8 @@ class LikelihoodScorer:
         tokenizer = loading.load_tokenizer(base)
         model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
         self.name, self._tokenizer, self._model = name, tokenizer, model.eval()
-        self._instruction, self._per_token, self._max_tokens = instruction, per_token, max_tokens
+        self._instruction, self._per_token = instruction, per_token
+        self._max_tokens = min(max_tokens, loading.n_positions(model))
         vocab_size = model.config.get_text_config().vocab_size
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
@@ -55,22 +58,33 @@ class LikelihoodScorer:
         """One value per response, in (−∞, 0]; NaN for a response without a token."""
         texts, starts = [], []
         for chain in chains:
-            prompt = self._prompt(chain)
             for response in chain.responses:
-                answer = self._tokenizer(response.text, add_special_tokens=False)["input_ids"]
-                texts.append(encoding.cut_middle([*prompt, *answer], self._max_tokens))
-                starts.append(min(len(prompt), len(texts[-1])))
+                ids, start = self._cut(chain.prompt(), response.text)
+                texts.append(ids)
+                starts.append(start)
         flat = np.full(len(texts), np.nan)
         batches = token_budget_batches([len(ids) for ids in texts], self._token_budget)
         for batch in tqdm(batches, desc=self.name, unit="batch"):
             flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
         return split_by_chain(flat, chains)
 
-    def _prompt(self, chain: Chain) -> list[int]:
+    def _cut(self, instruction: str, response: str) -> tuple[list[int], int]:
+        """The tokens of prompt and response that stay, and at which the response begins."""
+
+        def render(instruction: str, response: str) -> list[int]:
+            answer: Any = self._tokenizer(response, add_special_tokens=False)["input_ids"]
+            return [*self._prompt(instruction), *answer]
+
+        ids = render(instruction, response)
+        left = encoding.places_kept(ids, render, instruction, response, self._max_tokens)
+        n_prompt = len(self._prompt(instruction))
+        return [ids[i] for i in left], sum(i < n_prompt for i in left)
+
+    def _prompt(self, instruction: str) -> list[int]:
         if not self._instruction:
             begin = self._tokenizer.bos_token_id
             return [self._tokenizer.eos_token_id if begin is None else begin]
-        return encoding.prompt_ids(self._tokenizer, [{"role": "user", "content": chain.prompt()}])
+        return encoding.prompt_ids(self._tokenizer, [{"role": "user", "content": instruction}])
 
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:

@@ -102,6 +102,7 @@ def train_policy(
             f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
         )
     args, tokenizer = grpo_config(settings, folder, seed=seed), loading.load_tokenizer(base)
+    loading.new_modules(base, "causal", tokenizer, quantise=settings.quantise)  # refuses others
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
     meter = Meter(

@@ -142,10 +142,9 @@ class ClassifierScorer:
             )
         # Left padding is tried where places can be given; encoders read the first token.
         left = ["left"] if self._is_decoder and "position_ids" in self._accepted else []
-        probes, sides = [self._encode(*probe) for probe in checks.PROBES], ["right", *left]
-        checks.refuse_unstable(
-            self._forward, [self._cut(x) for x in probes], sides, tolerance, where=self._where
-        )
+        whole, sides = [self._encode(*probe) for probe in checks.PROBES], ["right", *left]
+        probes = [self._cut(x, *probe) for x, probe in zip(whole, checks.PROBES, strict=True)]
+        checks.refuse_unstable(self._forward, probes, sides, tolerance, where=self._where)
         self._sharing = None
         if share_prefixes:
             self._sharing = PrefixSharing.of(
@@ -153,12 +152,13 @@ class ClassifierScorer:
                 pad_token_id,
                 self._read,
                 alone=lambda ids: float(self._forward([{"input_ids": list(ids)}])[0]),
-                examples=[x["input_ids"] for x in probes],
+                examples=[x["input_ids"] for x in whole],
                 max_tokens=self.max_tokens,
                 tolerance=tolerance,
             )
         self.shares_prefixes = self._sharing is not None
-        facts = [base.fingerprint, granularity, quantise, str(self._model.dtype), self.max_tokens,
+        facts = [base.fingerprint, getattr(config, "_commit_hash", None), granularity, quantise,
+                 str(self._model.dtype), self.max_tokens, token_budget, self.shares_prefixes,
                  self._positive, None if self._pair else self._tokenizer.chat_template]  # fmt: skip
         self.fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -202,7 +202,7 @@ class ClassifierScorer:
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
         encoded = [self._encode(*pair) for pair in unique]
-        inputs = [self._cut(whole) for whole in encoded]
+        inputs = [self._cut(whole, *pair) for whole, pair in zip(encoded, unique, strict=True)]
         ids = [x["input_ids"] for x in inputs]
         values = np.full(len(ids), np.nan)
         waits = np.array([bool(x) for x in ids], dtype=bool)  # what is not readable stays NaN
@@ -234,10 +234,16 @@ class ClassifierScorer:
         except TypeError:  # what the tokenizer says to half of a surrogate pair
             return {"input_ids": []}
 
-    def _cut(self, inputs: Inputs) -> Inputs:
-        places = list(range(len(inputs["input_ids"])))
+    def _cut(self, inputs: Inputs, instruction: str, response: str) -> Inputs:
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
-        left = encoding.cut_middle(places, self.max_tokens, step)
+        left = encoding.places_kept(
+            inputs["input_ids"],
+            lambda *pair: self._encode(*pair)["input_ids"],
+            instruction,
+            response,
+            self.max_tokens,
+            step,
+        )
         return {key: [ids[i] for i in left] for key, ids in inputs.items()}
 
     @torch.inference_mode()

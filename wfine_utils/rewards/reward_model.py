@@ -8,6 +8,7 @@ of a response is the mean over requirements of σ(reward). On disk it is a folde
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, encoding, loading
@@ -108,18 +110,32 @@ class RewardModel:
         flat = self.rewards(instructions, texts, progress=progress)
         return np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
 
-    @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """Language models are pooled by the true length, never by looking for padding."""
-        classifier: Any = self._model.get_base_model()
-        padded = encoding.padded(self._tokenizer, ids).to(self._model.device)
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._in_half):
-            if encoding.is_encoder(self._tokenizer):
-                return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
-            hidden = classifier.model(**padded, use_cache=False).last_hidden_state
-        last = padded["attention_mask"].sum(dim=1) - 1
-        pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
-        return classifier.score(pooled).float().squeeze(-1).cpu().numpy()
+        return rewards_of_batch(
+            self._model.get_base_model(), self._tokenizer, ids, in_half=self._in_half
+        )
+
+
+@torch.inference_mode()
+def rewards_of_batch(
+    classifier: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    ids: Sequence[Sequence[int]],
+    *,
+    in_half: bool,
+) -> np.ndarray:
+    """Rewards of one batch, shape [texts], from a sequence classifier, adapters in it or not.
+
+    Language models are pooled by the true length, never by looking for padding.
+    """
+    padded = encoding.padded(tokenizer, ids).to(classifier.device)
+    with torch.autocast(classifier.device.type, torch.bfloat16, enabled=in_half):
+        if not hasattr(classifier, "score"):  # an encoder knows where it reads it
+            return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
+        hidden = classifier.base_model(**padded, use_cache=False).last_hidden_state
+    last = padded["attention_mask"].sum(dim=1) - 1
+    pooled = hidden[torch.arange(len(ids), device=hidden.device), last].float()
+    return classifier.score(pooled).float().squeeze(-1).cpu().numpy()
 
 
 def encode_judged(
@@ -180,11 +196,16 @@ class RewardModelScorer:
 
     ``saturated_rate``: share of ties in the latest call of ``score`` that rounding made; see
     :func:`wfine_utils.weval.scorers.saturated_rate`.
+    ``fingerprint`` is of all that a score depends on, apart from the two texts.
     """
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
         self.name, self._progress, self.saturated_rate = name, progress, 0.0
         self._reward_model = load_reward_model(folder)
+        precision = self._reward_model.manifest["settings"].get("precision", "fp32")
+        # The base is in it too: the manifest names the files that loading has compared.
+        facts = f"{folder_fingerprint(folder)} {loading.compute_dtype(precision)}"
+        self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One reward per response, higher is better; see ``RewardModel.score``."""

@@ -166,6 +166,7 @@ class PrefixSharing:
         if (
             pad_token_id is None
             or not hasattr(model, "score")
+            or model._is_stateful  # a recurrent layer would carry one end over into the next
             or not {"attention_mask", "position_ids", "past_key_values"} <= accepted
             or model.config._attn_implementation != "sdpa"  # others want other kinds of mask
         ):
@@ -179,7 +180,13 @@ class PrefixSharing:
         expected = np.array([alone(text) for text in texts])
         try:
             together = sharing._forward(texts, [row])
-        except (AttributeError, TypeError, ValueError, RuntimeError):  # it is built otherwise
+        except (
+            LookupError,
+            AttributeError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ):  # built otherwise
             return None
         agrees = np.abs(together - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
         return sharing if agrees.all() else None

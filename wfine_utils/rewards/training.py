@@ -113,7 +113,8 @@ def train_reward_model(
         margin``. ``accuracy`` counts ties as wrong here, as TRL does.
 
     Raises:
-        WfineError: fewer pairs than one batch, a batch that does not divide evenly, texts that end
+        WfineError: a base that cannot be a reward model, see :func:`.new_modules`; fewer pairs than
+            one batch, a batch that does not divide evenly, texts that end
             with padding or are longer than the model has places for, or a GPU that is too small by
             the estimate of :mod:`wfine_utils.models.memory`.
     """
@@ -123,6 +124,8 @@ def train_reward_model(
             f"one batch of {settings.batch_size}; make more in notebook 02 or lower batch_size."
         )
     tokenizer = loading.load_tokenizer(base)
+    loaded_as = settings.model_dump(include={"quantise", "precision"})
+    new = loading.new_modules(base, "reward", tokenizer, quantise=settings.quantise)
     train, validation = _datasets(pairs, validation_pairs, tokenizer, settings, seed)
     _refuse_final_padding(train, tokenizer, base)
     meter = Meter(
@@ -132,7 +135,6 @@ def train_reward_model(
         "Lower micro_batch_size or max_tokens",
     )
     torch.manual_seed(seed)
-    loaded_as = settings.model_dump(include={"quantise", "precision"})
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
     _refuse_too_few_places(model, settings, base)
     lower_layers = adapters.lower_layers(model, settings.adapted_layers)
@@ -145,7 +147,7 @@ def train_reward_model(
         train_dataset=train,
         eval_dataset=validation,
         peft_config=adapters.lora_config(
-            "reward", r=settings.lora_r, alpha=settings.lora_alpha, without=lower_layers
+            "reward", r=settings.lora_r, alpha=settings.lora_alpha, without=lower_layers, new=new
         ),
     )
     facts = {"granularity": granularity, "seed": seed, "n_pairs": len(train)}
