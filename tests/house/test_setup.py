@@ -162,6 +162,25 @@ def test_make_says_what_is_wrong_with_an_old_python(project):
     assert not (project / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("PRESET=nope", "found 'nope', expected one of encoder mini"),
+        ("CORES=two", "found 'two', expected a number of CPU cores"),
+        ("CORES=0", "found '0', expected a number of CPU cores"),
+    ],
+)
+def test_make_refuses_a_bad_option_before_it_installs(project, option, expected):
+    python = project / "python"  # would be asked for its version next
+    python.write_text("#!/bin/sh\ntouch was_asked\nexit 1\n")
+    python.chmod(0o755)
+    command = ["make", "reproduce", option, f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert f"{option.split('=')[0]}: {expected}" in done.stderr
+    assert not (project / "was_asked").exists() and not (project / "outputs").exists()
+
+
 def test_make_clean_keeps_the_reference_run(project):
     for name in ("mini/x.csv", "smoke/x.csv", "reference/mini/x.csv"):
         path = project / "outputs" / name
