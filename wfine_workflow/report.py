@@ -1,7 +1,8 @@
 """The report of a run: ``python -m wfine_workflow.report outputs/mini``.
 
 One folder of HTML that can be mailed, opened from a stick, and read on a phone and without a
-network: pictures are inside the pages, formulas are MathML, nothing is fetched from elsewhere.
+network: pictures are inside the pages, formulas are MathML, nothing is fetched from elsewhere. It is
+light or dark as the reader's system is.
 """
 
 from __future__ import annotations
@@ -9,96 +10,24 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import math
-import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import nbformat
 import pandas as pd
-from latex2mathml.converter import convert as latex_to_mathml
-from markupsafe import escape
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pandas.api.types import is_numeric_dtype
 
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, whole_folder
 from wfine_utils.notebook.render import pretty
-from wfine_workflow.headline import HEADLINE, headline_text
-from wfine_workflow.paper_tables import TABLES, benchmark
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
-TEMPLATES = str(Path(__file__).parent / "templates")
-
-
-class _MathMLRenderer(IPythonRenderer):
-    """Markdown to HTML with formulas as MathML, which browsers draw by themselves."""
-
-    def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
-
-    def inline_math(self, body: str) -> str:
-        return _mathml(body, "inline")
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return _mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-
-def _mathml(latex: str, display: str) -> str:
-    # latex2mathml knows align* but not aligned, which JupyterLab wants inside $$
-    source = re.sub(r"\{(aligned|split|gathered)\}", "{align*}", latex.strip())
-    try:
-        mathml = latex_to_mathml(source, display=display)
-    except Exception:  # any of a dozen kinds; the source is readable, a missing page is not
-        return f"<code>{escape(latex)}</code>"
-    return mathml if "<mi>&</mi>" not in mathml else f"<code>{escape(latex)}</code>"
-
-
-class _Exporter(HTMLExporter):
-    """Notebook to one HTML file that needs no network."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            extra_template_paths=[TEMPLATES], template_file="notebook.html.j2", embed_images=True
-        )
-
-    def default_filters(self) -> Any:
-        yield from super().default_filters()
-        yield "markdown2html", self.with_mathml
-
-    @jinja2.pass_context
-    def with_mathml(self, context: Any, source: str) -> str:
-        pictures = context.get("cell", {}).get("attachments", {})
-        path = context.get("resources", {}).get("metadata", {}).get("path", "")
-        renderer = _MathMLRenderer(
-            escape=False, attachments=pictures, embed_images=True, path=path, anchor_link_text=""
-        )
-        return MarkdownWithMath(renderer=renderer).render(source)
-
-
-def notebook_page(path: Path) -> tuple[str, str]:
-    """Title (first heading) and HTML page of an executed notebook.
-
-    Links to other notebooks lead to their pages; progress bars, which need a running kernel, are
-    replaced by their last text.
-    """
-    notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\((?:\./)?(\d\d_\w+)\.ipynb", r"](\1.html", cell.source)
-    heading = re.search(r"^#\s+(.+)$", notebook.cells[0].source, re.MULTILINE)
-    title = heading[1].strip() if heading else path.stem
-    notebook.metadata["title"] = title
-    resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
-    page, _ = _Exporter().from_notebook_node(notebook, resources)
-    return title, page
+from wfine_workflow.headline import HEADLINE, headline_table
+from wfine_workflow.pages import TEMPLATES, caption, has_picture, notebook_page
+from wfine_workflow.paper_tables import TABLES, benchmark, table_t6
+from wfine_workflow.results import MissingRun
 
 
 def build(folder: Path) -> Path:
@@ -122,48 +51,81 @@ def build(folder: Path) -> Path:
     tables = sorted({*(folder / HEADLINE).parent.glob("*.csv")} - {folder / HEADLINE})
     templates = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, loader=templates)
+    names = [book.stem for book in books]
+    costs = _costs(folder)
     with whole_folder(folder / "report") as report:
         rows = []
         for book in books:
-            title, page = notebook_page(book)
+            title, page = notebook_page(book, names)
             (report / f"{book.stem}.html").write_text(page, encoding="utf-8")
-            rows.append({"page": f"{book.stem}.html", "title": title, **_cost(folder, book.stem)})
+            cost = costs.get(book.stem, {})
+            rows.append({"page": f"{book.stem}.html", "title": title, **cost})
         index = environment.get_template("index.html.j2").render(
             preset=folder.name,
-            headline=headline_text(folder),
+            headline=_cells(headline_table(folder), ["n"]),
             notebooks=rows,
+            total=costs.get("all"),
             tables=[_table(path, folder) for path in tables],
-            figures=[_figure(p) for p in sorted(folder.glob("07_paper_tables/figures/*.png"))],
+            figures=_figures(folder),
             stamp=_made_with(folder),
         )
         (report / "index.html").write_text(index, encoding="utf-8")
     return folder / "report" / "index.html"
 
 
-def _cost(folder: Path, notebook: str) -> dict[str, str]:
-    path = folder / "benchmarks" / f"{notebook}.tsv"
-    cost = benchmark(path) if path.exists() else {}
+def _costs(folder: Path) -> dict[str, dict[str, str]]:
+    """Minutes and peak memory of each notebook, and of ``all``, as T6 counts them.
+
+    T6 leaves out notebook 07, in which it is computed; of that there is the time of its own.
+    """
+    costs: dict[str, dict[str, float]] = {}
+    with suppress(MissingRun):
+        table = table_t6(folder).query("stage == 'all'").set_index("notebook")
+        costs = table[["minutes", "peak_memory_gib"]].to_dict("index")
+    for path in folder.glob("benchmarks/07*.tsv"):
+        costs[path.stem] = benchmark(path)
     digits = {"minutes": 1, "peak_memory_gib": 2}
-    return {name: f"{x:.{digits[name]}f}" for name, x in cost.items() if not math.isnan(x)}
+    return {
+        notebook: {name: f"{x:.{digits[name]}f}" for name, x in cost.items() if pd.notna(x)}
+        for notebook, cost in costs.items()
+    }
 
 
 def _table(path: Path, folder: Path) -> dict[str, Any]:
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    numeric = {str(name).replace("_", " ") for name in frame if is_numeric_dtype(frame[name])}
-    texts = pretty(frame)
-    styles = {name: " class=n" if name in numeric else "" for name in texts}
     captions = {table.name: f": {table.caption}" for table in TABLES}
     return {
         "title": _title(path) + captions.get(path.stem, ""),
-        "columns": [{"name": name, "style": style} for name, style in styles.items()],
-        "rows": texts.to_numpy().tolist(),
         "source": path.relative_to(folder).as_posix(),
+        **_cells(pretty(frame), [name for name in frame if is_numeric_dtype(frame[name])]),
     }
 
 
-def _figure(path: Path) -> dict[str, str]:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return {"title": _title(path), "uri": f"data:image/png;base64,{data}"}
+def _cells(texts: pd.DataFrame, numeric: Sequence[str]) -> dict[str, list[Any]]:
+    """A table of texts as the template wants it; numbers stand to the right."""
+    right = {name.replace("_", " ") for name in numeric}
+    styles = {name: " class=n" if name in right else "" for name in texts}
+    columns = [{"name": name, "style": style} for name, style in styles.items()]
+    return {"columns": columns, "rows": texts.to_numpy().tolist()}
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    """Every figure of notebook 07, with the caption that stands below it there."""
+    figures = []
+    for path in sorted(folder.glob("07_paper_tables/figures/*.png")):
+        text = _title(path)
+        for book in folder.glob("notebooks/07*.ipynb"):
+            notebook = nbformat.read(book, as_version=4)
+            makes = [
+                place
+                for place, cell in enumerate(notebook.cells)
+                if f'"{path.stem}"' in cell.source and any(map(has_picture, cell.get("outputs", ())))
+            ]
+            text = caption(notebook, makes[0]) if makes else text
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+        uri = f"data:image/png;base64,{data}"
+        figures.append({"title": _title(path), "caption": text, "uri": uri})
+    return figures
 
 
 def _title(path: Path) -> str:
