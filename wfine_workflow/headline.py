@@ -24,7 +24,7 @@ NULL_BASELINES = ["coin flip", *(scorer.name for scorer in null_baselines(seed=0
 """Scorers that know nothing of writing; the headline shows only the best of them."""
 
 
-def headline(folder: Path) -> pd.DataFrame:
+def headline_numbers(folder: Path) -> pd.DataFrame:
     """The few numbers to remember of a preset in its folder; what is not computed yet is left out.
 
     Returns:

@@ -23,8 +23,6 @@ from typing import TextIO
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import alone_in, display_path, project_root, resolve
 from wfine_workflow import ending
-from wfine_workflow.headline import headline_text
-from wfine_workflow.presets import load_preset, preset_choice, preset_notebooks
 
 EXPLAINED = 3
 """Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
@@ -77,6 +75,8 @@ def _run(
         raise WfineError(
             f"CORES (--cores): found {cores!r}, expected a number of CPU cores, 1 or more, or all."
         )
+    from wfine_workflow.presets import load_preset  # brings much that --help need not wait for
+
     parameters = load_preset(preset)
     folder = resolve(output_root or next(iter(parameters.values())).output_root) / preset
     _refuse_without_gpu(preset)
@@ -98,6 +98,8 @@ def _run(
 
 
 def _refuse_without_gpu(preset: str) -> None:
+    from wfine_workflow.presets import preset_choice
+
     needed = preset_choice(preset).needs_gpu_gib
     if needed is None:
         return
@@ -134,6 +136,8 @@ def _snakemake(
     finally:
         ending.end_all(name)
     if process.returncode == 0:
+        from wfine_workflow.headline import headline_text  # pandas and seaborn, not needed before
+
         if "Nothing to be done" in talk:
             out.write("Nothing to do: every notebook's results are up to date.\n")
         report = display_path(folder / "report" / "index.html")
@@ -169,6 +173,8 @@ def watch(
     Returns:
         0, or :data:`EXPLAINED` when papermill has failed.
     """
+    from wfine_workflow.presets import preset_notebooks
+
     names = list(preset_notebooks(preset))
     number = f"[{names.index(notebook) + 1}/{len(names)}]"
     start = time.monotonic()

@@ -1,5 +1,12 @@
 """What share of its requirements a policy meets: sets of prompts, tables, paired comparisons."""
 
-from wfine_utils.adherence.compare import WORDS, evaluate_policies
-from wfine_utils.adherence.measure import ALL_MET, MEAN, MEASURES, adherence
-from wfine_utils.adherence.prompt_sets import TINY, PromptSet, RequirementSet, load_prompt_sets
+from typing import TYPE_CHECKING
+
+from wfine_utils.faces import on_demand
+
+if TYPE_CHECKING:
+    from wfine_utils.adherence.compare import WORDS, evaluate_policies
+    from wfine_utils.adherence.measure import ALL_MET, MEAN, MEASURES, adherence
+    from wfine_utils.adherence.prompt_sets import TINY, PromptSet, RequirementSet, load_prompt_sets
+
+__getattr__ = on_demand(__name__)
