@@ -13,7 +13,7 @@ FACES = sorted(ROOT.glob("wfine_*/**/__init__.py"))
 DOORS = [
     "wfine_utils.checks", "wfine_utils.models", "wfine_utils.rewards", "wfine_utils.policy",
     "wfine_study", *(f"wfine_workflow.{x}" for x in (
-        "run", "grid", "report", "keep_reference", "score_file", "docs")),
+        "run", "grid", "report", "keep_reference")),
 ]  # fmt: skip
 HEAVY = "torch transformers pandas pyarrow scipy matplotlib seaborn statsmodels nbconvert".split()
 

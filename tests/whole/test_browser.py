@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT, copy_project
 from house.test_lab import running_lab
 
-from wfine_workflow.report import build
+from wfine_workflow.index import build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: the extra browser")
 

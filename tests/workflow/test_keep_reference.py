@@ -9,7 +9,7 @@ import pytest
 
 from wfine_utils.errors import WfineError
 from wfine_workflow.keep_reference import keep_reference
-from wfine_workflow.report import build
+from wfine_workflow.index import build
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from wfine_utils.errors import WfineError
 from wfine_workflow.pages import WIDGET as VIEW
 from wfine_workflow.pages import notebook_page
-from wfine_workflow.report import build
+from wfine_workflow.index import build
 
 
 def test_page_has_formulas_links_and_progress_without_scripts(run_folder):
