@@ -105,8 +105,10 @@ def _run_of(process: psutil.Process) -> str | None:
 
 def end_left_over(folder: Path) -> None:
     """End what was started by a run in this folder that was itself killed outright."""
-    lock = folder / LOCK
-    name = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    try:
+        name = (folder / LOCK).read_text(encoding="utf-8")
+    except OSError:  # none, or one that whoever takes the lock will complain of
+        return
     if (match := re.match(r"process (\d+) since ", name)) and not _is_alive(int(match[1])):
         end_all(name)
 

@@ -100,7 +100,7 @@ def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
                 text = _last_text(widgets, view.get("model_id"))
                 if widgets and text is None:
                     cell.outputs.remove(output)  # a bar that was to vanish when it was full
-                output.data["text/plain"] = text or output.data["text/plain"]
+                output.data["text/plain"] = text or output.data.get("text/plain", "")
             if has_picture(output):
                 output.metadata["image/png"] = {"alt": caption(notebook, place)}
     heading = re.search(r"^#\s+(.+)$", notebook.cells[0].source, re.MULTILINE)
