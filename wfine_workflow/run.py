@@ -27,6 +27,8 @@ from wfine_workflow import ending
 EXPLAINED = 3
 """Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
 
+_GOES_ON = "Finished stages are kept: the same command goes on from there."
+
 _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # tokenizers warn in every process forked after use
@@ -64,7 +66,7 @@ def run(
         with ending.interrupted_by_signals():
             return _run(preset, output_root, cores, ending.Caller(caller) if caller else None, out)
     except KeyboardInterrupt as stop:
-        out.write("\nStopped. Finished stages are kept: the same command goes on from there.\n")
+        out.write(f"\nStopped. {_GOES_ON}\n")
         return 128 + int(stop.args[0])
 
 
@@ -142,6 +144,8 @@ def _snakemake(
             out.write("Nothing to do: every notebook's results are up to date.\n")
         report = display_path(folder / "report" / "index.html")
         out.write(f"\n{headline_text(folder)}\nReport: {report}\n")
+    elif process.returncode < 0:
+        out.write(f"\nSnakemake was ended by signal {-process.returncode}. {_GOES_ON}\n")
     elif f"non-zero exit status {EXPLAINED}" not in talk:
         out.write(f"{talk}\n")
     return process.returncode
