@@ -16,7 +16,9 @@ DOORS = [
     "wfine_study", *(f"wfine_workflow.{x}" for x in (
         "run", "grid", "report", "keep_reference")),
 ]  # fmt: skip
-HEAVY = set("torch transformers pandas pyarrow scipy matplotlib seaborn statsmodels nbconvert".split())
+HEAVY = set(
+    "torch transformers pandas pyarrow scipy matplotlib seaborn statsmodels nbconvert".split()
+)
 
 
 def room(path: Path) -> str:

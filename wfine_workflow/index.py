@@ -112,7 +112,8 @@ def _figures(folder: Path) -> list[dict[str, str]]:
             makes = [
                 place
                 for place, cell in enumerate(notebook.cells)
-                if f'"{path.stem}"' in cell.source and any(map(has_picture, cell.get("outputs", ())))
+                if f'"{path.stem}"' in cell.source
+                and any(map(has_picture, cell.get("outputs", ())))
             ]
             text = caption(notebook, makes[0]) if makes else text
         data = base64.b64encode(path.read_bytes()).decode("ascii")
@@ -134,4 +135,3 @@ def _made_with(folder: Path) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in stamp.get("versions", {}).items())
     simd = f" ({', '.join(stamp['cpu_simd'])})" if stamp.get("cpu_simd") else ""
     return f"{versions}; {stamp.get('cpu', '')}{simd}, {stamp.get('cpu_cores', '?')} cores"
-

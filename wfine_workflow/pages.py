@@ -117,7 +117,9 @@ def _last_text(widgets: Mapping[str, Any], model_id: str | None) -> str | None:
     """What a progress bar of tqdm said last: the texts to the left and right of it."""
     if (box := widgets.get(model_id or "")) is None:
         return None
-    parts = [widgets.get(x.removeprefix("IPY_MODEL_"), {}) for x in box["state"].get("children", ())]
+    parts = [
+        widgets.get(x.removeprefix("IPY_MODEL_"), {}) for x in box["state"].get("children", ())
+    ]
     texts = [part.get("state", {}).get("value") for part in parts]
     return " ".join(unescape(text).strip() for text in texts if isinstance(text, str)) or None
 
@@ -130,6 +132,8 @@ def caption(notebook: nbformat.NotebookNode, place: int) -> str:
     """What a picture shows: the ``*Figure: …*`` below its cell, else what was found in it."""
     below = next((c.source for c in notebook.cells[place + 1 :] if c.cell_type == "markdown"), "")
     match = re.search(r"\*Figure[:,]?\s*(.+?)\*", below, re.DOTALL)
-    texts = (output.get("data", {}).get("text/markdown") for output in notebook.cells[place].outputs)
+    texts = (
+        output.get("data", {}).get("text/markdown") for output in notebook.cells[place].outputs
+    )
     text = match[1] if match else next(filter(None, texts), "Figure")
     return " ".join(re.sub(r"[$`*\\]", "", text).split())

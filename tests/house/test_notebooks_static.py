@@ -148,7 +148,9 @@ class TestNotebook:
         ]
         assert [cell for cell in cells if cell != "check"] == ["imports"]
 
-    def test_what_earlier_notebooks_must_have_written_is_checked_before_the_long_imports(self, path):
+    def test_what_earlier_notebooks_must_have_written_is_checked_before_the_long_imports(
+        self, path
+    ):
         ids = [cell.id for cell in code_cells(path)]
         reads = any("run.previous(" in cell.source for cell in code_cells(path))
         if reads and not path.stem.startswith("02"):  # that one reads only if a model writes for it

@@ -45,7 +45,7 @@ def test_every_direct_dependency_is_one_exact_pin(requirement):
 
 def test_constraints_hold_every_direct_dependency_at_its_pin():
     locked, direct = constraints(), pins(DIRECT)
-    assert BY_HAND == {canonicalize_name(Requirement(r).name) for r in EXTRAS["browser"]}
+    assert {canonicalize_name(Requirement(r).name) for r in EXTRAS["browser"]} == BY_HAND
     assert not BY_HAND & locked.keys()
     direct = {name: pin for name, pin in direct.items() if name not in BY_HAND}
     assert {name: locked.get(name) for name in direct} == direct

@@ -127,7 +127,11 @@ def test_relative_paths_count_from_the_project_root(tmp_path, monkeypatch):
 def test_all_that_is_missing_is_named_at_once_with_a_way_that_works(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     root = str(tmp_path)
-    previous = {"02_requirement_dropping": "mine", "00_base_model": "mini", "03_reward_model": "mini"}
+    previous = {
+        "02_requirement_dropping": "mine",
+        "00_base_model": "mini",
+        "03_reward_model": "mini",
+    }
     with pytest.raises(WfineError) as error:
         check_previous(root, previous)
     said = str(error.value)

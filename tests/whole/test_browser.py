@@ -22,8 +22,10 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: the
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason=f"no browser of the system: {', '.join(NAMES)}"),
@@ -32,8 +34,10 @@ pytestmark = [
 NOTEBOOK = "jupyterapp.shell.currentWidget"
 CELLS = f"""() => Array.from({NOTEBOOK}.content.model.cells)
     .filter(cell => cell.type === 'code')
-    .map(cell => [cell.executionCount,
-                  cell.outputs.toJSON().filter(x => x.output_type === 'error').map(x => x.evalue)])"""
+    .map(cell => [
+        cell.executionCount,
+        cell.outputs.toJSON().filter(x => x.output_type === 'error').map(x => x.evalue),
+    ])"""
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 
 
@@ -49,7 +53,9 @@ def new_page(browser) -> Iterator[Callable]:
     contexts, elsewhere = [], []
 
     def note(request) -> None:
-        if not re.match(r"(file:|data:|blob:|(http|ws)://(localhost|127\.0\.0\.1)[:/])", request.url):
+        if not re.match(
+            r"(file:|data:|blob:|(http|ws)://(localhost|127\.0\.0\.1)[:/])", request.url
+        ):
             elsewhere.append(request.url)
 
     def open_page(width: int = 1400, height: int = 900, **options):
@@ -254,5 +260,5 @@ def test_the_headline_can_be_read_on_a_phone(report, new_page):
     assert rows.count() > 10
     for cell in rows.locator("td:nth-child(2)").all():
         box = cell.bounding_box()
-        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         assert re.search(r"\d", cell.inner_text())

@@ -35,9 +35,7 @@ def of_run(name: str) -> list[psutil.Process]:
 
 def sleeper(name: str) -> subprocess.Popen:
     env = os.environ | {ending.RUN: name}
-    process = subprocess.Popen(
-        SLEEP, env=env, start_new_session=True, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen(SLEEP, env=env, start_new_session=True, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline()
     return process
 
@@ -80,11 +78,10 @@ def test_a_folder_without_a_run_has_nothing_left_over(tmp_path):
 @pytest.mark.parametrize("number", ending.SIGNALS)
 def test_a_signal_interrupts_once(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt) as stop, ending.interrupted_by_signals():
-        try:
+    with ending.interrupted_by_signals():
+        with pytest.raises(KeyboardInterrupt) as stop:
             signal.raise_signal(number)
-        finally:
-            signal.raise_signal(number)  # passed on by make too
+        signal.raise_signal(number)  # passed on by make too
     assert stop.value.args == (number,)
     assert signal.getsignal(number) is before
 
@@ -101,7 +98,7 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.fixture
 def endless(project: Path) -> Path:
-    """A project whose preset is one notebook, which does not end while the file endless is there."""
+    """A project whose preset is one notebook; it does not end while the file endless is there."""
     path = project / "notebooks" / "01_data_taxonomy.ipynb"
     notebook = nbformat.read(path, as_version=4)
     at = 1 + next(i for i, cell in enumerate(notebook.cells) if cell.id == "start")
@@ -144,7 +141,9 @@ def test_every_signal_ends_everything_and_the_next_call_goes_on(endless):
         finished = finished or stage.stat().st_mtime_ns
         os.kill(process.pid, number)  # that process alone
         said, _ = process.communicate(timeout=60)
-        assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), number
+        assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), (
+            number
+        )
         assert "\nStopped. Finished stages are kept" in said
         assert "Traceback" not in said
         (endless / "started").unlink()
@@ -156,7 +155,13 @@ def test_every_signal_ends_everything_and_the_next_call_goes_on(endless):
     assert lock.read_text() == ""
 
 
-VICTIMS = ["make -s", "wfine_workflow.run run", "-m snakemake", "bin/papermill", "ipykernel_launcher"]
+VICTIMS = [
+    "make -s",
+    "wfine_workflow.run run",
+    "-m snakemake",
+    "bin/papermill",
+    "ipykernel_launcher",
+]
 
 
 @pytest.mark.slow

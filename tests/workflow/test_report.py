@@ -11,9 +11,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from wfine_utils.errors import WfineError
+from wfine_workflow.index import build
 from wfine_workflow.pages import WIDGET as VIEW
 from wfine_workflow.pages import notebook_page
-from wfine_workflow.index import build
 
 
 def test_page_has_formulas_links_and_progress_without_scripts(run_folder):
@@ -89,7 +89,10 @@ def test_every_link_leads_somewhere(run_folder, url, link):
     assert "it" in page
 
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABXvMqOgAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABXvMqOgAAAABJRU5ErkJg"
+    "gg=="
+)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,11 @@ def test_a_page_has_its_contents_on_top_and_follows_the_dark(run_folder):
 
 def test_costs_of_the_index_are_those_of_t6(run_folder):
     """With the time of the study's cells, which are jobs of their own; the sum is T6's."""
-    for name, seconds in (("00_first", 60), ("06_validity_and_ablations", 18), ("07_paper_tables", 6)):
+    for name, seconds in (
+        ("00_first", 60),
+        ("06_validity_and_ablations", 18),
+        ("07_paper_tables", 6),
+    ):
         book = run_folder / "notebooks" / f"{name}.ipynb"
         book.write_bytes((run_folder / "notebooks" / "00_first.ipynb").read_bytes())
         tsv = run_folder / "benchmarks" / f"{name}.tsv"

@@ -115,7 +115,9 @@ def test_a_cell_that_failed_is_one_paragraph(tmp_path, talk, reason):
 @pytest.mark.parametrize("cores", ["two", "0", "-1", "1.5", "", "all "])
 def test_cores_that_are_no_number_are_refused_before_anything(project, monkeypatch, cores):
     monkeypatch.chdir(project)
-    with pytest.raises(WfineError, match="CORES .*expected a number of CPU cores, 1 or more, or all"):
+    with pytest.raises(
+        WfineError, match=r"CORES .*expected a number of CPU cores, 1 or more, or all"
+    ):
         run.run("smoke", output_root=None, cores=cores)
     assert not (project / "outputs").exists()
 
@@ -156,7 +158,10 @@ class TestOneRunAtATime:
         self, unlocked, project, monkeypatch
     ):
         def second(*_) -> int:
-            with pytest.raises(WfineError, match=rf"outputs/smoke: .*\(process {os.getpid()} since .*, or what it has started"):
+            with pytest.raises(
+                WfineError,
+                match=rf"outputs/smoke: .*\(process {os.getpid()} since .*, or what it has started",
+            ):
                 run.run("smoke", output_root=None, cores="1")
             run.run("mini", output_root=None, cores="1")  # another preset may run
             return -9
