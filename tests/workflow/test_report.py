@@ -98,7 +98,7 @@ PIXEL = (
 @pytest.mark.parametrize(
     ("below", "alt"),
     [
-        ('*Figure: loss "by" $\\tau_b$,\nfalling.* Then.', "loss &quot;by&quot; tau_b, falling."),
+        ("*Figure: loss by $\\tau_b$,\nfalling.* Then.", "loss by tau_b, falling."),
         ("*Figure, if labelled: a map.* Then.", "if labelled: a map."),
         ("No caption here.", "It falls by 2."),
     ],
@@ -108,7 +108,7 @@ def test_every_picture_is_described(run_folder, below, alt):
     finding = new_output("display_data", data={"text/markdown": "It *falls* by `2`."})
     cell = new_code_cell("plot()", outputs=[picture, finding])
     page = page_of(run_folder, new_markdown_cell("# A"), cell, new_markdown_cell(below))
-    assert re.findall(r'alt="([^"]*)"', page) in ([alt], [alt.replace("&quot;", "&#34;")])
+    assert re.findall(r'alt="([^"]*)"', page) == [alt]
 
 
 def test_a_progress_bar_shows_its_last_text(run_folder):
