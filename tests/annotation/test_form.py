@@ -202,7 +202,7 @@ class TestForm:
         path.mkdir()  # cannot be written any more
         choose(form, [1, 2])
         click(form, "Save")
-        assert "saved" not in said(form) and "<b>" in said(form)
+        assert not said(form).startswith("Chain") and "<b>" in said(form)
 
     def test_enter_saves_from_every_field(self, path):
         form = annotate(session(path))
@@ -223,7 +223,7 @@ class TestForm:
         """After every step the first rank has the focus, in the same widget as before."""
         form = annotate(session(path))
         first, focused = fields(form)[0], []
-        monkeypatch.setattr(widgets.Text, "focus", focused.append)
+        monkeypatch.setattr(widgets.Text, "focus", lambda field: focused.append(field))
         for name in ("Skip", "Back", "Save"):
             choose(form, [1] * len(fields(form)))
             click(form, name)
