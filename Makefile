@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BATCH := $(BIN)/python -m wfine_workflow.run
+PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
 .PHONY: help env reproduce lab test test-fast lint style docs bench reference lock strip clean distclean
@@ -26,7 +27,7 @@ help:  ## show this text
 	  while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "Options (make reproduce PRESET=smoke CORES=2):"
-	@echo "  PRESET       parameter set, a folder in params/    here: $(patsubst params/%/,%,$(sort $(wildcard params/*/)))"
+	@echo "  PRESET       parameter set, a folder in params/    here: $(PRESETS)"
 	@echo "  CORES        CPU cores to use                      default: all"
 	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
 	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
@@ -36,6 +37,10 @@ help:  ## show this text
 	@echo "               make reproduce TORCH_INDEX=https://download.pytorch.org/whl/cpu"
 
 $(READY): pyproject.toml constraints.txt
+	@test -d "params/$(PRESET)" || { \
+	  echo "PRESET: found '$(PRESET)', expected one of $(PRESETS)."; exit 2; } >&2
+	@echo "$(CORES)" | grep -qE "^(all|[1-9][0-9]*)$$" || { \
+	  echo "CORES: found '$(CORES)', expected a number of CPU cores, 1 or more, or all."; exit 2; } >&2
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1 || true); expected Python 3.11 to 3.14."; \
 	  echo "Install one and name it: make $(or $(MAKECMDGOALS),help) PYTHON=python3.12"; exit 1; } >&2
@@ -50,7 +55,7 @@ $(READY): pyproject.toml constraints.txt
 env: $(READY)  ## create or update .venv (the other commands do it when needed)
 
 reproduce: $(READY)  ## run a preset, print its headline numbers and the path of the report
-	@$(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)')
+	@exec $(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
 
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest

@@ -7,12 +7,13 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wfine_study.cells import StudySettings, all_cells, find_cell, load_settings
-from wfine_study.run_cell import run_cell
-from wfine_utils.base_model import read_base
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path
+
+if TYPE_CHECKING:
+    from wfine_study.cells import StudySettings
 
 
 @explained
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--out", required=True, type=Path, help="folder for the results")
     run.add_argument("--threads", type=int, help="CPU threads of torch; default: all cores")
     args = parser.parse_args(arguments)
+    from wfine_study.cells import all_cells, load_settings  # --help need not wait for these
+
     settings = load_settings(args.settings)
     if args.command == "list":
         sys.stdout.writelines(f"{cell.slug}\n" for cell in all_cells(settings))
@@ -40,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, settings: StudySettings) -> None:
+    from wfine_study.cells import find_cell
+    from wfine_study.run_cell import run_cell
+    from wfine_utils.base_model import read_base
+
     cells = [find_cell(settings, slug) for slug in args.slugs]
     if args.threads is not None:
         if args.threads < 1:

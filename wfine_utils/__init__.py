@@ -1,14 +1,21 @@
 """Fine-grained reward modelling for writing, a room to a notebook; see docs/architecture.md."""
 
-from wfine_utils.chains import (
-    Chain,
-    Query,
-    Requirement,
-    RequirementType,
-    Response,
-    TaskCategory,
-    load_chains,
-    load_weval_hand,
-    save_chains,
-)
-from wfine_utils.errors import WfineError
+from typing import TYPE_CHECKING
+
+from wfine_utils.faces import on_demand
+
+if TYPE_CHECKING:
+    from wfine_utils.chains import (
+        Chain,
+        Query,
+        Requirement,
+        RequirementType,
+        Response,
+        TaskCategory,
+        load_chains,
+        load_weval_hand,
+        save_chains,
+    )
+    from wfine_utils.errors import WfineError
+
+__getattr__ = on_demand(__name__)

@@ -11,15 +11,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import pandas as pd
 from pydantic import Field, model_validator
 
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import atomic_write, display_path, read_yaml, resolve
 from wfine_utils.settings import Settings
-from wfine_workflow.presets import PARAMS, load_preset
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHARED = ("00_base_model", "02_requirement_dropping")
 """Notebooks that know nothing of scorers: they run once per preset and seed."""
@@ -71,6 +72,8 @@ def load_grid(path: str | Path) -> Grid:
     Raises:
         WfineError: the file or a preset does not hold, or a scorer changes what it cannot.
     """
+    from wfine_workflow.presets import PARAMS, load_preset  # slow, and --help needs none of it
+
     file = display_path(resolve(path))
     grid = Grid.checked(read_yaml(resolve(path)), file)
     checked = {preset: load_preset(preset) for preset in grid.presets}
@@ -102,6 +105,8 @@ def collect(grid: Grid, folder: Path) -> pd.DataFrame:
     Raises:
         WfineError: no cell is finished.
     """
+    import pandas as pd
+
     files = {cell: folder.joinpath(cell_folder(*cell), *WEVAL) for cell in grid.cells()}
     tables = {cell: pd.read_csv(path) for cell, path in files.items() if path.exists()}
     if not tables:

@@ -17,11 +17,14 @@ from wfine_workflow.results import MissingRun
 HEADLINE = "07_paper_tables/tables/headline.csv"
 """Where notebook 07 writes the table, seen from the folder of a preset."""
 
+FEWEST = 6
+"""Answers of the study from fewer units than this say nothing yet: they are not in the headline."""
+
 NULL_BASELINES = ["coin flip", *(scorer.name for scorer in null_baselines(seed=0))]
 """Scorers that know nothing of writing; the headline shows only the best of them."""
 
 
-def headline(folder: Path) -> pd.DataFrame:
+def headline_numbers(folder: Path) -> pd.DataFrame:
     """The few numbers to remember of a preset in its folder; what is not computed yet is left out.
 
     Returns:
@@ -39,13 +42,20 @@ def headline(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).dropna(subset=["value"], ignore_index=True)
 
 
-def headline_text(folder: Path) -> str:
-    """The headline that notebook 07 has written, as a text table; a line says where none is."""
+def headline_table(folder: Path) -> pd.DataFrame:
+    """The headline that notebook 07 has written, as a table of texts; no row where none is."""
     path = folder / HEADLINE
     if not path.exists():
-        return "No headline: notebook 07 has not been run to its end for this preset."
+        return pd.DataFrame()
     interval = {"ci_low": "value_ci_low", "ci_high": "value_ci_high"}  # shown beside the value
-    table = pretty(pd.read_csv(path).rename(columns=interval))
+    return pretty(pd.read_csv(path).rename(columns=interval))
+
+
+def headline_text(folder: Path) -> str:
+    """The headline as a text table; a line says where none is."""
+    table = headline_table(folder)
+    if table.empty:
+        return "No headline: notebook 07 has not been run to its end for this preset."
     return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
 
 
@@ -69,6 +79,7 @@ def _policies(folder: Path) -> pd.DataFrame:
 def _study(folder: Path) -> pd.DataFrame:
     df = tables.read_answers(folder, (2, 3, 6))
     df = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
+    df = df[df["n"] >= FEWEST]
     return df.rename(columns=dict(zip(tables.interval("value"), tables.TIDY, strict=True)))
 
 

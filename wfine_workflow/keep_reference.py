@@ -9,11 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
-
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, project_root, resolve, whole_folder
-from wfine_workflow.presets import own_files
 
 LIMIT = 1_000_000
 """Files of this many bytes or more are not kept."""
@@ -63,6 +60,8 @@ def keep_reference(preset: str, root: Path) -> list[Path]:
 def _worth_keeping(source: Path) -> list[Path]:
     """Paths from the run's folder, whatever their size."""
     stamps = {p.parent.name: json.loads(p.read_text("utf-8")) for p in source.glob("*/stamp.json")}
+    from wfine_workflow.presets import own_files  # brings much that --help need not wait for
+
     private = {name for name, stamp in stamps.items() if own_files(stamp["parameters"])}
     files = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
     models = {path.parent for path in files if path.name == "config.json"}
@@ -101,6 +100,8 @@ def _shared_text(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
         return text
+    import nbformat
+
     book = nbformat.reads(text, as_version=4)
     for cell in book.cells:
         if cell.cell_type == "code":

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -21,11 +22,12 @@ from typing import TextIO
 
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import alone_in, display_path, project_root, resolve
-from wfine_workflow.headline import headline_text
-from wfine_workflow.presets import load_preset, preset_choice, preset_notebooks
+from wfine_workflow import ending
 
 EXPLAINED = 3
 """Exit status of ``watch`` and ``cell`` when they have told the user what went wrong."""
+
+_GOES_ON = "Finished stages are kept: the same command goes on from there."
 
 _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -37,39 +39,69 @@ _ENVIRONMENT = {
 }
 
 
-def run(preset: str, *, output_root: str | None, cores: str, out: TextIO = sys.stdout) -> int:
+def run(
+    preset: str,
+    *,
+    output_root: str | None,
+    cores: str,
+    caller: int | None = None,
+    out: TextIO = sys.stdout,
+) -> int:
     """Bring a preset's results and report up to date, and print the headline.
 
     Args:
         output_root: write elsewhere than the parameter files say; None: as they say.
         cores: number of CPU cores, or ``"all"``.
+        caller: process that the run is to end with, see :class:`wfine_workflow.ending.Caller`.
 
     Returns:
-        Exit status: 0, or that of the failure, which has been explained by then.
+        Exit status: 0, or that of the failure, which has been explained by then; 128 and the
+        number of the signal that ended the run.
 
     Raises:
         WfineError: the preset does not hold, it needs a GPU that is not there, the output folder
             cannot be written, or the same preset is being run by another process.
     """
+    try:
+        with ending.interrupted_by_signals():
+            return _run(preset, output_root, cores, ending.Caller(caller) if caller else None, out)
+    except KeyboardInterrupt as stop:
+        out.write(f"\nStopped. {_GOES_ON}\n")
+        return 128 + int(stop.args[0])
+
+
+def _run(
+    preset: str, output_root: str | None, cores: str, caller: ending.Caller | None, out: TextIO
+) -> int:
+    if cores != "all" and not re.fullmatch("[1-9][0-9]*", cores):
+        raise WfineError(
+            f"CORES (--cores): found {cores!r}, expected a number of CPU cores, 1 or more, or all."
+        )
+    from wfine_workflow.presets import load_preset  # brings much that --help need not wait for
+
     parameters = load_preset(preset)
     folder = resolve(output_root or next(iter(parameters.values())).output_root) / preset
     _refuse_without_gpu(preset)
     options = [f"preset={preset}", *([f"output_root={output_root}"] if output_root else [])]
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
+    name = ending.new_name()
+    ending.end_left_over(folder)
     with alone_in(folder) as lock:
         if lock.read() and any((project_root() / ".snakemake" / "locks").glob("*")):
             # the run before was killed, and nothing that it has started is alive
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
+        lock.write(name)
         lock.flush()
-        status = _snakemake(command, lock, folder, out)
+        status = _snakemake(command, lock, name, caller, folder, out)
         if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
             lock.truncate(0)
     return status
 
 
 def _refuse_without_gpu(preset: str) -> None:
+    from wfine_workflow.presets import preset_choice
+
     needed = preset_choice(preset).needs_gpu_gib
     if needed is None:
         return
@@ -86,29 +118,49 @@ def _refuse_without_gpu(preset: str) -> None:
         )
 
 
-def _snakemake(command: Sequence[str], lock: TextIO, folder: Path, out: TextIO) -> int:
-    """Run Snakemake; it and all that it starts inherit the lock as their standard input."""
+def _snakemake(
+    command: Sequence[str], lock: TextIO, name: str, caller: ending.Caller | None, folder: Path,
+    out: TextIO,
+) -> int:  # fmt: skip
+    """Run Snakemake; it and all that it starts inherit the run's name, and most of them the lock
+    as their standard input. All of them have ended when this returns or raises."""
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
     triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = os.environ | _ENVIRONMENT | {"PATH": path}
+    env = os.environ | _ENVIRONMENT | {"PATH": path, ending.RUN: name}
     env.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline
-    command = [*command, *triggers, *quiet]
-    process = subprocess.Popen(command, env=env, stdin=lock, stderr=subprocess.PIPE, text=True)
     try:
-        _, talk = process.communicate()
-    except KeyboardInterrupt:
-        process.wait()
-        out.write("\nStopped. Finished stages are kept: the same command goes on from there.\n")
-        return 130
+        process = subprocess.Popen(
+            [*command, *triggers, *quiet], env=env, stdin=lock, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,  # Ctrl-C reaches us alone
+        )  # fmt: skip
+        talk = _wait(process, name, caller)
+    finally:
+        ending.end_all(name)
     if process.returncode == 0:
+        from wfine_workflow.headline import headline_text  # pandas and seaborn, not needed before
+
         if "Nothing to be done" in talk:
             out.write("Nothing to do: every notebook's results are up to date.\n")
         report = display_path(folder / "report" / "index.html")
         out.write(f"\n{headline_text(folder)}\nReport: {report}\n")
+    elif process.returncode < 0:
+        out.write(f"\nSnakemake was ended by signal {-process.returncode}. {_GOES_ON}\n")
     elif f"non-zero exit status {EXPLAINED}" not in talk:
         out.write(f"{talk}\n")
     return process.returncode
+
+
+def _wait(process: subprocess.Popen[str], name: str, caller: ending.Caller | None) -> str:
+    """What Snakemake has said when it has ended; KeyboardInterrupt if our caller ends first."""
+    while True:
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            if process.poll() is not None:
+                ending.end_all(name)  # it was killed, and what it has started keeps its pipe open
+            elif caller and caller.is_ending():
+                signal.raise_signal(signal.SIGTERM)
 
 
 def watch(
@@ -125,10 +177,13 @@ def watch(
     Returns:
         0, or :data:`EXPLAINED` when papermill has failed.
     """
+    from wfine_workflow.presets import preset_notebooks
+
     names = list(preset_notebooks(preset))
     number = f"[{names.index(notebook) + 1}/{len(names)}]"
     start = time.monotonic()
-    last, cells, failed, rest, live = "", "", False, "", out.isatty()
+    last, cells, rest, live = "", "", "", out.isatty()
+    failed = complete = False
 
     def line() -> str:
         return f"{number} {notebook:<24} {cells:>14}  {_clock(time.monotonic() - start)}"
@@ -144,15 +199,17 @@ def watch(
             for part in parts if chunk else [*parts, rest]:
                 if progress := re.match(r"Executing:.* (\d+)/(\d+) ", part):
                     cells = f"{progress[1]} of {progress[2]} cells"
+                    complete = progress[1] == progress[2]
                 elif part.strip():
                     last = part
                     failed = failed or part.startswith("Traceback (most recent call last)")
         if live:
             _say(out, f"\r{line()}")
     _say(out, f"\r{line()}\n" if live else f"{line()}\n")
-    if failed:
+    if failed or not complete:
+        last = last if failed else f"papermill was ended; its last words: {last or 'none'}"
         _say(out, f"\n{explain(executed, last)}\n")
-    return EXPLAINED if failed else 0
+    return 0 if complete and not failed else EXPLAINED
 
 
 def _say(out: TextIO, text: str) -> None:
@@ -219,6 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("preset")
     one.add_argument("--output-root", help="write here instead of where the parameters say")
     one.add_argument("--cores", default="all")
+    one.add_argument(
+        "--caller", type=int, metavar="PID", help="(used by the Makefile) end with this process"
+    )
     two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
     two.add_argument("preset")
     two.add_argument("notebook")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,16 @@ class TestNotebook:
             "agreement.csv", "agreement.png", "agreement_with_gold.csv",
         }  # fmt: skip
 
-        (project / "annotations" / "annotations_bob.csv").unlink()
+        # one shared chain: values without intervals, and no "nan"
+        bob = project / "annotations" / "annotations_bob.csv"
+        lines = bob.read_text().splitlines(keepends=True)
+        bob.write_text("".join(lines[: 1 + len(chains[0].responses)]))
+        done, results = self.run(project, n_chains=15, n_boot=20)
+        assert results["n_chains_shared"] == 1
+        shown = [self.shown(done, x) for x in ("agreement", "agreement-figure", "gold")]
+        assert not re.search(r"\bnan\b", "".join(shown), re.IGNORECASE)
+
+        bob.unlink()
         done, results = self.run(project, annotator="ann", n_chains=15)
         assert "Nothing to show yet" in self.shown(done, "gold")
         assert (results["n_annotators"], results["n_chains_shared"]) == (1, 0)

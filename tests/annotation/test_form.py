@@ -37,8 +37,16 @@ def texts(form: widgets.Widget) -> list:
     return json.loads(re.sub(r"IPY_MODEL_\w+", "", json.dumps(states)))
 
 
+def shown(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """A widget and what is shown of those below it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        if child.layout.display != "none":
+            yield from shown(child)
+
+
 def of_kind(form: widgets.Widget, kind: type[widgets.Widget]) -> list:
-    return [widget for widget in tree(form) if type(widget) is kind]
+    return [widget for widget in shown(form) if type(widget) is kind]
 
 
 def click(form: widgets.Widget, name: str) -> None:
@@ -46,13 +54,26 @@ def click(form: widgets.Widget, name: str) -> None:
     button.click()
 
 
-def choose(form: widgets.Widget, ranks: Sequence[int | None]) -> None:
-    for dropdown, rank in zip(of_kind(form, widgets.Dropdown), ranks, strict=True):
-        dropdown.value = rank
+def fields(form: widgets.Widget) -> list[widgets.Text]:
+    """Where the ranks of the responses shown are typed."""
+    return of_kind(form, widgets.Text)
+
+
+def typed(form: widgets.Widget) -> list[str]:
+    return [field.value for field in fields(form)]
+
+
+def choose(form: widgets.Widget, ranks: Sequence[int | str]) -> None:
+    for field, rank in zip(fields(form), ranks, strict=True):
+        field.value = str(rank)
+
+
+def press_enter(field: widgets.Text) -> None:
+    field._handle_custom_msg({"event": "submit"}, [])  # what the browser sends
 
 
 def said(form: widgets.Widget) -> str:
-    return of_kind(form, widgets.HTML)[-1].value
+    return of_kind(form, widgets.HTML)[1].value  # the first is that of a form without a kernel
 
 
 class Tags(HTMLParser):
@@ -121,11 +142,9 @@ class TestBlindness:
 
     def test_nothing_of_a_chain_is_left_behind_when_the_next_one_is_shown(self, path):
         form = annotate(session(path))
-        before = [w for w in tree(form) if "Tale number" in str(getattr(w, "value", ""))]
-        assert len(before) == 4
-        click(form, "Skip")
-        assert all(w.comm is None for w in before), "closed: not in the saved state either"
-        assert not {id(w) for w in before} & {id(w) for w in tree(form)}
+        for n in (4, 2, 5):
+            assert json.dumps(texts(form)).count("Tale number") == n, "hidden ones count too"
+            click(form, "Skip")
 
 
 class TestForm:
@@ -135,14 +154,13 @@ class TestForm:
         (bar,) = of_kind(form, widgets.IntProgress)
         for done, n in enumerate((4, 2, 5)):
             assert (bar.value, bar.max) == (done, 3)
-            drops = of_kind(form, widgets.Dropdown)
-            assert [d.description for d in drops] == [f"Rank of {x}" for x in "ABCDE"[:n]]
-            assert [d.value for d in drops] == [None] * n
-            assert [d.label for d in drops] == ["choose"] * n
+            assert [x.description for x in fields(form)] == [f"Rank of {x}" for x in "ABCDE"[:n]]
+            assert typed(form) == [""] * n
+            assert {x.placeholder for x in fields(form)} == {f"1 (best) to {n}"}
             choose(form, gold_ranks(one))
             click(form, "Save")
         assert bar.value == 3
-        assert of_kind(form, widgets.Dropdown) == []
+        assert fields(form) == []
         assert "All chains are ranked" in json.dumps(texts(form))
         disabled = {b.description: b.disabled for b in of_kind(form, widgets.Button)}
         assert disabled == {"Back": False, "Skip": True, "Save": True}
@@ -151,23 +169,66 @@ class TestForm:
     def test_each_letter_stands_above_the_text_that_its_rank_goes_to(self, path):
         one = session(path, CHAINS[2:])
         form = annotate(one)
-        shown = [Tags(w.value).text for w in of_kind(form, widgets.HTML) if "Response " in w.value]
-        favourite = next(i for i, text in enumerate(shown) if "Tale number 3" in text)
-        assert shown[favourite].startswith(f"Response {'ABCDE'[favourite]}")
+        responses = [w.value for w in of_kind(form, widgets.HTML) if "Response " in w.value]
+        favourite = next(i for i, text in enumerate(responses) if "Tale number 3" in text)
+        letter = "ABCDE"[favourite]
+        assert Tags(responses[favourite]).text.startswith(f"Response {letter}, 5 words")
+        assert fields(form)[favourite].description == f"Rank of {letter}"
         choose(form, [1 if i == favourite else 5 for i in range(5)])
         click(form, "Save")
         assert saved(path) == {"secret-id-2": [5, 5, 5, 1, 5]}
 
     def test_a_missing_rank_is_named_and_the_others_stay(self, path):
         form = annotate(session(path))
-        choose(form, [1, None, 2, 2])
+        choose(form, [1, "", 2, 2])
         click(form, "Save")
         assert "no rank for B;" in said(form)
-        assert [d.value for d in of_kind(form, widgets.Dropdown)] == [1, None, 2, 2]
+        assert typed(form) == ["1", "", "2", "2"]
         assert not path.exists()
         choose(form, [1, 4, 2, 2])
         click(form, "Save")
-        assert said(form) == "Saved." and len(saved(path)) == 1
+        assert len(saved(path)) == 1
+
+    def test_saved_means_saved_and_is_not_said_of_the_next_chain(self, path):
+        form = annotate(session(path))
+        choose(form, [2, 1, 3, 3])
+        click(form, "Save")
+        assert saved(path)
+        wanted = rf"Chain 1 of 3 saved to {path} at \d\d:\d\d \(A 2, B 1, C 3, D 3\)\."
+        assert re.fullmatch(wanted, said(form))
+        fields(form)[1].value = "1"
+        assert said(form) == ""
+        path.unlink()
+        path.mkdir()  # cannot be written any more
+        choose(form, [1, 2])
+        click(form, "Save")
+        assert not said(form).startswith("Chain") and "<b>" in said(form)
+
+    def test_enter_saves_from_every_field(self, path):
+        form = annotate(session(path))
+        for n in (4, 2, 5):
+            choose(form, range(1, n + 1))
+            press_enter(fields(form)[n // 2])
+        assert len(saved(path)) == 3
+
+    @pytest.mark.parametrize("rank", ["0", "5", "-1", "1.5", "best", "²"])
+    def test_what_is_no_rank_is_refused_by_letter(self, path, rank):
+        form = annotate(session(path))
+        choose(form, [1, 2, rank, 4])
+        click(form, "Save")
+        assert "for C, expected a whole number from 1 (best) to 4" in said(form)
+        assert typed(form) == ["1", "2", rank, "4"] and not path.exists()
+
+    def test_the_keyboard_stays_in_the_form(self, path, monkeypatch):
+        """After every step the first rank has the focus, in the same widget as before."""
+        form = annotate(session(path))
+        first, focused = fields(form)[0], []
+        monkeypatch.setattr(widgets.Text, "focus", lambda field: focused.append(field))
+        for name in ("Skip", "Back", "Save"):
+            choose(form, [1] * len(fields(form)))
+            click(form, name)
+            assert focused == [first] and fields(form)[0] is first
+            focused.clear()
 
     def test_a_second_click_on_save_saves_nothing(self, path):
         form = annotate(session(path))
@@ -186,18 +247,18 @@ class TestForm:
         click(form, "Skip")
         assert "only chain that is left" in said(form)
         click(form, "Back")
-        assert [d.value for d in of_kind(form, widgets.Dropdown)] == [2, 1]
+        assert typed(form) == ["2", "1"]
         choose(form, [1, 1])
         click(form, "Save")
         assert saved(path) == {"secret-id-1": [1, 1]}
-        assert len(of_kind(form, widgets.Dropdown)) == 4
+        assert len(fields(form)) == 4
 
     def test_back_from_the_end_opens_the_last_chain_again(self, path):
         form = annotate(session(path, CHAINS[1:2]))
         choose(form, [1, 2])
         click(form, "Save")
         click(form, "Back")
-        assert [d.value for d in of_kind(form, widgets.Dropdown)] == [1, 2]
+        assert typed(form) == ["1", "2"]
         assert not any(b.disabled for b in of_kind(form, widgets.Button))
 
     def test_markup_is_shown_and_does_not_run(self, path):
@@ -205,7 +266,7 @@ class TestForm:
         asked = replace(texts_with_markup, base_task=f"Write {EVIL}")
         for widget in of_kind(annotate(session(path, [asked])), widgets.HTML):
             page = Tags(widget.value)
-            assert set(page.tags) <= {"b", "div", "i"}
+            assert set(page.tags) <= {"b", "div", "i", "style"}
         shown = "".join(
             Tags(w.value).text for w in of_kind(annotate(session(path, [asked])), widgets.HTML)
         )
@@ -239,16 +300,16 @@ class TestStart:
             assert "expected 1 to 32" in said(form)
         assert list(tmp_path.iterdir()) == []
         name.value = " ann "
-        click(form, "Start")
+        press_enter(name)
         choose(form, [1, 2, 3, 4])
         click(form, "Save")
         assert list(saved(tmp_path / "annotations_ann.csv")) == ["secret-id-0"]
-        assert of_kind(form, widgets.Text) == []
+        assert fields(form)[0].description == "Rank of A"
 
     def test_a_known_pseudonym_goes_on(self, tmp_path):
         session(annotation_path(tmp_path, "ann")).record([1, 2, 3, 4])
         form = start(CHAINS, tmp_path, annotator="ann")
-        assert "Going on" in said(form) and len(of_kind(form, widgets.Dropdown)) == 2
+        assert "Going on" in said(form) and len(fields(form)) == 2
         assert "Going on" not in said(start(CHAINS, tmp_path, annotator="bob"))
         with pytest.raises(WfineError, match="Pseudonym"):
             start(CHAINS, tmp_path, annotator="Ann Lee")

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,20 +32,20 @@ def call(url: str, token: str, body: dict | None = None) -> tuple[str, bytes]:
         return reply.url, reply.read()
 
 
-@pytest.fixture
-def lab(project: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
+@contextmanager
+def running_lab(project: Path, runtime: Path, *options: str) -> Iterator[tuple[str, str]]:
     """Address and token of `make lab` in a copy of the project."""
-    runtime = tmp_path / "runtime"
+    log = project / "lab.log"
     server = subprocess.Popen(
         ["make", "--old-file=.venv/.installed", "lab", f"BIN={Path(sys.executable).parent}",
-         "LAB_ARGS=--no-browser --allow-root --ServerApp.port=0"],
+         f"LAB_ARGS=--no-browser --allow-root --ServerApp.port=0 {' '.join(options)}"],
         cwd=project, env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        stdout=log.open("w"), stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:
         state = None
         while state is None:
-            assert server.poll() is None, server.stdout.read().decode()
+            assert server.poll() is None, log.read_text()
             time.sleep(0.2)
             with suppress(StopIteration, json.JSONDecodeError):  # not there yet, or half written
                 state = json.loads(next(runtime.glob("jpserver-*.json")).read_text())
@@ -53,6 +53,12 @@ def lab(project: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)
+
+
+@pytest.fixture
+def lab(project: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    with running_lab(project, tmp_path / "runtime") as place:
+        yield place
 
 
 def test_the_lab_opens_on_start_and_saves_into_copies(project, lab):

@@ -96,6 +96,7 @@ def test_the_check_of_a_file_needs_the_core_alone():
 
 LIGHT_NOTEBOOKS = [
     "start",
+    "08_annotation",
     pytest.param("01_data_taxonomy", marks=pytest.mark.slow),
     pytest.param("02_requirement_dropping", marks=pytest.mark.slow),
 ]

@@ -23,6 +23,7 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = [Requirement(r) for part in (PROJECT["dependencies"], *EXTRAS.values()) for r in part]
+BY_HAND = {"playwright"}  # of the extra browser: neither locked nor installed by make
 
 
 def pins(requirements: list[Requirement]) -> dict[str, str]:
@@ -44,6 +45,9 @@ def test_every_direct_dependency_is_one_exact_pin(requirement):
 
 def test_constraints_hold_every_direct_dependency_at_its_pin():
     locked, direct = constraints(), pins(DIRECT)
+    assert {canonicalize_name(Requirement(r).name) for r in EXTRAS["browser"]} == BY_HAND
+    assert not BY_HAND & locked.keys()
+    direct = {name: pin for name, pin in direct.items() if name not in BY_HAND}
     assert {name: locked.get(name) for name in direct} == direct
 
 
@@ -160,6 +164,25 @@ def test_make_says_what_is_wrong_with_an_old_python(project):
     assert done.returncode != 0
     assert "Python 3.9.18; expected Python 3.11 to 3.14" in done.stderr
     assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("PRESET=nope", "found 'nope', expected one of encoder mini"),
+        ("CORES=two", "found 'two', expected a number of CPU cores"),
+        ("CORES=0", "found '0', expected a number of CPU cores"),
+    ],
+)
+def test_make_refuses_a_bad_option_before_it_installs(project, option, expected):
+    python = project / "python"  # would be asked for its version next
+    python.write_text("#!/bin/sh\ntouch was_asked\nexit 1\n")
+    python.chmod(0o755)
+    command = ["make", "reproduce", option, f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert f"{option.split('=')[0]}: {expected}" in done.stderr
+    assert not (project / "was_asked").exists() and not (project / "outputs").exists()
 
 
 def test_make_clean_keeps_the_reference_run(project):

@@ -21,7 +21,7 @@ from wfine_utils.files import atomic_write, resolve, sha256_file
 from wfine_utils.notebook import code_digest
 from wfine_utils.notebook import run as results
 from wfine_utils.notebook.params import NotebookParams, TablesParams
-from wfine_utils.notebook.run import start_run
+from wfine_utils.notebook.run import check_previous, start_run
 
 
 class Params(NotebookParams):
@@ -69,7 +69,7 @@ def test_start_run_seeds_python_and_numpy(tmp_path):
 START = """
 import os, sys
 from wfine_utils.notebook.params import TablesParams
-from wfine_utils.notebook.run import start_run
+from wfine_utils.notebook.run import check_previous, start_run
 run = start_run(TablesParams(preset="smoke", output_root=sys.argv[1], seed=7, digits=3))
 """
 
@@ -122,6 +122,26 @@ def test_relative_paths_count_from_the_project_root(tmp_path, monkeypatch):
     assert resolve("/abs/x") == Path("/abs/x")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "another"\n')
     assert resolve("outputs").parent != tmp_path
+
+
+def test_all_that_is_missing_is_named_at_once_with_a_way_that_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    root = str(tmp_path)
+    previous = {
+        "02_requirement_dropping": "mine",
+        "00_base_model": "mini",
+        "03_reward_model": "mini",
+    }
+    with pytest.raises(WfineError) as error:
+        check_previous(root, previous)
+    said = str(error.value)
+    for name, preset in previous.items():
+        assert str(tmp_path / preset / name) in said
+    assert "make reproduce PRESET=mini" in said and "PRESET=mine" not in said, "no such preset"
+    for name, preset in previous.items():
+        (tmp_path / preset / name).mkdir(parents=True)
+        (tmp_path / preset / name / "results.json").touch()
+    check_previous(root, previous)
 
 
 def test_previous_says_in_one_line_what_to_run(run):

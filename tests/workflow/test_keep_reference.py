@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from wfine_utils.errors import WfineError
+from wfine_workflow.index import build
 from wfine_workflow.keep_reference import keep_reference
-from wfine_workflow.report import build
 
 
 @pytest.fixture

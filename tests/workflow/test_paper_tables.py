@@ -18,7 +18,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.notebook.render import pretty, to_latex, to_markdown
 from wfine_utils.weval.metrics import METRICS
 from wfine_workflow import paper_tables
-from wfine_workflow.headline import headline, headline_text
+from wfine_workflow.headline import headline_numbers, headline_text
 from wfine_workflow.results import MissingRun, read_results
 
 WEVAL_ROWS = [  # scorer, Kendall tau-b over all chains
@@ -209,7 +209,7 @@ def test_t4_and_t5_share_out_the_seven_questions(folder):
 
 
 def test_the_headline_has_what_noise_costs_and_the_first_answer_of_two_questions(folder):
-    quantities = headline(folder)["quantity"].tolist()
+    quantities = headline_numbers(folder)["quantity"].tolist()
     assert [q for q in quantities if q.startswith("effect")] == ["effect 2", "effect 3", "effect 6"]
 
 
@@ -230,7 +230,7 @@ def test_t6_without_a_batch_run_has_the_stages(folder):
 
 
 def test_headline(folder):
-    table = headline(folder).set_index("quantity")
+    table = headline_numbers(folder).set_index("quantity")
     assert table.loc["tau-b of reward model", "value"] == 0.9
     assert table.loc["tau-b of length (best null baseline)", "n"] == 10
     assert not any("constant" in quantity for quantity in table.index)
@@ -241,7 +241,7 @@ def test_headline(folder):
 
 
 def test_headline_of_nothing_is_empty(tmp_path):
-    assert headline(tmp_path).empty
+    assert headline_numbers(tmp_path).empty
     assert "07 has not been run" in headline_text(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from wfine_workflow.headline import headline
+from wfine_workflow.headline import headline_numbers
 from wfine_workflow.paper_tables import TABLES
 from wfine_workflow.results import MissingRun
 
@@ -44,7 +44,7 @@ def test_table(folder, table):
 
 
 def test_headline(folder):
-    same(headline(folder), committed(folder) / "headline.csv")
+    same(headline_numbers(folder), committed(folder) / "headline.csv")
 
 
 def test_every_committed_table_is_tested(folder):

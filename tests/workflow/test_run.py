@@ -64,6 +64,13 @@ def test_other_errors_name_cell_and_kind(tmp_path):
     assert explain(executed).startswith("Cell [7] stopped with ValueError: no")
 
 
+def test_papermill_that_was_killed_is_not_a_success(tmp_path):
+    talk = b"a warning\nExecuting:  20%| | 2/12 [00:01<00:01]\n"
+    status, said = run_watch(talk, tmp_path / "none.ipynb")
+    assert status == EXPLAINED
+    assert "could not be run to its end: papermill was ended; its last words: a warning" in said
+
+
 def test_failure_outside_a_cell_shows_papermills_last_line(tmp_path):
     talk = b"Traceback (most recent call last):\n  File x\nDeadKernelError: Kernel died\n\n"
     status, said = run_watch(talk, tmp_path / "none.ipynb")
@@ -105,6 +112,16 @@ def test_a_cell_that_failed_is_one_paragraph(tmp_path, talk, reason):
     )
 
 
+@pytest.mark.parametrize("cores", ["two", "0", "-1", "1.5", "", "all "])
+def test_cores_that_are_no_number_are_refused_before_anything(project, monkeypatch, cores):
+    monkeypatch.chdir(project)
+    with pytest.raises(
+        WfineError, match=r"CORES .*expected a number of CPU cores, 1 or more, or all"
+    ):
+        run.run("smoke", output_root=None, cores=cores)
+    assert not (project / "outputs").exists()
+
+
 class TestOneRunAtATime:
     """Whatever Snakemake does: here it is a process that ends as the test wants."""
 
@@ -141,7 +158,10 @@ class TestOneRunAtATime:
         self, unlocked, project, monkeypatch
     ):
         def second(*_) -> int:
-            with pytest.raises(WfineError, match=rf"outputs/smoke: .*\(process {os.getpid()},"):
+            with pytest.raises(
+                WfineError,
+                match=rf"outputs/smoke: .*\(process {os.getpid()} since .*, or what it has started",
+            ):
                 run.run("smoke", output_root=None, cores="1")
             run.run("mini", output_root=None, cores="1")  # another preset may run
             return -9

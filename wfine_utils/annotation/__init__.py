@@ -1,5 +1,12 @@
 """People rank responses blind, and how well they agree with each other and with gold."""
 
-from wfine_utils.annotation.agreement import agreement_with_gold, annotator_agreement
-from wfine_utils.annotation.form import start
-from wfine_utils.annotation.session import load_folder
+from typing import TYPE_CHECKING
+
+from wfine_utils.faces import on_demand
+
+if TYPE_CHECKING:
+    from wfine_utils.annotation.agreement import agreement_with_gold, annotator_agreement
+    from wfine_utils.annotation.form import start
+    from wfine_utils.annotation.session import load_folder
+
+__getattr__ = on_demand(__name__)

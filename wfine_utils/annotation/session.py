@@ -117,6 +117,7 @@ class Session:
 
     def __init__(self, chains: Sequence[Chain], annotator: str, path: str | Path, seed: int = 0):
         self.annotator, self.path, self.seed = annotator, Path(path), seed
+        self.chains = tuple(chains)
         annotation_path(self.path.parent, annotator)
         self._chains = {chain.chain_id: chain for chain in chains}
         if not chains or len(self._chains) < len(chains):
@@ -142,6 +143,11 @@ class Session:
     def current(self) -> Chain | None:
         """The chain to be ranked now; None when all are ranked."""
         return self._chains[self._queue[0]] if self._queue else None
+
+    @property
+    def number(self) -> int:
+        """The place of the current chain among all, from 1; 0 at the end."""
+        return list(self._chains).index(self._queue[0]) + 1 if self._queue else 0
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -174,7 +180,7 @@ class Session:
         """How many of the chains are ranked, and how many there are."""
         return sum(chain_id in self._ranks for chain_id in self._chains), len(self._chains)
 
-    def record(self, ranks: Sequence[int | None]) -> None:
+    def record(self, ranks: Sequence[int | str | None]) -> None:
         """Save the ranks of the current chain and go on to the next.
 
         Args:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wfine_utils.chains.files import load_chains
-from wfine_utils.checks import minimal_chains
 from wfine_utils.errors import explained
 from wfine_utils.files import display_path
 
@@ -23,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", help="chains, as load_chains reads them")
     path = Path(parser.parse_args(arguments).file)
+    # not above: --help should not wait for them
+    from wfine_utils.chains.files import load_chains
+    from wfine_utils.checks import minimal_chains
+
     chains = load_chains(path)
     problems = minimal_chains.problems(chains)
     n_checks = sum(r.check is not None for chain in chains for r in chain.requirements)

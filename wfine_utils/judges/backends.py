@@ -19,7 +19,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import display_path
+from wfine_utils.files import display_path, resolve
 from wfine_utils.weval.resampling import FloatArray
 
 
@@ -205,7 +205,7 @@ class CallCache:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = resolve(path)  # from the project root also in a notebook, like every path
         with self._database() as database:
             columns = "digest TEXT PRIMARY KEY, value TEXT NOT NULL"
             database.execute(f"CREATE TABLE IF NOT EXISTS calls ({columns})")

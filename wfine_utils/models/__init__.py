@@ -1,8 +1,20 @@
 """Models from a folder, the Hub or a package, in 4-bit with LoRA; the tiny writer; what memory a
 training takes."""
 
-from wfine_utils.base_model import Base, located, read_base, write_base
-from wfine_utils.models.encoding import encode, is_encoder
-from wfine_utils.models.likelihood import LikelihoodScorer
-from wfine_utils.models.loading import compute_dtype, load_config, load_quantised, load_tokenizer
-from wfine_utils.models.packaged import fetch
+from typing import TYPE_CHECKING
+
+from wfine_utils.faces import on_demand
+
+if TYPE_CHECKING:
+    from wfine_utils.base_model import Base, located, read_base, write_base
+    from wfine_utils.models.encoding import encode, is_encoder
+    from wfine_utils.models.likelihood import LikelihoodScorer
+    from wfine_utils.models.loading import (
+        compute_dtype,
+        load_config,
+        load_quantised,
+        load_tokenizer,
+    )
+    from wfine_utils.models.packaged import fetch
+
+__getattr__ = on_demand(__name__)

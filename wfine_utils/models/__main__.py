@@ -10,10 +10,7 @@ from pathlib import Path
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import explained
-from wfine_utils.models.likelihood import keep_fluency
-from wfine_utils.models.memory import gpu_gib
 from wfine_utils.models.packaged import MODELS, fetch
-from wfine_utils.weval.fluency import KEPT
 
 
 @explained
@@ -31,16 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     two.add_argument("model", help="causal language model, a folder or a Hub id")
     two.add_argument("--revision", help="Hub revision")
-    two.add_argument("--out", type=Path, default=KEPT, help=f"default: {KEPT.name}")
+    two.add_argument("--out", type=Path, help="default: that of the package")
     # The batch run asks in a process of its own: one that has looked keeps a part of the GPU.
     commands.add_parser("gpu", help="print the free GiB of the first GPU as JSON, null for none")
     options = parser.parse_args(arguments)
     if options.command == "fetch":
         line = str(fetch(options.name, options.folder))
     elif options.command == "fluency":
-        keep_fluency(Base(options.model, options.revision), options.out)
-        line = str(options.out)
+        # not above: --help should not wait for torch
+        from wfine_utils.models.likelihood import keep_fluency
+        from wfine_utils.weval.fluency import KEPT
+
+        out = options.out or KEPT
+        keep_fluency(Base(options.model, options.revision), out)
+        line = str(out)
     else:
+        from wfine_utils.models.memory import gpu_gib
+
         line = json.dumps(gpu_gib())
     sys.stdout.write(f"{line}\n")
     return 0

@@ -20,7 +20,6 @@ from pathlib import Path
 from wfine_utils.base_model import Base, read_base
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, partial_path, whole_folder
-from wfine_utils.models import loading
 
 
 def training_parser(room: str, notebook: str, description: str) -> argparse.ArgumentParser:
@@ -67,6 +66,8 @@ def shared_folder(out: Path) -> Iterator[Path]:
 
     The first one makes the folder and gives it its name; all of them write into it.
     """
+    from wfine_utils.models import loading  # brings torch, which --help should not wait for
+
     first = loading.processes().is_main_process
     with whole_folder(out) if first else contextlib.nullcontext(partial_path(out)) as folder:
         loading.processes().wait_for_everyone()

@@ -196,6 +196,7 @@ class WevalParams(NotebookParams):
 
     chains_path: str
     score_models: bool
+    models_from: str = Field(pattern=r"^[^/]*$")
     out_of_fold: bool
     n_boot: Count
     n_permutations: Count

@@ -23,7 +23,9 @@ def styled(table: pd.DataFrame, digits: int = 3) -> Styler:
     style = table.reset_index(drop=True).style.format(
         precision=digits, na_rep="–", thousands=",", escape="html"
     )
-    return style.hide().set_properties(None, **{"text-align": "left", "white-space": "pre-wrap"})
+    left = [{"selector": "th", "props": [("text-align", "left")]}]  # a head above its column
+    style = style.hide().set_table_styles(left)
+    return style.set_properties(None, **{"text-align": "left", "white-space": "pre-wrap"})
 
 
 def highlight_query(query: Query, kept: Sequence[bool] | None = None) -> str:

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wfine_utils.errors import WfineError
-from wfine_utils.files import PARTIAL, atomic_write, display_path, json_text, plain, resolve
+from wfine_utils.files import (
+    PARTIAL,
+    atomic_write,
+    display_path,
+    json_text,
+    plain,
+    project_root,
+    resolve,
+)
 from wfine_utils.notebook.code_digest import digest, module_path, source_digest, with_imports
 from wfine_utils.notebook.environment import environment, versions
 from wfine_utils.notebook.params import NotebookParams
@@ -111,18 +119,19 @@ class Run:
             if finding:
                 display(Markdown(finding.sentence))
 
-    def previous(self, notebook: str, name: str) -> Path:
-        """Path of what an earlier notebook of the same preset has written.
+    def previous(self, notebook: str, name: str, preset: str = "") -> Path:
+        """Path of what an earlier notebook has written, of this preset if no other is named.
 
         Raises:
             WfineError: it is not there; one line says which notebook to run first, and how.
         """
-        path = self.folder.parent / notebook / name
+        preset = preset or self.cfg.preset
+        path = self.folder.parents[1] / preset / notebook / name
         if not path.exists():
             raise WfineError(
                 f"{display_path(path)} is missing: run notebook {notebook} with preset "
-                f"{self.cfg.preset!r} first (notebooks/{notebook}.ipynb in JupyterLab), or "
-                f"everything in order with: make reproduce PRESET={self.cfg.preset}"
+                f"{preset!r} first (notebooks/{notebook}.ipynb in JupyterLab), or "
+                f"everything in order with: make reproduce PRESET={preset}"
             )
         return path
 
@@ -166,6 +175,29 @@ class Run:
         )  # fmt: skip
         self.stages[name] = stage(self.path(name), inputs, compute)
         return self.path(name)
+
+
+def check_previous(output_root: str, previous: Mapping[str, str]) -> None:
+    """Name every earlier notebook whose results are not there, before anything long begins.
+
+    Args:
+        output_root: of this notebook's parameters.
+        previous: name of each notebook that is read, and the preset whose results are meant.
+
+    Raises:
+        WfineError: results are missing; it says how to come by them.
+    """
+    folders = [resolve(output_root) / preset / name for name, preset in previous.items()]
+    missing = [folder for folder in folders if not (folder / "results.json").exists()]
+    if missing:
+        presets = {folder.parent.name for folder in missing}
+        known = {preset for preset in presets if (project_root() / "params" / preset).is_dir()}
+        commands = " and ".join(f"make reproduce PRESET={preset}" for preset in sorted(known))
+        raise WfineError(
+            f"{', '.join(display_path(folder) for folder in missing)}: found no results, expected "
+            "those of the notebooks of these names, which this one reads. Run them first, in this "
+            f"order, with the same preset{f', or all with: {commands}' if known else ''}."
+        )
 
 
 def start_run(cfg: NotebookParams, remove: Sequence[str] = ()) -> Run:

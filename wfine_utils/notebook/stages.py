@@ -12,19 +12,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.files import json_text, sha256_file, whole_folder
 
 _STAGE = "stage.json"
 
 
 def fingerprint(value: Any) -> Any:
-    """Plain values that differ where ``value`` would make another result."""
+    """Plain values that differ where ``value`` would make another result; of a folder, all files
+    that loading reads."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if hasattr(value, "fingerprint"):  # a base model: its weights, wherever they lie
         return value.fingerprint
     if isinstance(value, Path):
-        return sha256_file(value)
+        return folder_fingerprint(value) if value.is_dir() else sha256_file(value)
     if isinstance(value, Mapping):
         return {name: fingerprint(item) for name, item in value.items()}
     if isinstance(value, Sequence) and any(map(is_dataclass, value)):

@@ -7,13 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wfine_utils.chains.files import load_queries
 from wfine_utils.files import display_path
 from wfine_utils.models.launch import base_named, run_training, shared_folder, training_parser
-from wfine_utils.notebook.params import PolicyParams
-from wfine_utils.policy.grpo import train_policy
-from wfine_utils.rewards.reward_model import load_reward_model
-from wfine_utils.settings import PolicySettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> str:
+    # not above: --help should not wait for torch
+    from wfine_utils.chains.files import load_queries
+    from wfine_utils.notebook.params import PolicyParams
+    from wfine_utils.policy.grpo import train_policy
+    from wfine_utils.rewards.reward_model import load_reward_model
+    from wfine_utils.settings import PolicySettings
+
     cfg = PolicyParams.from_file(args.params)
     queries = load_queries(args.queries)[: cfg.n_train_queries]
     base, settings = base_named(args.base), PolicySettings.of(cfg)

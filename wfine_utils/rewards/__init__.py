@@ -1,11 +1,18 @@
 """WRL's reward model: training, scoring, cross-validation; foreign classifiers as scorers."""
 
-from wfine_utils.rewards.classifier import ClassifierScorer
-from wfine_utils.rewards.cross_validation import out_of_fold_scores
-from wfine_utils.rewards.reward_model import (
-    RewardModel,
-    RewardModelScorer,
-    accuracy_by_type,
-    load_reward_model,
-)
-from wfine_utils.rewards.training import train_reward_model
+from typing import TYPE_CHECKING
+
+from wfine_utils.faces import on_demand
+
+if TYPE_CHECKING:
+    from wfine_utils.rewards.classifier import ClassifierScorer
+    from wfine_utils.rewards.cross_validation import out_of_fold_scores
+    from wfine_utils.rewards.reward_model import (
+        RewardModel,
+        RewardModelScorer,
+        accuracy_by_type,
+        load_reward_model,
+    )
+    from wfine_utils.rewards.training import train_reward_model
+
+__getattr__ = on_demand(__name__)

@@ -7,14 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wfine_utils.chains.files import load_chains
-from wfine_utils.chains.pairs import draw_pairs, preference_pairs
-from wfine_utils.chains.splits import split_chains
 from wfine_utils.files import display_path
 from wfine_utils.models.launch import base_named, run_training, shared_folder, training_parser
-from wfine_utils.notebook.params import RewardModelParams
-from wfine_utils.rewards.training import train_reward_model
-from wfine_utils.settings import RewardSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> str:
+    # not above: --help should not wait for torch
+    from wfine_utils.chains.files import load_chains
+    from wfine_utils.chains.pairs import draw_pairs, preference_pairs
+    from wfine_utils.chains.splits import split_chains
+    from wfine_utils.notebook.params import RewardModelParams
+    from wfine_utils.rewards.training import train_reward_model
+    from wfine_utils.settings import RewardSettings
+
     cfg, granularity = RewardModelParams.from_file(args.params), args.granularity
     if args.validation:
         chains = {"train": load_chains(args.chains), "validation": load_chains(args.validation)}
