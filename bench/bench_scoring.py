@@ -243,7 +243,8 @@ class Bench:
             )
         else:
             inputs = self.tokenizer(instruction, response, return_tensors="pt")
-        kept = self.scorer._cut({key: ids[0].tolist() for key, ids in inputs.items()})
+        whole = {key: ids[0].tolist() for key, ids in inputs.items()}
+        kept = self.scorer._cut(whole, instruction, response)
         inputs = {key: torch.tensor([ids]).to(self.model.device) for key, ids in kept.items()}
         return self.model(**inputs).logits[0].tolist()
 
@@ -264,7 +265,7 @@ class Bench:
 
     def _in_order(self, budget: int) -> np.ndarray:
         """Batches of at most ``budget`` padded tokens, the texts in the order they come in."""
-        inputs = [self.scorer._cut(self.scorer._encode(*text)) for text in self.texts]
+        inputs = [self.scorer._cut(self.scorer._encode(*text), *text) for text in self.texts]
         found, batch, longest = [], [], 0
         for x in inputs:
             n = len(x["input_ids"])

@@ -3,7 +3,6 @@ changed, and the answers that they give to seven questions."""
 
 from typing import TYPE_CHECKING
 
-from wfine_study.noisy_pairs import PURE_NOISE, noisy_pairs  # at once: it is a module too
 from wfine_utils.faces import on_demand
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         length_cell,
     )
     from wfine_study.exam import study_queries
+    from wfine_study.noise import PURE_NOISE, noisy_pairs
     from wfine_study.policies import (
         cell_label,
         exam_scores,

@@ -26,7 +26,7 @@ from scipy import stats
 
 from wfine_study.cells import RewardCell, StudySettings, cells_by_question, clean_cell, held_out
 from wfine_study.exam import IFEVAL
-from wfine_study.noisy_pairs import PURE_NOISE
+from wfine_study.noise import PURE_NOISE
 from wfine_utils.chains.units import MIN_UNITS, enough_units
 from wfine_utils.weval.resampling import holm, paired_difference
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from wfine_study.noisy_pairs import PURE_NOISE, Noise
+from wfine_study.noise import PURE_NOISE, Noise
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, read_yaml

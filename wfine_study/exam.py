@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from numpy.random import Generator
 
 from wfine_study.cells import RewardCell, StudySettings
-from wfine_study.noisy_pairs import StudyPair, noisy_pairs, only_true_labels
+from wfine_study.noise import StudyPair, noisy_pairs, only_true_labels
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement

@@ -59,8 +59,9 @@ def run_reward_cell(
     verdicts.to_parquet(folder / "verdicts.parquet", index=False)
     pd.concat(by_chain).reset_index().to_parquet(folder / "per_chain.parquet", index=False)
     margins.to_parquet(folder / "pairs.parquet", index=False)
-    means = evaluate_all(exam.chains, scores, n_boot=0).drop(columns=["ci_low", "ci_high"])
+    means = evaluate_all(exam.chains, scores, n_boot=0)
     means = means.rename(columns={"scorer": "used", "n_chains": "n"})
+    means = means[["used", "metric", "subset_kind", "subset", "value", "n"]]
     sizes = {
         "n_pairs": len(pairs),
         "n_noisy": sum(p.is_noisy for p in pairs),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from wfine_utils.adherence.measure import ALL_MET, MEAN
 from wfine_utils.adherence.prompt_sets import TINY
+from wfine_utils.chains.units import MIN_UNITS  # from fewer an answer says nothing yet
 from wfine_utils.notebook.render import pretty
 from wfine_utils.weval.scorers import null_baselines
 from wfine_workflow import paper_tables as tables
@@ -16,9 +17,6 @@ from wfine_workflow.results import MissingRun
 
 HEADLINE = "07_paper_tables/tables/headline.csv"
 """Where notebook 07 writes the table, seen from the folder of a preset."""
-
-FEWEST = 6
-"""Answers of the study from fewer units than this say nothing yet: they are not in the headline."""
 
 NULL_BASELINES = ["coin flip", *(scorer.name for scorer in null_baselines(seed=0))]
 """Scorers that know nothing of writing; the headline shows only the best of them."""
@@ -79,7 +77,7 @@ def _policies(folder: Path) -> pd.DataFrame:
 def _study(folder: Path) -> pd.DataFrame:
     df = tables.read_answers(folder, (2, 3, 6))
     df = df[df["question"].str.startswith("2") | ~df.duplicated("question")]
-    df = df[df["n"] >= FEWEST]
+    df = df[df["n"] >= MIN_UNITS]
     return df.rename(columns=dict(zip(tables.interval("value"), tables.TIDY, strict=True)))
 
 

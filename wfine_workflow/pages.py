@@ -125,6 +125,7 @@ def _last_text(widgets: Mapping[str, Any], model_id: str | None) -> str | None:
 
 
 def has_picture(output: nbformat.NotebookNode) -> bool:
+    """Whether an output of a cell is a picture."""
     return "image/png" in output.get("data", {})
 
 

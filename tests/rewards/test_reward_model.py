@@ -152,12 +152,22 @@ def test_the_fingerprint_changes_with_each_file(folders, tiny_base, tmp_path):
         file.write_bytes(content)
 
 
-def test_ties_that_are_made_by_rounding_are_said(folders, chains, monkeypatch):
+def test_the_share_of_ties_that_rounding_made_is_told(folders, chains, monkeypatch):
     scorer = RewardModelScorer(folders["requirement"], name="loud")
     quiet = scorer._reward_model.rewards
     monkeypatch.setattr(scorer._reward_model, "rewards", lambda *a, **k: 50 + 100 * quiet(*a, **k))
-    with pytest.warns(UserWarning, match=r"scorer loud: \d+ of \d+ pairs"):
-        scorer.score(chains[:2])
+    scorer.score(chains[:2])
+    assert scorer.saturated_rate > 0
+
+
+@pytest.mark.parametrize("granularity", ["prompt", "requirement"])
+def test_responses_that_were_cut_are_counted(granularity, folders, chains):
+    scorer = RewardModelScorer(folders[granularity], name="x")
+    scorer.score(chains[:2])
+    assert scorer.n_cut == 0
+    long = replace(chains[0].responses[0], text="The net waits. " * 200)
+    scorer.score([replace(chains[0], responses=(long, *chains[0].responses[1:])), chains[1]])
+    assert scorer.n_cut == 1
 
 
 class TestErrors:

@@ -340,7 +340,7 @@ def test_likelihoods_by_hand_with_padding_on_the_left(base, chains):
     for chain in chains:
         for response in chain.responses:
             answer = tokenizer(response.text, add_special_tokens=False)["input_ids"]
-            ids.append([*scorer._prompt(chain), *answer])
+            ids.append([*scorer._prompt(chain.prompt()), *answer])
             n_answer.append(len(answer))
     batch = left(ids, tokenizer.pad_token_id)
     log_p = scorer._model(**batch).logits[:, :-1].log_softmax(-1)

@@ -280,7 +280,7 @@ def test_a_long_response_is_cut_alike_for_requirements_of_about_one_length(folde
     on = scorer(folders["qwen2"], max_tokens=256)
     response = "heron boats rain again wait " * 200
     asked = ["Use two words.", "Use two boats.", "Write two words."]
-    cut = [on._cut(on._encode(text, response))["input_ids"] for text in asked]
+    cut = [on._cut(on._encode(t, response), t, response)["input_ids"] for t in asked]
     shortest = min(map(len, cut))
     assert 256 - 256 // 16 < shortest <= 256
     shared = next(i for i, three in enumerate(zip(*cut)) if len(set(three)) > 1)

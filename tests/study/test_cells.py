@@ -19,7 +19,7 @@ from wfine_study.cells import (
     find_cell,
     load_settings,
 )
-from wfine_study.noisy_pairs import PURE_NOISE
+from wfine_study.noise import PURE_NOISE
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import cell_defaults

@@ -248,7 +248,7 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
         row = {"step": 5, "split": "validation", "loss": 0.5, "accuracy": 0.75, "margin": 1.0}
         return pd.DataFrame([row])
 
-    monkeypatch.setattr(rewards_main, "train_reward_model", train)
+    monkeypatch.setattr("wfine_utils.rewards.training.train_reward_model", train)
     base_model.write_base(tmp_path / "base.json", Base(str(tiny_base)))
     options = [
         *("--params", f"{work}/03_reward_model.yaml", "--chains", f"{work}/train.jsonl"),

@@ -115,7 +115,7 @@ def write_answers(folder: Path) -> None:
     write_csv(folder, paper_tables.STUDY, "answers.csv", [
         {"question": q, "quantity": f"effect {q}", "value": 0.1 * q, "ci_low": 0.0, "ci_high": 1.0,
          "p_value": None if q == 1 else 0.01, "p_holm": None if q == 1 else 0.02,
-         "cohens_d": 0.5, "n": 5, "unit": "training seeds"} for q in range(1, 8)
+         "cohens_d": 0.5, "n": 6, "unit": "training seeds"} for q in range(1, 8)
     ])  # fmt: skip
 
 

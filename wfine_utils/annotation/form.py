@@ -179,8 +179,8 @@ class _Form:
         self.count.value = f"{place}{escape(session.annotator)}: {done} ranked"
         for button in self.buttons[1:]:
             button.disabled = chain is None
-        asked = f"<b>What was asked for</b>{_text(chain.prompt())}" if chain else ""
-        self.instruction.value = asked or "<b>All chains are ranked. Thank you!</b>"
+        task = f"<b>What was asked for</b>{_text(chain.prompt())}" if chain else ""
+        self.instruction.value = task or "<b>All chains are ranked. Thank you!</b>"
         for rank, text, panel in zip(self.ranks, self.texts, self.panels, strict=True):
             rank.value = text.value = ""
             panel.layout.display = "none"

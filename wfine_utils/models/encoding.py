@@ -56,6 +56,7 @@ def encode(
     max_tokens: int,
     *,
     show_layout: bool = True,
+    on_cut: Callable[[], object] | None = None,
 ) -> list[int]:
     """The one render: the token ids a reward model sees, in training, scoring and RL alike.
 
@@ -71,6 +72,7 @@ def encode(
         max_tokens: longest sequence; of a longer one the middle is cut out, see
             :func:`places_kept`.
         show_layout: mark the layout of the response by :func:`with_layout` for an encoder.
+        on_cut: called if a part of the text had to be cut out, so that it can be counted.
     """
 
     def render(instruction: str, response: str) -> list[int]:
@@ -87,7 +89,10 @@ def encode(
         return ids
 
     ids = render(instruction, response)
-    return [ids[i] for i in places_kept(ids, render, instruction, response, max_tokens)]
+    kept = places_kept(ids, render, instruction, response, max_tokens)
+    if on_cut and len(kept) < len(ids):
+        on_cut()
+    return [ids[i] for i in kept]
 
 
 def cut_middle(ids: list[int], max_tokens: int, step: int = 1) -> list[int]:

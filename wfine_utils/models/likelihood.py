@@ -50,13 +50,14 @@ class LikelihoodScorer:
         model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
         self.name, self._tokenizer, self._model = name, tokenizer, model.eval()
         self._instruction, self._per_token = instruction, per_token
+        self.n_cut = 0  # responses of the latest call of score of which only a part was read
         self._max_tokens = min(max_tokens, loading.n_positions(model))
         vocab_size = model.config.get_text_config().vocab_size
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One value per response, in (−∞, 0]; NaN for a response without a token."""
-        texts, starts = [], []
+        texts, starts, self.n_cut = [], [], 0
         for chain in chains:
             for response in chain.responses:
                 ids, start = self._cut(chain.prompt(), response.text)
@@ -77,6 +78,7 @@ class LikelihoodScorer:
 
         ids = render(instruction, response)
         left = encoding.places_kept(ids, render, instruction, response, self._max_tokens)
+        self.n_cut += len(left) < len(ids)
         n_prompt = len(self._prompt(instruction))
         return [ids[i] for i in left], sum(i < n_prompt for i in left)
 

@@ -9,7 +9,8 @@ of a response is the mean over requirements of σ(reward). On disk it is a folde
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class RewardModel:
         self.manifest = manifest
         self.granularity: Granularity = manifest["granularity"]
         self._settings = RewardSettings(**manifest["settings"])
+        self.was_cut = np.zeros(0, dtype=bool)
         self._in_half = loading.compute_dtype(self._settings.precision) == torch.bfloat16
 
     def rewards(
@@ -63,11 +65,17 @@ class RewardModel:
                 memory needed is known after the first batch.
 
         Returns:
-            float64 of shape (n,). The head is computed in fp32, whatever the body uses.
+            float64 of shape (n,). The head is computed in fp32, whatever the body uses. Afterwards
+            ``was_cut``, bool of shape (n,), says of which texts only a part was read.
         """
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
-        ids = [encode_judged(self._tokenizer, self._settings, *pair) for pair in unique]
+        cut: set[tuple[str, str]] = set()
+        ids = [
+            encode_judged(self._tokenizer, self._settings, *pair, on_cut=partial(cut.add, pair))
+            for pair in unique
+        ]
+        self.was_cut = np.array([pair in cut for pair in pairs], dtype=bool)
         scores = np.empty(len(ids))
         batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
         for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
@@ -139,11 +147,20 @@ def rewards_of_batch(
 
 
 def encode_judged(
-    tokenizer: PreTrainedTokenizerBase, settings: RewardSettings, instruction: str, response: str
+    tokenizer: PreTrainedTokenizerBase,
+    settings: RewardSettings,
+    instruction: str,
+    response: str,
+    on_cut: Callable[[], object] | None = None,
 ) -> list[int]:
     """:func:`~wfine_utils.models.encoding.encode` with the settings of a reward model."""
     return encoding.encode(
-        tokenizer, instruction, response, settings.max_tokens, show_layout=settings.show_layout
+        tokenizer,
+        instruction,
+        response,
+        settings.max_tokens,
+        show_layout=settings.show_layout,
+        on_cut=on_cut,
     )
 
 
@@ -194,13 +211,15 @@ def accuracy_by_type(
 class RewardModelScorer:
     """A trained reward model, in its folder, as a scorer; ``name`` is how tables call it.
 
-    ``saturated_rate``: share of ties in the latest call of ``score`` that rounding made; see
+    Of the latest call of ``score``: ``n_cut``, responses of which only a part was read;
+    ``saturated_rate``, share of ties that rounding made, see
     :func:`wfine_utils.weval.scorers.saturated_rate`.
     ``fingerprint`` is of all that a score depends on, apart from the two texts.
     """
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
-        self.name, self._progress, self.saturated_rate = name, progress, 0.0
+        self.name, self._progress = name, progress
+        self.n_cut, self.saturated_rate = 0, 0.0
         self._reward_model = load_reward_model(folder)
         precision = self._reward_model.manifest["settings"].get("precision", "fp32")
         # The base is in it too: the manifest names the files that loading has compared.
@@ -213,8 +232,12 @@ class RewardModelScorer:
         texts = [response.text for chain in chains for response in chain.responses]
         model = self._reward_model
         if model.granularity == "prompt":
-            return split_by_chain(model.score(queries, texts, progress=self._progress), chains)
+            flat = model.score(queries, texts, progress=self._progress)
+            self.n_cut = int(model.was_cut.sum())
+            return split_by_chain(flat, chains)
         rewards = model.requirement_rewards(queries, texts, progress=self._progress)
         scores = split_by_chain(np.array([expit(each).mean() for each in rewards]), chains)
         self.saturated_rate = saturated_rate(chains, scores, np.concatenate(rewards))
+        ends = np.cumsum([len(each) for each in rewards])
+        self.n_cut = sum(part.any() for part in np.split(model.was_cut, ends[:-1]))
         return scores

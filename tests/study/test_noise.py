@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfine_study.noisy_pairs import (
-    NOISE_KINDS,
-    PURE_NOISE,
-    SHORTER_BY,
-    noisy_pairs,
-    only_true_labels,
-)
+from wfine_study.noise import NOISE_KINDS, PURE_NOISE, SHORTER_BY, noisy_pairs, only_true_labels
 from wfine_utils.chains.taxonomy import RequirementType
 from wfine_utils.checks.dispatch import verdicts
 from wfine_utils.checks.words import word_count
