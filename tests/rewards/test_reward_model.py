@@ -163,6 +163,8 @@ def test_the_share_of_ties_that_rounding_made_is_told(folders, chains, monkeypat
 @pytest.mark.parametrize("granularity", ["prompt", "requirement"])
 def test_responses_that_were_cut_are_counted(granularity, folders, chains):
     scorer = RewardModelScorer(folders[granularity], name="x")
+    model = scorer._reward_model
+    model._settings = model._settings.model_copy(update={"max_tokens": 240})
     scorer.score(chains[:2])
     assert scorer.n_cut == 0
     long = replace(chains[0].responses[0], text="The net waits. " * 200)

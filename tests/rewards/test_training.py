@@ -33,7 +33,6 @@ from wfine_utils.rewards.training import (
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.mark.parametrize("granularity", ["prompt", "requirement"])
 def test_the_loss_taught_holds_at_any_margin():
     """In 32 bits a loss by strengths is NaN at a margin of 89, infinite at -104."""
     taught_loss = taught("03_reward_model", "bt", torch=torch, logsigmoid=logsigmoid)
@@ -43,6 +42,7 @@ def test_the_loss_taught_holds_at_any_margin():
     assert values == pytest.approx([0.3132617, 0, 104], abs=1e-6)
 
 
+@pytest.mark.parametrize("granularity", ["prompt", "requirement"])
 def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     folder = folders[granularity]
     weights = load_file(folder / "adapter_model.safetensors")

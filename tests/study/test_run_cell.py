@@ -150,7 +150,7 @@ class TestResume:
         reward, policy = (
             {path.name for path in cell_modules(kind)} for kind in (RewardCell, PolicyCell)
         )
-        assert {"reward_cell.py", "training.py", "evaluation.py", "noisy_pairs.py"} <= reward
+        assert {"reward_cell.py", "training.py", "evaluation.py", "noise.py"} <= reward
         assert {"policy_cell.py", "grpo.py", "generation.py", "measure.py"} <= policy - reward
         assert {"reward_cell.py", "training.py"} <= reward - policy
 

@@ -43,7 +43,7 @@ def test_what_the_scorer_cuts_the_server_cuts_too(bench_scoring, tmp_path):
     args.max_tokens = 48
     (bench,) = bench_scoring.benches(args, tmp_path)
     n_tokens, n_padded = bench.counts["server"]
-    cut = [len(bench.scorer._cut(bench.scorer._encode(*x))["input_ids"]) for x in bench.texts]
+    cut = [len(bench.scorer._cut(bench.scorer._encode(*x), *x)["input_ids"]) for x in bench.texts]
     assert n_tokens == n_padded == bench.counts["alone"][0] == sum(cut)
     assert min(cut) > 45 and max(cut) <= 48  # at round places
     assert bench.largest_difference() < 1e-4

@@ -209,8 +209,8 @@ def no_whitespace(text: str) -> bool:
 @_instruction("repeat:repeat_change")
 def repeat_change(text: str, prompt_to_repeat: Text) -> bool:
     """The request again, but for its first word."""
-    words, asked = text.split(), prompt_to_repeat.split()
-    return words[:1] != asked[:1] and words[1:] == asked[1:]
+    words, request = text.split(), prompt_to_repeat.split()
+    return words[:1] != request[:1] and words[1:] == request[1:]
 
 
 @_instruction("repeat:repeat_simple")
