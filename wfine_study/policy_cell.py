@@ -62,11 +62,12 @@ def _examined(
     """A policy's texts on the test queries: what they meet, their length, reward and distance."""
     queries = study_queries(settings.n_test_queries, "test", seed=settings.seed)
     policy, tokenizer = load_policy(base, adapter, quantise=settings.policy.quantise)
-    texts = generate(
+    completions = generate(
         policy, tokenizer, queries, seed=settings.seed,
         max_new_tokens=settings.policy.max_new_tokens, temperature=settings.policy.temperature,
         answer_format=(form := settings.policy.answer_format),
     )  # fmt: skip
+    texts = [completion.text for completion in completions]
     judged = [extract_answer(text, form) or "" for text in texts]
     table = adherence(queries, judged).assign(
         n_words=[word_count(text) for text in judged], reward=reward_model.score(queries, judged)

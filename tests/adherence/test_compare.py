@@ -110,6 +110,16 @@ def test_further_measures_stand_beside_the_sets_own():
     assert evaluation.completions["reward"].isna().sum() == 1
 
 
+def test_the_share_cut_stands_beside_every_value():
+    (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES)
+    cut = {"base": [True] * 3 + [False] * 9, "new": [False] * 12}
+    table = evaluate_policies(tiny, {"base": BAD, "new": GOOD}, is_cut=cut).table
+    assert table.groupby("policy")["share_cut"].unique().map(list).to_dict() == {
+        "base": [0.25], "new": [0.0],
+    }  # fmt: skip
+    assert evaluate_policies(tiny, {"base": BAD}).table["share_cut"].isna().all()
+
+
 @pytest.mark.parametrize(
     "further",
     [

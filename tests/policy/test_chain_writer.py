@@ -34,7 +34,8 @@ def test_each_response_is_asked_for_with_what_it_kept(chains, tiny_base, monkeyp
 
     def sample(model, tokenizer, conversations, **_):
         asked.extend(conversation[0]["content"] for conversation in conversations)
-        return ["" if i % 5 == 4 else right[prompt] for i, prompt in enumerate(asked)]
+        texts = ("" if i % 5 == 4 else right[prompt] for i, prompt in enumerate(asked))
+        return [generation.Completion(text, is_cut=False) for text in texts]
 
     monkeypatch.setattr(generation, "sample", sample)
     monkeypatch.setattr(generation, "load_policy", lambda *_, **__: (None, None))

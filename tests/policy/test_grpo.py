@@ -135,6 +135,15 @@ def test_generation_depends_on_the_seed_alone(tiny_base, trained):
     assert first == again != other and len(first) == len(QUERIES)
 
 
+def test_a_completion_says_whether_it_was_cut(tiny_base):
+    model, tokenizer = generation.load_policy(Base(str(tiny_base)))
+    model.generation_config.eos_token_id = list(range(len(tokenizer)))  # any token is an end
+    ended = generation.generate(model, tokenizer, QUERIES, max_new_tokens=3)
+    model.generation_config.eos_token_id = tokenizer.vocab_size + 5  # and none
+    cut = generation.generate(model, tokenizer, QUERIES, max_new_tokens=3)
+    assert {c.is_cut for c in ended} == {False} and {c.is_cut for c in cut} == {True}
+
+
 def test_divergence_is_zero_for_the_base_and_positive_for_a_policy(tiny_base, trained):
     texts = ["The net waits.", ""] * 4
     base, tokenizer = generation.load_policy(Base(str(tiny_base)))

@@ -201,9 +201,10 @@ def test_costs_are_kept_beside_the_adapters(policy_folder, reward_folder):
 
 def test_generation_and_divergence_of_the_trained_policy(base, policy_folder):
     model, tokenizer = generation.load_policy(Base(str(base)), policy_folder)
-    texts = generation.generate(
+    completions = generation.generate(
         model, tokenizer, QUERIES, max_new_tokens=8, answer_format="think_answer"
     )
+    texts = [completion.text for completion in completions]
     assert len(texts) == len(QUERIES)
     assert [generation.extract_answer(text, "think_answer") for text in texts] == [None] * len(
         texts

@@ -38,6 +38,7 @@ def evaluate_policies(
     further: Measures | None = None,
     pairs: Pairs | None = None,
     strip_thoughts: bool = False,
+    is_cut: Mapping[str, Sequence[bool]] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -52,13 +53,15 @@ def evaluate_policies(
             the answers before anything else, as they are not meant to be judged; see
             :func:`~wfine_utils.adherence.thoughts.template_has_thoughts`. The share of answers that
             had any is a measure then.
+        is_cut: for each policy, which answers were cut off before their end; they are judged as
+            they are, and their share is told beside every value.
         n_boot, seed: bootstrap draws over prompts; of the draws and of the sign flips.
 
     Returns:
         ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: the
         set's own, ``length (words)``, the further ones; ``text`` is what was judged. ``table``:
         ``prompt_set, policy, measure, value, ci_low, ci_high, n, n_unreadable`` (prompts with
-        something to judge and no verdict).
+        something to judge and no verdict), ``share_cut`` (NaN where ``is_cut`` is not told).
         ``comparisons``: ``prompt_set, policy_a, policy_b, measure, difference, ci_low, ci_high,
         p_value, p_holm, n``, paired on the prompts on which both have a value: sign-flip tests,
         with Holm's correction over the comparisons of this set.
@@ -98,6 +101,8 @@ def evaluate_policies(
         _values(prompt_set, measured, n_boot, seed),
         _differences(prompt_set, measured, pairs, n_boot, seed),
     ]
+    shares = {policy: float(np.mean(cut)) for policy, cut in (is_cut or {}).items()}
+    tables[1]["share_cut"] = tables[1]["policy"].map(shares).astype(float)
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)

@@ -38,7 +38,7 @@ def written_by_model(
     name = Path(base.model).name if Path(base.model).is_dir() else base.model
     written = []
     for chain in chains:
-        responses = [replace(r, text=next(texts), source=name) for r in chain.responses]
+        responses = [replace(r, text=next(texts).text, source=name) for r in chain.responses]
         written.append(replace(chain, responses=tuple(responses)))
     return written
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,13 @@ THINK_ANSWER = (
 
 _INSIDE = r"((?:(?!</?(?:think|answer)>).)*)"  # any text without one of the four marks
 _FORM = re.compile(rf"\s*<think>{_INSIDE}</think>\s*<answer>{_INSIDE}</answer>\s*", re.DOTALL)
+
+
+class Completion(NamedTuple):
+    """What a policy wrote: the text, and whether it was cut off before the policy had ended it."""
+
+    text: str
+    is_cut: bool
 
 
 def prompt_messages(query: Query, answer_format: AnswerFormat = "plain") -> list[dict[str, str]]:
@@ -95,7 +102,7 @@ def generate(
     batch_size: int = 64,
     seed: int = 0,
     answer_format: AnswerFormat = "plain",
-) -> list[str]:
+) -> list[Completion]:
     """One sampled completion per query, from the full instruction.
 
     Args:
@@ -108,7 +115,8 @@ def generate(
         answer_format: as in training; :func:`extract_answer` gives the part that is to be judged.
 
     Returns:
-        n whole texts, in the order of the queries, without special tokens.
+        n whole texts, in the order of the queries, without special tokens; a text that is cut has
+        ``max_new_tokens`` and no end.
     """
     return sample(
         model, tokenizer, [prompt_messages(query, answer_format) for query in queries],
@@ -126,13 +134,15 @@ def sample(
     temperature: float = 1.0,
     batch_size: int = 64,
     seed: int = 0,
-) -> list[str]:
+) -> list[Completion]:
     """One sampled completion of each conversation; arguments as for :func:`generate`."""
     generator: Any = model
     torch.manual_seed(seed)
     prompts = [prompt_ids(tokenizer, conversation) for conversation in conversations]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
-    texts = [""] * len(prompts)
+    completions = [Completion("", is_cut=False)] * len(prompts)
+    ends = generator.generation_config.eos_token_id
+    ends = torch.tensor(ends if isinstance(ends, list) else [ends], device=model.device)
     for start in tqdm(range(0, len(order), batch_size), desc="generate", unit="batch"):
         batch = order[start : start + batch_size]
         inputs = padded(tokenizer, [prompts[i] for i in batch], "left").to(model.device)
@@ -147,9 +157,10 @@ def sample(
         )
         written = output[:, inputs["input_ids"].shape[1] :]
         decoded = tokenizer.batch_decode(written, skip_special_tokens=True)
-        for i, text in zip(batch, decoded, strict=True):
-            texts[i] = text
-    return texts
+        has_end = torch.isin(written, ends).any(dim=1).tolist()
+        for i, text, ended in zip(batch, decoded, has_end, strict=True):
+            completions[i] = Completion(text, is_cut=not ended)
+    return completions
 
 
 @torch.inference_mode()
