@@ -22,13 +22,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from wfine_study.cells import RewardCell, StudySettings, cells_by_question, clean_cell, held_out
 from wfine_study.exam import IFEVAL
 from wfine_study.noise import PURE_NOISE
-from wfine_utils.chains.units import MIN_UNITS, enough_units
-from wfine_utils.weval.resampling import holm, paired_difference
+from wfine_utils.chains.units import MIN_UNITS
+from wfine_utils.weval.resampling import holm, mean_of_runs, paired_difference
 
 MIN_SEEDS = 3
 """Fewer training seeds than this say nothing about their spread."""
@@ -93,7 +92,7 @@ def mean_with_interval(
         ``unit``; arguments as for :func:`answer`.
     """
     if matrix.shape[1] >= MIN_SEEDS:
-        return _over_seeds(np.nanmean(matrix, axis=0)) | {"unit": "training seeds"}
+        return mean_of_runs(np.nanmean(matrix, axis=0)) | {"unit": "training seeds"}
     values = np.nanmean(matrix, axis=1)
     test = paired_difference(values, np.zeros(len(values)), units=members, n_boot=n_boot, seed=seed)
     names = ("ci_low", "ci_high", "p_value", "cohens_d", "n")
@@ -127,19 +126,6 @@ def _statement(row: Mapping[Any, Any]) -> str:
         interval = f" (no interval from fewer than {MIN_UNITS})" if row["n"] < MIN_UNITS else ""
     p = f", p {row['p_holm']:.2g}" if pd.notna(row["p_holm"]) else ""
     return f"{row['quantity']}: {row['value']:.3f}{interval} (n = {row['n']:,} {row['unit']}{p})"
-
-
-def _over_seeds(values: NDArray[np.float64]) -> dict[str, Any]:
-    mean, spread = float(values.mean()), float(values.std(ddof=1))
-    if spread < 1e-12:  # a t-test would divide by nothing
-        low, high, p, d = mean, mean, float(mean == 0), 0.0 if mean == 0 else np.nan
-    else:
-        test = stats.ttest_1samp(values, 0)
-        (low, high), p, d = test.confidence_interval(0.95), test.pvalue, mean / spread
-    if not enough_units(len(values)):
-        low = high = np.nan
-    numbers = {"value": mean, "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}
-    return numbers | {"cohens_d": d, "n": len(values)}
 
 
 def chain_values(

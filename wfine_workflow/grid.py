@@ -118,6 +118,32 @@ def collect(grid: Grid, folder: Path) -> pd.DataFrame:
     return pd.concat(tables, names=names).reset_index(names).reset_index(drop=True)
 
 
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """WEval over all chains of each scorer, as a mean over training seeds.
+
+    Args:
+        table: from :func:`collect`.
+
+    Returns:
+        One row per ``preset, grid_scorer, scorer, metric``: ``value, ci_low, ci_high`` by Student's
+        t over the ``n`` seeds, and ``lowest, highest`` of them; no interval from few seeds.
+    """
+    import pandas as pd
+
+    from wfine_utils.weval.resampling import mean_of_runs
+
+    keys = ["preset", "grid_scorer", "scorer", "metric"]
+    rows = []
+    for names, part in table[table["subset_kind"] == "all"].groupby(keys, sort=False):
+        values = part["value"].dropna()
+        if len(values) > 1:
+            mean = dict[str, Any](mean_of_runs(values))
+            mean |= {"lowest": values.min(), "highest": values.max()}
+            rows.append(dict(zip(keys, names, strict=True)) | mean)
+    columns = [*keys, "value", "ci_low", "ci_high", "lowest", "highest", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m wfine_workflow.grid --help``."""
@@ -131,6 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = args.folder / "weval.csv"
     atomic_write(out, lambda p: table.to_csv(p, index=False, lineterminator="\n"))
     sys.stdout.write(f"{display_path(out)}: {len(table)} rows\n")
+    means = args.folder / "over_seeds.csv"
+    summary = over_seeds(table)
+    atomic_write(means, lambda p: summary.to_csv(p, index=False, lineterminator="\n"))
+    sys.stdout.write(f"{display_path(means)}: means over training seeds\n")
     return 0
 
 

@@ -13,14 +13,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import copy_project
+from scipy import stats
 
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import RewardModelParams, WevalParams
-from wfine_workflow.grid import cell_folder, collect, load_grid, main
+from wfine_workflow.grid import cell_folder, collect, load_grid, main, over_seeds
 
 GRID = {
     "presets": ["smoke", "other"],
@@ -241,11 +243,24 @@ def test_table_of_the_finished_cells(tmp_path, capsys):
     for seed in (0, 1):
         folder = tmp_path / cell_folder("smoke", seed, "baselines") / "05_weval_correlation"
         folder.mkdir(parents=True)
-        pd.DataFrame({"scorer": ["oracle"], "value": [0.5 + seed]}).to_csv(
-            folder / "weval.csv", index=False
-        )
+        row = {"scorer": "oracle", "metric": "kendall_tau_b", "subset_kind": "all"}
+        pd.DataFrame([row | {"value": 0.5 + seed}]).to_csv(folder / "weval.csv", index=False)
     assert main([str(path), str(tmp_path)]) == 0
-    assert capsys.readouterr().out.endswith("weval.csv: 2 rows\n")
+    assert capsys.readouterr().out.endswith("over_seeds.csv: means over training seeds\n")
     table = pd.read_csv(tmp_path / "weval.csv")
-    assert table.columns.tolist() == ["preset", "seed", "grid_scorer", "scorer", "value"]
+    assert table.columns.tolist()[:4] == ["preset", "seed", "grid_scorer", "scorer"]
     assert table["seed"].tolist() == [0, 1] and table["value"].tolist() == [0.5, 1.5]
+    (row,) = pd.read_csv(tmp_path / "over_seeds.csv").to_dict("records")
+    assert (row["value"], row["lowest"], row["highest"], row["n"]) == (1.0, 0.5, 1.5, 2)
+    assert np.isnan(row["ci_low"])  # two seeds give no interval
+
+
+def test_means_over_seeds_have_students_interval():
+    values = [0.9, 0.92, 0.94, 0.91, 0.93, 0.92]
+    table = pd.DataFrame({
+        "preset": "mini", "seed": range(6), "grid_scorer": "a", "scorer": "rm",
+        "metric": "kendall_tau_b", "subset_kind": "all", "value": values,
+    })  # fmt: skip
+    row = over_seeds(table).iloc[0]
+    expected = stats.t.interval(0.95, 5, np.mean(values), stats.sem(values))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(expected)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from wfine_utils.chains.units import FloatArray, by_unit, enough_units
 from wfine_utils.errors import WfineError
@@ -166,6 +167,29 @@ class PairedDifference(NamedTuple):
     p_value: float  # two-sided, of units that are symmetric about 0; NaN without units
     cohens_d: float  # mean difference / its SD (n - 1); 0 if all are 0, NaN if all equal, not 0
     n: int  # units with both values
+
+
+def mean_of_runs(values: ArrayLike) -> dict[str, float]:
+    """The mean of one number per run, such as per training seed, with Student's t.
+
+    Args:
+        values: float [runs], two runs or more.
+
+    Returns:
+        ``value, ci_low, ci_high, p_value`` (that the mean is 0), ``cohens_d, n``; an interval
+        from :data:`~wfine_utils.chains.units.MIN_UNITS` runs on, as for all units.
+    """
+    runs = np.asarray(values, dtype=float)
+    mean, spread = float(runs.mean()), float(runs.std(ddof=1))
+    if spread < 1e-12:  # a t-test would divide by nothing
+        low, high, p, d = mean, mean, float(mean == 0), 0.0 if mean == 0 else np.nan
+    else:
+        test = stats.ttest_1samp(runs, 0)
+        (low, high), p, d = test.confidence_interval(0.95), test.pvalue, mean / spread
+    if not enough_units(len(runs)):
+        low = high = np.nan
+    numbers = {"value": mean, "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}
+    return numbers | {"cohens_d": d, "n": len(runs)}
 
 
 def paired_difference(
