@@ -100,6 +100,8 @@ def test_no_text_has_no_sentence(text):
         ("P. S. I love you. P.P.S. The end.", ["P. S. I love you.", "P.P.S. The end."]),
         ("p.s. i love you.", ["p.s. i love you."]),
         ("N.B. The door is open.", ["N.B. The door is open."]),
+        ("我喜欢苹果。你呢？我也是！", ["我喜欢苹果。", "你呢？", "我也是！"]),
+        ("「行く。」と彼は言った。雨だ。", ["「行く。」と彼は言った。", "雨だ。"]),
     ],
 )
 def test_by_example(text, expected):

@@ -56,6 +56,11 @@ def test_overlap_is_the_share_of_distinct_content_words():
     assert OverlapScorer().score([chain])[0].tolist() == [0.25, 0, 0.5]
 
 
+def test_overlap_of_texts_without_blanks_is_counted_by_character():
+    chain = chain_of(["市场很大。", "天气好。"], "写市场。")
+    assert OverlapScorer().score([chain])[0].tolist() == pytest.approx([2 / 3, 0])
+
+
 def test_overlap_without_content_words_is_not_a_score():
     assert np.isnan(OverlapScorer().score([chain_of(["x", "y"], "And so on.")])[0]).all()
 

@@ -19,7 +19,9 @@ _BLOCK_END = re.compile(
 
 # End marks with whatever closes after them: ?! or ." or !). or . . . or .[3]
 # Possessive, and what follows is looked at in code: no backtracking, so linear time.
-_MARKS = re.compile(r"[.!?…](?:[.!?…\"'”’)\]*_]|\[\d{1,3}\]|[ ]\.(?![\w.]))*+")
+_MARKS = re.compile(r"[.!?…。！？｡](?:[.!?…。！？｡\"'”’)\]*_」』）]|\[\d{1,3}\]|[ ]\.(?![\w.]))*+")
+_FULL_WIDTH = frozenset("。！？｡")  # end a Chinese or Japanese sentence, without a blank after them
+_GOES_ON = re.compile(r"[」』”’][とっ、，]")  # 「行く。」と言った is one sentence
 _SPACE = re.compile(r"\s*+")
 _LETTER = re.compile(r"[^\W\d_]")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
@@ -94,6 +96,8 @@ def _of_block(block: str) -> list[str]:
 def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
     """Whether the sentence that begins at ``start`` ends with ``marks``."""
     run = marks.group()
+    if not _FULL_WIDTH.isdisjoint(run):
+        return _GOES_ON.match(block, marks.end() - 1) is None
     space = _SPACE.match(block, marks.end())
     if space is None or not space.group():  # inside 3.5, example.org or "Stop!", she said
         return False

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.checks.dispatch import verdicts
-from wfine_utils.checks.words import word_count
+from wfine_utils.checks.words import word_count, words
 from wfine_utils.errors import WfineError
 
 Scores = list[NDArray[np.float64]]
@@ -346,4 +346,7 @@ class OracleScorer(ReadsAll):
 
 
 def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower()))
+    tokens = _WORD.findall(text.lower())
+    if text.isascii():
+        return set(tokens)
+    return {part for word in tokens for part in words(word)}  # 市场 is two, as in word_count
