@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from wfine_study.answers import QUESTIONS
+from wfine_utils.weval.evaluation import SHARES
 from wfine_utils.weval.metrics import METRICS
 from wfine_workflow.results import MissingRun, malformed, read_results
 
@@ -97,7 +98,8 @@ def table_t1_types(folder: Path) -> pd.DataFrame:
 def read_weval(folder: Path) -> pd.DataFrame:
     """The tidy table of notebook 05: ``scorer, training_pairs``, the columns of ``evaluate``."""
     texts = ["scorer", "metric", "subset_kind", "subset"]
-    return read_results(folder, WEVAL, "weval.csv", texts, [*TIDY, "n_chains", "training_pairs"])
+    numbers = [*TIDY, "n_chains", "training_pairs", *SHARES]
+    return read_results(folder, WEVAL, "weval.csv", texts, numbers)
 
 
 def table_t2(folder: Path) -> pd.DataFrame:
@@ -109,7 +111,8 @@ def table_t2(folder: Path) -> pd.DataFrame:
         raise malformed(path, f"found no rows for {', '.join(absent)}", "every metric")
     counted = ("tie_rate", "nan_rate")  # and not estimated: they need no interval
     columns = [x for m in METRICS for x in (interval(m)[:1] if m in counted else interval(m))]
-    counts = df[["scorer", "n_chains", "training_pairs"]].drop_duplicates("scorer")
+    told = ["saturated_rate", "cut_rate"]  # what bends a value; ties and NaN are among the metrics
+    counts = df[["scorer", "n_chains", "training_pairs", *told]].drop_duplicates("scorer")
     wide = _wide(df, ["scorer"], "metric", path).merge(counts, on="scorer")
     wide = wide[[*counts, *columns]]
     return wide.sort_values("kendall_tau_b", ascending=False, kind="stable", ignore_index=True)
@@ -123,9 +126,9 @@ def _t2_subsets(folder: Path, kind: str, metric: str) -> pd.DataFrame:
             f"{WEVAL}/weval.csv has no {metric} by {kind}: its chains are not labelled with a "
             f"{kind}. Run notebook {WEVAL} on chains that are."
         )
-    first = table_t2(folder)["scorer"]
-    wide = _wide(df, ["scorer"], "subset", f"{WEVAL}/weval.csv")
-    return wide.set_index("scorer").reindex(first).reset_index()
+    first = table_t2(folder).set_index("scorer")[list(SHARES)]  # over all chains, best first
+    wide = _wide(df, ["scorer"], "subset", f"{WEVAL}/weval.csv").set_index("scorer")
+    return first.join(wide)[[*wide, *first]].reset_index()
 
 
 def table_t2_types(folder: Path) -> pd.DataFrame:
@@ -156,13 +159,21 @@ def table_t2_comparisons(folder: Path) -> pd.DataFrame:
 def read_adherence(folder: Path) -> pd.DataFrame:
     """What each policy does on each set of prompts, from notebook 04's ``adherence.csv``, tidy."""
     texts = ["prompt_set", "policy", "measure"]
-    return read_results(folder, POLICY, "adherence.csv", texts, [*TIDY, "n"])
+    numbers = [*TIDY, "n", "n_unreadable", "share_cut"]
+    return read_results(folder, POLICY, "adherence.csv", texts, numbers)
 
 
 def table_t3(folder: Path) -> pd.DataFrame:
-    """T3: what each policy does on the same prompts, one column per policy."""
-    keys = ["prompt_set", "measure"]
-    return _wide(read_adherence(folder), keys, "policy", f"{POLICY}/adherence.csv")
+    """T3: what each policy does on the same prompts, one column per policy.
+
+    Beside its value stand ``<policy>_n_unreadable`` and ``<policy>_share_cut``.
+    """
+    keys, df = ["prompt_set", "measure"], read_adherence(folder)
+    wide = _wide(df, keys, "policy", f"{POLICY}/adherence.csv")
+    for policy, part in df.groupby("policy", sort=False):
+        told = part.set_index(keys)[["n_unreadable", "share_cut"]].add_prefix(f"{policy}_")
+        wide = wide.merge(told, on=keys, how="left")
+    return wide
 
 
 def table_t3_comparisons(folder: Path) -> pd.DataFrame:

@@ -62,7 +62,8 @@ def write_weval(folder: Path) -> None:
     rows = []
     for scorer, tau in WEVAL_ROWS:
         pairs = 4000 if scorer == "reward model" else None
-        common = {"scorer": scorer, "n_chains": 10, "training_pairs": pairs}
+        common = {"scorer": scorer, "n_chains": 10, "training_pairs": pairs, "tie_rate": 0.5,
+                  "nan_rate": 0.5, "saturated_rate": 0.1, "cut_rate": 0.2}  # fmt: skip
         rows += [
             common | rate(tau if m == "kendall_tau_b" else 0.5, 10, metric=m, subset_kind="all",
                           subset="all")
@@ -84,7 +85,7 @@ def write_weval(folder: Path) -> None:
 def write_policies(folder: Path) -> None:
     values = {"base": (0.55, 0.1), "wrl_requirement": (0.81, 0.4)}
     write_csv(folder, paper_tables.POLICY, "adherence.csv", [
-        rate(v, 200, prompt_set=prompts, policy=p, measure=measure)
+        rate(v, 200, prompt_set=prompts, policy=p, measure=measure, n_unreadable=3, share_cut=0.25)
         for prompts in ("tiny", "weval_hand") for p, pair in values.items()
         for measure, v in (("length", 0.7), *zip(("mean", "all met"), pair, strict=True))
     ])  # fmt: skip
@@ -150,6 +151,8 @@ def test_t2_has_every_metric_and_is_ordered_by_tau(folder):
     assert table.set_index("scorer")["training_pairs"].dropna().to_dict() == {"reward model": 4000}
     types = paper_tables.table_t2_types(folder)
     assert list(types["scorer"]) == list(table["scorer"])
+    for either in (table, types):  # what bends the values stands beside them
+        assert (either[["saturated_rate", "cut_rate"]] == [0.1, 0.2]).all(axis=None)
     assert list(types["length"]) == [1.0, 0.9, 0.25, 0.0]
     with pytest.raises(MissingRun, match="not labelled with a category"):
         paper_tables.table_t2_categories(folder)
@@ -171,6 +174,7 @@ def test_t3_has_one_column_per_policy(folder):
     assert table.loc["all met", "base"] == 0.1
     assert table.loc["mean", "wrl_requirement"] == 0.81
     assert table.loc["mean", "wrl_requirement_ci_high"] == pytest.approx(0.91)
+    assert table.loc["mean", ["base_n_unreadable", "base_share_cut"]].tolist() == [3, 0.25]
 
 
 def test_t6_adds_up_the_minutes_and_takes_the_largest_memory(folder):
