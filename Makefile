@@ -60,6 +60,7 @@ reproduce: $(READY)  ## run a preset, print its headline numbers and the path of
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest
 
+# One thread for each of the two workers: there are two cores.
 test-fast: $(READY)  ## run the tests that take no more than a few seconds each, two at a time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 

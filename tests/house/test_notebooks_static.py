@@ -258,16 +258,17 @@ print(*({{"torch", "transformers", "trl", "peft", "bitsandbytes"}} & set(sys.mod
 def test_no_name_is_vague():
     """What a value is, not what was done to get it."""
     vague = set("dirt dirty hand audit bulk readers found how asked".split())
-    sources = {path.name: [path.read_text(encoding="utf-8")] for path in MODULES}
-    sources |= {path.name: [cell.source for cell in code_cells(path)] for path in FILES}
-    for name, parts in sources.items():
+    sources = {path: [path.read_text(encoding="utf-8")] for path in MODULES}
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        sources[path] = [cell.source for cell in code_cells(path)]
+    for path, parts in sources.items():
         for node in (n for part in parts for n in ast.walk(ast.parse(part))):
             bound = [
                 node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else None,
                 node.arg if isinstance(node, ast.arg) else None,
                 node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else None,
             ]
-            assert not vague & set(bound), f"{name}, line {getattr(node, 'lineno', '?')}: {bound}"
+            assert not vague & set(bound), f"{path}, line {getattr(node, 'lineno', '?')}: {bound}"
 
 
 def test_project_files_name_no_folder_of_a_machine():

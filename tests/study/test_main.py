@@ -71,7 +71,6 @@ class TestCommandLine:
         assert "--threads" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_listing_needs_no_torch():
     code = "import sys, wfine_study, wfine_study.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
