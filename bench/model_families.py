@@ -248,7 +248,7 @@ def verdict(here: dict[str, list[float]], there: dict[str, list[float]]) -> str:
 
 
 def examine(names: Sequence[str], folder: Path) -> pd.DataFrame:
-    """One row per family: ``family, model_type``, and a verdict for each of :data:`USES`."""
+    """One row per family: ``family, model_type``, a verdict per :data:`USES`, ``reason`` if refused."""
     refused = {name: make(FAMILIES[name], _place(folder, name)) for name in names}
     todo = [[name, use] for name in names for use in USES if use not in refused[name]]
     command = [sys.executable, __file__, "--reload", str(folder), json.dumps(todo)]
@@ -261,11 +261,11 @@ def examine(names: Sequence[str], folder: Path) -> pd.DataFrame:
         row = {"family": name, "model_type": FAMILIES[name].model_type}
         for use in USES:
             if use in refused[name]:
-                row[use] = f"refused: {refused[name][use]}"
+                row[use] = "refused"
             else:
                 torch.manual_seed(1)
                 row[use] = verdict(scores(_place(folder, name), use), there.pop(0))
-        rows.append(row)
+        rows.append(row | {"reason": " ".join(dict.fromkeys(refused[name].values()))})
     return pd.DataFrame(rows)
 
 

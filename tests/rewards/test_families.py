@@ -8,7 +8,7 @@ import pytest
 from wfine_utils.files import project_root
 
 PATH = project_root() / "outputs" / "reference" / "model_families" / "families.csv"
-KEPT = pd.read_csv(PATH, index_col="family") if PATH.exists() else pd.DataFrame()
+KEPT = pd.read_csv(PATH, index_col="family", na_filter=False) if PATH.exists() else pd.DataFrame()
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Response,
         TaskCategory,
     )
+    from wfine_utils.chains.units import mean_interval
     from wfine_utils.chains.weval_hand import WEVAL_HAND_CHAINS, load_weval_hand
 
 __getattr__ = on_demand(__name__)

@@ -68,3 +68,23 @@ def standard_error(values: ArrayLike, units: ArrayLike) -> float:
         return float("nan")
     beyond_mean = total - total.sum() / n.sum() * n
     return float(np.sqrt(n_units / (n_units - 1) * (beyond_mean**2).sum()) / n.sum())
+
+
+def mean_interval(values: ArrayLike, units: ArrayLike | None = None) -> tuple[float, float, float]:
+    """The mean, and the ends of its 95 % interval (normal approximation) over units.
+
+    Args:
+        values: float [values]; NaN is left out.
+        units: [values], names of units; None: every value is a unit by itself.
+
+    Returns:
+        Mean, lower and upper end; the ends are NaN where fewer than :data:`MIN_UNITS` units have
+        a value.
+
+    >>> [round(x, 2) for x in mean_interval([1, 2, 3, 4, 5, 6])]
+    [3.5, 2.0, 5.0]
+    """
+    array = np.asarray(values, dtype=float)
+    half = 1.96 * standard_error(array, np.arange(len(array)) if units is None else units)
+    mean = float(pd.Series(array).mean())
+    return mean, mean - half, mean + half

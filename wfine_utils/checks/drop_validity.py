@@ -66,7 +66,8 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
         real": share of dropped requirements that the response does not meet; "kept requirement
         holds": share of kept ones that it meets), ``n`` verdicts, ``n_chains``, ``value, ci_low,
         ci_high``: 95 % Wilson intervals of as many independent verdicts as would have the standard
-        error that the shares have over chains, ``n`` at most; NaN where chains are too few
+        error that the shares have over chains, ``n`` at most, and ``n_chains`` where all verdicts
+        agree, which says nothing about how they hang together; NaN where chains are too few
         (:mod:`wfine_utils.chains.units`).
     """
     by = [column for column in by if column in outcomes]
@@ -90,7 +91,7 @@ def _share(holds: pd.Series, chain_ids: pd.Series) -> tuple[float, float, float]
     value, error = float(holds.mean()), standard_error(holds, chain_ids)
     if math.isnan(error):  # too few chains
         return value, error, error
-    n = min(len(holds), value * (1 - value) / error**2) if error else len(holds)
+    n = min(len(holds), value * (1 - value) / error**2) if error else chain_ids.nunique()
     low, high = proportion_confint(value * n, n, method="wilson")
     # A share of 0 or 1 is an end of its interval; rounding must not say otherwise.
     return value, min(float(low), value), max(float(high), value)

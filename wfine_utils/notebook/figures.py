@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
-from wfine_utils.chains.units import standard_error
+from wfine_utils.chains.units import mean_interval
 
 TYPE_COLOURS: dict[str, str] = {
     RequirementType.LENGTH: "#0072B2",
@@ -109,6 +109,7 @@ def group_plot(
     xlabel: str,
     rows: str = "type",
     group: str = "policy",
+    n: str = "n",
     unit: str = "queries",
     null: float | None = None,
 ) -> Axes:
@@ -120,7 +121,7 @@ def group_plot(
         xlabel: what is estimated.
         rows: column along the y axis, first one on top; requirement types in the usual order.
         group: column whose values get a colour and a marker each.
-        unit: what ``n`` counts.
+        n, unit: the column of sizes, and what it counts.
         null: where a dotted line stands; None: nowhere.
     """
     names = sorted(dict.fromkeys(table[rows]), key=lambda name: _TYPE_ORDER.get(name, 9))
@@ -129,7 +130,7 @@ def group_plot(
     for k, (name, colour, marker) in enumerate(zip(groups, GROUP_COLOURS, "osD^", strict=False)):
         part = table[table[group] == name].set_index(rows).reindex(names)
         y = np.arange(len(names)) + (k * step - 0.2 if len(groups) > 1 else 0)
-        _dots(part, ax, y, "value", colour, marker, f"{readable(name)} ({_size(part['n'], unit)})")
+        _dots(part, ax, y, "value", colour, marker, f"{readable(name)} ({_size(part[n], unit)})")
     if null is not None:
         ax.axvline(null, color="#555555", linestyle=":", zorder=0)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
@@ -281,7 +282,7 @@ def length_by_kept(
     """
     levels = table.dropna(subset=[measure]).reset_index(drop=True).groupby("gold")
     groups = levels[measure]
-    errors = [standard_error(x[measure], x.get("chain_id", x.index)) for _, x in levels]
+    means = np.array([mean_interval(t[measure], t.get("chain_id")) for _, t in levels])
     x = np.arange(groups.ngroups)
     ax.boxplot(
         [values.to_numpy() for _, values in groups], positions=x, widths=0.6, patch_artist=True,
@@ -289,7 +290,7 @@ def length_by_kept(
         flierprops={"markersize": 2},
     )  # fmt: skip
     ax.errorbar(
-        x, groups.mean(), yerr=1.96 * np.array(errors), fmt="D", color="#D55E00", capsize=4,
+        x, means[:, 0], yerr=means[:, 2] - means[:, 0], fmt="D", color="#D55E00", capsize=4,
         markersize=5, label="mean, 95 % interval", zorder=5,
     )  # fmt: skip
     ax.set_xticks(x, [f"{gold}\nn = {n:,}" for gold, n in groups.size().items()])

@@ -239,5 +239,5 @@ class RewardModelScorer:
         scores = split_by_chain(np.array([expit(each).mean() for each in rewards]), chains)
         self.saturated_rate = saturated_rate(chains, scores, np.concatenate(rewards))
         ends = np.cumsum([len(each) for each in rewards])
-        self.n_cut = sum(part.any() for part in np.split(model.was_cut, ends[:-1]))
+        self.n_cut = sum(bool(part.any()) for part in np.split(model.was_cut, ends[:-1]))
         return scores
