@@ -248,7 +248,7 @@ def verdict(here: dict[str, list[float]], there: dict[str, list[float]]) -> str:
 
 
 def examine(names: Sequence[str], folder: Path) -> pd.DataFrame:
-    """One row per family: ``family, model_type``, a verdict per :data:`USES`, ``reason`` if refused."""
+    """Of each family ``family, model_type``, a verdict per :data:`USES`, ``reason`` if refused."""
     refused = {name: make(FAMILIES[name], _place(folder, name)) for name in names}
     todo = [[name, use] for name in names for use in USES if use not in refused[name]]
     command = [sys.executable, __file__, "--reload", str(folder), json.dumps(todo)]
