@@ -38,7 +38,10 @@ CELLS = f"""() => Array.from({NOTEBOOK}.content.model.cells)
         cell.executionCount,
         cell.outputs.toJSON().filter(x => x.output_type === 'error').map(x => x.evalue),
     ])"""
-IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+READY = f"""() => {{
+    const kernel = {NOTEBOOK}?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,8 @@ def opened(page, lab, name: str):
     """A notebook in the lab, with an idle kernel."""
     _, url, token = lab
     page.goto(f"{url}lab/tree/lab/{name}.ipynb?token={token}&reset")
-    page.wait_for_selector(f".jp-NotebookPanel:not(.lm-mod-hidden) {IDLE}", timeout=120_000)
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget", timeout=120_000)
+    page.wait_for_function(READY, timeout=120_000)  # the lab calls a kernel idle before that
     return page
 
 
@@ -173,7 +177,7 @@ def test_a_form_without_its_kernel_says_so(lab, form, what):
     start_as(form, "bob")
     type_ranks(form, "12345")
     form.keyboard.press("Enter")
-    form.get_by_text("Chain 1 of 5 saved").wait_for()
+    form.get_by_text("Chain 1 of 5 saved to annotations/annotations_bob.csv").wait_for()
     file = lab[0] / "annotations" / "annotations_bob.csv"
     before = file.read_bytes()
     warning = form.get_by_text("Nothing can be saved: this form has no kernel any more")

@@ -55,7 +55,9 @@ def start(
     if annotator:
         return annotate(Session(chains, annotator, annotation_path(folder, annotator), seed))
     form = _Form(max((len(chain.responses) for chain in chains), default=0))
-    field, button = widgets.Text(description="Pseudonym"), widgets.Button(description="Start")
+    # sent as a whole, at the end: letter by letter, the last ones may come after Enter
+    field = widgets.Text(description="Pseudonym", continuous_update=False)
+    button = widgets.Button(description="Start")
     ask = widgets.HBox([field, button])
 
     def open_session() -> None:
