@@ -221,11 +221,11 @@ class InstructionSet(PromptSet):
         checks = [r.check or {} for r in query.requirements if self.by(r) == "machine"]
         all_known = len(checks) == len(query.requirements)
         row = {}
-        for prompt_level, instruction_level, texts in (
-            (PROMPT_LEVEL, INSTRUCTION_LEVEL, [text]),
-            (PROMPT_LOOSE, INSTRUCTION_LOOSE, loose_variants(text)),
+        for prompt_level, instruction_level, variants in (
+            (PROMPT_LEVEL, INSTRUCTION_LEVEL, lambda whole: [whole]),
+            (PROMPT_LOOSE, INSTRUCTION_LOOSE, loose_variants),
         ):
-            met = [any(check(spec, one) for one in texts) for spec in checks]
+            met = [any(check(spec, one) for one in variants(text)) for spec in checks]
             row[prompt_level] = float(all(met)) if all_known else np.nan
             row[instruction_level] = float(np.mean(met)) if met else np.nan
         return row

@@ -18,8 +18,8 @@ FIRST_PERSON = frozenset("i me my mine myself we us our ours ourself ourselves l
 SECOND_PERSON = frozenset("you your yours yourself yourselves y'all".split())
 
 _NUMBERED = _any_of(
-    "Part Chapter Book Volume Act Scene Type Phase Class Grade Article Section Stage Level Division "
-    "Group Tier Appendix Table Figure Title Unit Module Lesson Annex Schedule Category Vatican"
+    "Part Chapter Book Volume Act Scene Type Phase Class Grade Article Section Stage Level "
+    "Division Group Tier Appendix Table Figure Title Unit Module Lesson Annex Schedule Category"
 )
 
 NO_PRONOUN = re.compile(
@@ -117,7 +117,7 @@ _MONTHS = _any_of(
 AUTHOR_YEAR = re.compile(
     rf"""
     \( (?: (?:see|cf\.|e\.g\.|i\.e\.|also|in|after|compare|as\ cited\ in),?\  ){{0,2}}
-        (?: (?:{_any_of("de la del der van von di da du dos al el bin ibn le ter zu")})[ -] | [dl]' )*
+        (?: (?:{_any_of("de la del der van von di da du dos al el bin ibn le")})[ -] | [dl]' )*
         (?! (?:{_MONTHS})\.?(?:\ \d\d?,?)?\ \d )      # May 2019; but: Rollo May, 2019
         ["“]? [{_CAPITAL}][^()]{{0,60}}? (?:,\s?|\s) {_YEAR_IN_BRACKETS}
     | \b[{_CAPITAL}][\w'-]{{0,40}}
@@ -141,8 +141,8 @@ _AFTER_A_YEAR = _any_of(  # words in -s that are nothing counted
 
 _COUNTED = _any_of(
     "people men women children feet percent thousand million billion dozen sheep fish deer cattle "
-    "mm cm m km g kg mg l L ml mL lb ft W kW MW kWh V hp Hz kHz MHz GHz MB GB TB kB rpm ppm cal kcal "
-    "euro yen EUR USD GBP CHF"
+    "mm cm m km g kg mg l L ml mL lb ft W kW MW kWh V hp Hz kHz MHz GHz MB GB TB kB rpm ppm cal "
+    "kcal euro yen EUR USD GBP CHF"
 )
 
 NO_YEAR = re.compile(  # what has such a number, and what is an amount by the words before it
@@ -163,10 +163,12 @@ YEAR = re.compile(
     (?: (?P<bc>\d{{1,4}})\ (?:BCE?\b|B\.C\.(?:E\.)?)
         | (?P<ad>(?:1\d|20)\d\d | \d{{1,3}}(?=\ (?:AD\b|CE\b|A\.D\.|C\.E\.)) | (?<=AD\ )\d{{1,3}})
     )
-    (?! \d | [.,]\d | \+ | \ ?[%°€] | -(?!era\b|built\b|style\b)[a-z] | (?!s\b|[a-f]\b)[A-Za-z] )
+    (?! \d | [.,]\d | \+ | \ ?[%°€] | -(?!era\b|built\b|style\b)[a-z] )
+    (?! (?!s\b|[a-f]\b)[A-Za-z] )                                # 1080p; but: 1950s, 1999a
     # 1200–1300 people, 1500 trees: what is counted follows; but: in 2008 banks failed
     (?! (?:[-–]\d+)?\ (?: {_COUNTED} | or\ so | of\ (?:them|us|these|those) )\b )
-    (?(in) | (?! (?:[-–]\d+)?\ (?: (?!(?:{_AFTER_A_YEAR})\b)[a-z]+s | more | per | staff | [A-Z]\w+ans
+    (?(in) | (?! (?:[-–]\d+)?\ (?:
+        (?!(?:{_AFTER_A_YEAR})\b)[a-z]+s | more | per | staff | [A-Z]\w+ans
     )\b ) )
     """,
     re.VERBOSE,

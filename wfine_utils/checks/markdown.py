@@ -38,7 +38,8 @@ _LAYOUT = re.compile(
 _BLOCK_TAGS = frozenset(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset "
     "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html li main menu nav "
-    "ol p pre script section style summary table tbody td template tfoot th thead title tr ul".split()
+    "ol p pre script section style summary table tbody td template tfoot th thead title tr "
+    "ul".split()
 )
 _INLINE_TAGS = frozenset(
     "a abbr acronym audio base bdi bdo big button canvas cite code data del dfn em embed font i "
