@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-# A blank line ends a block, and so do a divider line, of marks alone (---, * * *, ═══; a picture is
-# none), and the end of the line before a list item or a heading.
+# A blank line ends a block, and so do a divider line, of marks alone (---, * * *, ═══; neither of
+# pictures nor in a table), and the end of the line before a list item or a heading.
 _BLOCK_END = re.compile(
-    r"\n\s*\n|^(?!.*?(?:[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff])).+$"
+    r"\n\s*\n|^(?!.*?(?:[^\W_]|[|\u2600-\u27bf\U0001f000-\U0001faff])).+$"
     r"|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])",
     re.MULTILINE,
 )
