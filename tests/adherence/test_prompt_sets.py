@@ -134,6 +134,10 @@ class TestIfeval:
         assert ours.judge({"a": ["1 and 2", "Go."]})["a"][PROMPT_LEVEL].tolist()[0] == 1
         assert ours.judge({"a": ["1", "Go."]})["a"][INSTRUCTION_LOOSE].tolist()[0] == 0.5
 
+    def test_an_answer_that_is_no_text_is_named(self, ifeval):
+        with pytest.raises(WfineError, match="text: found None, expected a text"):
+            ifeval.judge({"a": [None, "a", "a", "a"]})
+
     def test_what_has_no_checker_is_counted(self, ifeval):
         assert ifeval.describe() == {
             "prompt_set": "ours", "n_prompts": 4, "n_left_out": 0,

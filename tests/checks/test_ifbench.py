@@ -140,9 +140,24 @@ def test_both_sides_of_the_border(instruction_id, kwargs, text, meets):
         ("count:word_count_range", {"min_words": 3, "max_words": 2}, ["min_words", "3 and 2"]),
         ("ratio:stop_words", {"percentage": 101}, ["percentage", "101", "from 0 to 100"]),
         ("sentence:keyword", {"word": "a", "N": 0}, ["N", "0", "from 1"]),
+        ("words:words_position", {"keyword": "red fox"}, ["keyword", "'red fox'", "one word"]),
+        ("words:words_position", {"keyword": "!"}, ["keyword", "'!'", "one word"]),
+        (
+            "words:keywords_specific_position", {"keyword": "red fox", "n": 1, "m": 1},
+            ["keyword", "'red fox'", "one word"],
+        ),
+        ("count:keywords_multiple", KEYWORDS | {"keyword2": "Ant"}, ["ant, Ant", "different"]),
+        (
+            "repeat:repeat_span", {"prompt_to_repeat": "a b", "n_start": 1, "n_end": 0},
+            ["n_start", "1 and 0", "has 2"],
+        ),
+        (
+            "repeat:repeat_span", {"prompt_to_repeat": "a b", "n_start": 2, "n_end": 3},
+            ["n_start", "2 and 3", "has 2"],
+        ),
         ("count:pronouns", {"N": "2"}, ["N", "'2'", "whole number"]),
     ],
-)
+)  # fmt: skip
 def test_wrong_arguments_are_named(instruction_id, kwargs, words):
     with pytest.raises(WfineError) as error:
         judge(instruction_id, kwargs, "")

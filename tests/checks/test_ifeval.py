@@ -227,13 +227,24 @@ CASES = [
     (
         "change_case:capital_word_frequency",
         {"capital_frequency": 2, "capital_relation": "at least"},
-        ["I am NASA", "DON'T go to NEW-YORK", "A B C D"],
+        ["I am NASA", "DON'T go to NEW-YORK", "A B C D", "LL.B. in D.C.", "J. K. Rowling"],
         ["NASA is here", "DON'T", "Nasa is Here", "none"],
     ),
     (
         "change_case:capital_word_frequency",
         {"capital_frequency": 2, "capital_relation": "less than"},
-        ["NASA is here", "none", "U.S. law", "the U.S", "I'm AI's README.md"],
+        [
+            "NASA is here",
+            "none",
+            "U.S. law",
+            "the U.S",
+            "I'm AI's README.md",
+            "J.K.",
+            "Ph.D. B.Sc. D.Phil. St.Louis",
+            "U.S.-based I",
+            "U.S.-CHINA",
+            "the U.S.A.'s",
+        ],
         ["I am NASA", "A B C D", "U.S. and E.U. law", "NASA in the U.S.A."],
     ),
     (

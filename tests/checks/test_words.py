@@ -92,6 +92,10 @@ TERMS = [  # text, a term that it mentions, one that it does not
     ("5% off—now!", "%", "—off"),
     ("off—now!", "—", "-"),
     ("C++ and .NET", "c++", ""),
+    ("우리의 예산은 적다", "예산", "산"),
+    ("추가예산을 늘린다", "추가예산", "예산"),
+    ("“Yes,” he said", '"yes,"', "no"),
+    ("we utilize² km³", "utilize", "utilize2"),
     ("xa a a", "a a", "x"),
 ]
 

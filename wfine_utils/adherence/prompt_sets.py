@@ -220,12 +220,13 @@ class InstructionSet(PromptSet):
     def _one(self, query: Query, text: str) -> dict[str, float]:
         checks = [r.check or {} for r in query.requirements if self.by(r) == "machine"]
         all_known = len(checks) == len(query.requirements)
+        strict = [check(spec, text) for spec in checks]  # refuses what is no text
+        loose = [any(check(spec, one) for one in loose_variants(text)) for spec in checks]
         row = {}
-        for prompt_level, instruction_level, texts in (
-            (PROMPT_LEVEL, INSTRUCTION_LEVEL, [text]),
-            (PROMPT_LOOSE, INSTRUCTION_LOOSE, loose_variants(text)),
+        for prompt_level, instruction_level, met in (
+            (PROMPT_LEVEL, INSTRUCTION_LEVEL, strict),
+            (PROMPT_LOOSE, INSTRUCTION_LOOSE, loose),
         ):
-            met = [any(check(spec, one) for one in texts) for spec in checks]
             row[prompt_level] = float(all(met)) if all_known else np.nan
             row[instruction_level] = float(np.mean(met)) if met else np.nan
         return row

@@ -26,8 +26,18 @@ import re
 from collections import Counter
 from itertools import groupby, pairwise
 from math import isqrt
+from typing import Annotated, Any
 
-from wfine_utils.checks.instructions import Count, Percentage, Place, Registry, Text, Word, enter
+from wfine_utils.checks.instructions import (
+    Count,
+    Kind,
+    Percentage,
+    Place,
+    Registry,
+    Text,
+    Word,
+    enter,
+)
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.errors import WfineError
 
@@ -81,6 +91,13 @@ def words_of(text: str) -> list[str]:
     """
     pieces = (re.sub(r"[\W_]", "", piece) for piece in re.split(r"[\s–—]+", text.lower()))
     return [piece for piece in pieces if piece]
+
+
+def _one_word(value: Any) -> str | None:
+    return value if isinstance(value, str) and len(words_of(value)) == 1 else None
+
+
+OneWord = Annotated[str, Kind(_one_word, "one word")]
 
 
 def end_marks(text: str) -> Counter[str]:
@@ -154,6 +171,8 @@ def keywords_multiple(
 ) -> bool:
     """The keywords occur as whole words 1, 2, 3, 5 and 7 times, ignoring case."""
     keywords = (keyword1, keyword2, keyword3, keyword4, keyword5)
+    if len({keyword.lower() for keyword in keywords}) < len(keywords):
+        raise WfineError(f"keywords: found {', '.join(keywords)}, expected five different ones.")
     return [_occurrences(text, keyword) for keyword in keywords] == [1, 2, 3, 5, 7]
 
 
@@ -243,14 +262,14 @@ def repeats(text: str, small_n: Count) -> bool:
 
 
 @_instruction("words:keywords_specific_position")
-def keywords_specific_position(text: str, keyword: Word, n: Place, m: Place) -> bool:
+def keywords_specific_position(text: str, keyword: OneWord, n: Place, m: Place) -> bool:
     """The m-th word of the n-th sentence is the keyword, ignoring case."""
     sentence = "".join(split_sentences(text)[n - 1 : n])
     return words_of(sentence)[m - 1 : m] == words_of(keyword)
 
 
 @_instruction("words:words_position")
-def words_position(text: str, keyword: Word) -> bool:
+def words_position(text: str, keyword: OneWord) -> bool:
     """The second word and the last but one are the keyword, ignoring case."""
     words = words_of(text)
     return words[1:2] == words[-2:-1] == words_of(keyword)

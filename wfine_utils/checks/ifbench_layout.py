@@ -25,6 +25,7 @@ from itertools import pairwise
 from wfine_utils.checks.ifbench import end_marks, words_of
 from wfine_utils.checks.instructions import Count, Registry, Text, Word, enter
 from wfine_utils.checks.sentences import split_sentences
+from wfine_utils.errors import WfineError
 
 INSTRUCTIONS: Registry = {}
 """The instruction types of this module by their public id: ``function(text, **arguments)``."""
@@ -222,7 +223,13 @@ def repeat_simple(text: str) -> bool:
 @_instruction("repeat:repeat_span")
 def repeat_span(text: str, prompt_to_repeat: Text, n_start: Count, n_end: Count) -> bool:
     """The words of the request from ``n_start`` to ``n_end``, both inclusive and counted from 0."""
-    return text.lower().split() == prompt_to_repeat.lower().split()[n_start : n_end + 1]
+    span = prompt_to_repeat.lower().split()[n_start : n_end + 1]
+    if not span:
+        raise WfineError(
+            f"arguments n_start and n_end: found {n_start} and {n_end}, expected a span of words "
+            f"of prompt_to_repeat, which has {len(prompt_to_repeat.split())}."
+        )
+    return text.lower().split() == span
 
 
 @_instruction("custom:multiples")

@@ -14,9 +14,10 @@ Differences from the published code. All checks take linear time.
   without a seed. It reads 10 000 characters, from the first letter on and in small letters, and has
   the languages of langdetect to choose from, with one code ``zh`` for Chinese.
 * Words in capitals are runs of letters and digits with inner apostrophes or hyphens, and
-  abbreviations with dots. As published, U.S., I and B2 count as one each. The published code asks
-  NLTK, which cuts at apostrophes only: we count DON'T as one and A/B as two, NLTK the other way
-  round; I'm and AI's are none here and one there, README.md one here and none there.
+  abbreviations with dots. As published, U.S., I and B2 count as one each, Ph.D. as none. The
+  published code asks NLTK, which cuts at apostrophes only: we count DON'T as one and A/B as two,
+  NLTK the other way round; I'm and AI's are none here and one there, README.md one here and none
+  there.
 * Keywords, forbidden words, section marks and postscript marks are plain text, not regular
   expressions, and white space at their ends is no part of them.
 * A line with a lone ``*`` is no bullet point. JSON nested too deep for Python is not JSON.
@@ -53,7 +54,8 @@ _instruction = functools.partial(enter, INSTRUCTIONS)
 
 _POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
 _LANGUAGE_SAMPLE = 10_000  # characters; normalising may take quadratic time in their number
-_CAPITALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\b|\w+(?:['’-]\w+)*")  # U.S, DON'T
+_RUN = r"(?:(?:[^\W\d_]{1,4}\.)+[^\W\d_]{1,4}\b(?:\.(?=['’-]))?|\w+)"  # U.S, Ph.D, word
+_CAPITALS = re.compile(rf"{_RUN}(?:['’-]{_RUN})*")  # DON'T, U.S.-CHINA
 
 
 def _letter(value: Any) -> str | None:

@@ -22,7 +22,8 @@ MAX_CHARACTERS = 50_000
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": 20}).enable(["table", "strikethrough"])
 
-_BULLET_SIGN = re.compile(r"^([ \t]*)[•◦▪‣●○■](?=[ \t])", re.MULTILINE)
+_SIGNS = "•◦▪‣●○■·∙⁃▸►➤☐☑☒✅✓✔✗✘"  # of bullets that Markdown does not know
+_BULLET_SIGN = re.compile(rf"^([ \t]*)[{_SIGNS}](?:[ \t]+|(?=\w))", re.MULTILINE)
 _YEAR_FIRST = re.compile(r"^([ \t]*\d{4,9})(?=[.)][ \t])", re.MULTILINE)  # 1986. It rained.
 
 # In HTML: what opens neither a tag nor a comment. HTMLParser would search for its end time and
@@ -31,23 +32,25 @@ _NO_TAG = re.compile(r"<(?!!--|(?!!\[)[^<>]*>)")
 
 # A plain_text without any of these reads as it stands.
 _LAYOUT = re.compile(
-    r"[*_`~<>&\[\]\\|#=]|^[ \t]*(?:[-+•◦▪‣●○■]|\d{1,3}[.)])[ \t]|---", re.MULTILINE
+    rf"[*_`~<>&\[\]\\|#=]|^[ \t]*(?:[-+][ \t]|[{_SIGNS}]|\d{{1,3}}[.)][ \t])|---", re.MULTILINE
 )
 
 _BLOCK_TAGS = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption "
-    "figure footer form h1 h2 h3 h4 h5 h6 header hr html li main nav ol p pre script section style "
-    "summary table tbody td tfoot th thead title tr ul".split()
+    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html li main menu nav "
+    "ol p pre script section style summary table tbody td template tfoot th thead title tr "
+    "ul".split()
 )
 _INLINE_TAGS = frozenset(
-    "a abbr audio bdi bdo big button cite code del dfn em font i iframe input ins kbd label mark "
-    "path picture q ruby rp rt s samp small source span strike sub sup svg time tt u var video wbr "
-    "b strong br img".split()
+    "a abbr acronym audio base bdi bdo big button canvas cite code data del dfn em embed font i "
+    "iframe input ins kbd label link map mark meta meter nobr noscript object optgroup option "
+    "output path picture progress q ruby rp rt s samp select small source span strike sub sup svg "
+    "textarea time track tt u var video wbr b strong br img".split()
 )
-_ITS_PLACE = {"li": {"ul", "ol"}, "tr": {"table"}, "td": {"tr"}, "th": {"tr"}}
+_ITS_PLACE = {"li": {"ul", "ol", "menu", "dir"}, "tr": {"table"}, "td": {"tr"}, "th": {"tr"}}
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _NOT_RUNNING = {"li", "dl", "table", "blockquote", "pre", *_HEADINGS}
-_NOT_SHOWN = {"script", "style", "title"}
+_NOT_SHOWN = {"script", "style", "template", "title"}
 
 
 @dataclass
@@ -78,7 +81,7 @@ def parse(text: str) -> Document:
     >>> parse("# A\\n\\nOne **two**.\\n\\n- three").items
     [('bullet', 'three')]
     """
-    source = _YEAR_FIRST.sub(r"\1\\", _BULLET_SIGN.sub(r"\1-", text[:MAX_CHARACTERS]))
+    source = _YEAR_FIRST.sub(r"\1\\", _BULLET_SIGN.sub(r"\1- ", text[:MAX_CHARACTERS]))
     page = _Page()
     page.feed(_NO_TAG.sub("&lt;", _PARSER.render(source)))
     page.close()
@@ -141,6 +144,8 @@ class _Page(HTMLParser):
             self._leave({tag}, with_it=True)
         elif tag in ("b", "strong"):
             self._bold_depth = max(0, self._bold_depth - 1)
+        elif tag == "br":  # </br> breaks a line too
+            self.handle_data("\n")
         elif tag not in _INLINE_TAGS:
             self.handle_data(f"</{tag}>")
 
@@ -212,7 +217,7 @@ class _Page(HTMLParser):
         item = next((element for element in reversed(self._open) if element.tag == "li"), None)
         if item is not None and not item.has_text:
             item.has_text = True
-            lists = [element.tag for element in self._open if element.tag in ("ul", "ol")]
+            lists = [element.tag for element in self._open if element.tag in _ITS_PLACE["li"]]
             kind = "numbered" if lists[-1] == "ol" else "bullet"
             self.document.items.append((kind, words))
 

@@ -145,9 +145,8 @@ def table(
 
 def _title(heading: str) -> str:
     """A heading without its number and the marks at its ends: "2.1 Method:" is "method"."""
-    unnumbered = re.sub(
-        r"^(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|[ivx]+[.)])\s", "", folded(heading).strip()
-    )
+    number = r"^\W*(?:\d+(?:\.\d+)*\ ?[.):–—-]|\d+(?:\.\d+)+|(?<=§)\d+|(?:[ivx]+|[a-z])[.)])\s"
+    unnumbered = re.sub(number, "", folded(heading).strip())
     return re.sub(r"^[\W_]+|[\W_]+$", "", unnumbered)
 
 
@@ -177,9 +176,10 @@ def line_starts(text: str, prefix: str) -> int:
 
     A row of a table is one line.
     """
-    start = normalised(prefix).lstrip()
+    seen = seen_text(prefix).strip()  # nothing of a mark such as "- ", which stands in the source
+    start = seen or normalised(prefix).lstrip()
     end = len(start)
-    lines = (line.lstrip() for line in seen_text(text).split("\n"))
+    lines = (line.lstrip() for line in (seen_text if seen else normalised)(text).split("\n"))
     starting = (line for line in lines if line.startswith(start))
     return sum(line[end : end + 1].isdigit() or not joined(line, end) for line in starting)
 
@@ -191,13 +191,14 @@ def letter_layout(text: str) -> bool:
         return False
     if len(split_sentences(lines[0])) > 1:  # the stop of Mr. ends none
         return False
-    return any(len(line) < 60 and english.CLOSING.fullmatch(line) for line in lines[-4:-1])
+    return any(len(line) < 60 and english.CLOSING.fullmatch(line) for line in lines[-7:-1])
 
 
 def record(text: str, fields: Sequence[str]) -> bool:
     """A line ``Field: value`` for each field, in this order."""
     lines = iter(folded(seen_text(text)).split("\n"))
-    starts = (re.compile(rf" ?{re.escape(folded(field).strip())} ?:") for field in fields)
+    names = (folded(seen_text(field)).strip(" :") for field in fields)
+    starts = (re.compile(rf"[ \"']*{re.escape(name)}[\"']* ?:") for name in names)
     return all(any(start.match(line) for line in lines) for start in starts)
 
 
@@ -213,7 +214,7 @@ def citations(text: str, style: str = "author-year") -> int:
 @counted
 def dialogue_turns(text: str) -> int:
     """So many lines ``NAME: speech`` or ``NAME (aside): speech``; items of a list are none."""
-    unmarked = re.sub(r"[*_]+(?=\S)|(?<=\S)[*_]+", "", text)
+    unmarked = re.sub(r"</?\w+>|[*_]+(?=\S)|(?<=\S)[*_]+", "", text)
     return len(english.SPEECH.findall(normalised(unmarked.replace("：", ": "))))
 
 
@@ -230,7 +231,7 @@ def _ending_with(text: str, mark: str) -> int:
 
 def _last_marks(sentence: str) -> str:
     """The last run of end marks, such as ``?!``, with no word after it."""
-    bare = re.sub(r"\[\d{1,3}\]$", "", normalised(sentence))
+    bare = re.sub(r"(?:\[\^?\d{1,3}\]|\^\d+)+$", "", normalised(sentence))
     tail = "".join(takewhile(lambda character: not character.isalnum(), reversed(bare)))
     return next(iter(re.findall(r"[.!?…]+", tail)), "")
 
@@ -260,7 +261,8 @@ def similes(text: str) -> int:
 
 def _n_among(text: str, pronouns: frozenset[str]) -> int:
     spoken = (word.lower() for word in words(english.NO_PRONOUN.sub(" ", seen_text(text))))
-    return sum(word in pronouns or word.split("'")[0] in pronouns for word in spoken)
+    short = tuple(f"{pronoun}'" for pronoun in pronouns)  # I'd've, y'all're
+    return sum(word in pronouns or word.startswith(short) for word in spoken)
 
 
 @counted
@@ -281,7 +283,8 @@ def second_person(text: str) -> int:
 @counted
 def anaphora(text: str, start: str) -> int:
     """So many sentences that begin with the same words."""
-    return sum(begins_with(s.lstrip("\"'“‘«„(*_ "), start) for s in _sentences(text))
+    opening = r"^[\W_]*" if re.match(r"\w", start.strip()) else ""
+    return sum(begins_with(re.sub(opening, "", s), start) for s in _sentences(text))
 
 
 @counted
@@ -318,10 +321,11 @@ def percentages(text: str) -> int:
 def years_in_order(text: str, low: int = 3) -> bool:
     """At least so many different years, first mentioned in rising order; 44 BC is before 1066.
 
-    Years are numbers from 1000 to 2099 after which nothing is counted: neither "1200 people" nor
-    "2000 km" nor "$1500". Not told apart: "1200 small homes".
+    Years are numbers from 1000 to 2099, or from 1 with AD, CE or BC, which count nothing: neither
+    "1200 people" nor "2000 km" nor "room 1408". Not told apart: "1200 small homes".
     """
-    dates = (m["ad"] or f"-{m['bc']}" for m in english.YEAR.finditer(seen_text(text)))
+    possible = english.NO_YEAR.sub(" ", seen_text(text))
+    dates = (m["ad"] or f"-{m['bc']}" for m in english.YEAR.finditer(possible))
     years = list(dict.fromkeys(map(int, dates)))
     return len(years) >= low and years == sorted(years)
 

@@ -11,16 +11,23 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-# A blank line ends a block, and so do a divider line (---, * * *) and the end of the line before a
-# list item or a heading.
+# A blank line ends a block, and so do a divider line, of marks alone (---, * * *, ═══; neither of
+# pictures nor in a table), and the end of the line before a list item or a heading.
 _BLOCK_END = re.compile(
-    r"\n\s*\n|^[-*_=~+•–—# \t]+\r?$|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])", re.MULTILINE
+    r"\n\s*\n|^(?!.*?(?:[^\W_]|[|\u2600-\u27bf\U0001f000-\U0001faff])).+$"
+    r"|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t])",
+    re.MULTILINE,
 )
 
 # End marks with whatever closes after them: ?! or ." or !). or . . . or .[3]
 # Possessive, and what follows is looked at in code: no backtracking, so linear time.
-_MARKS = re.compile(r"[.!?…。！？｡](?:[.!?…。！？｡\"'”’)\]*_」』）]|\[\d{1,3}\]|[ ]\.(?![\w.]))*+")
-_FULL_WIDTH = frozenset("。！？｡")  # end a Chinese or Japanese sentence, without a blank after them
+_END_MARKS = ".!?…‽⁇⁈⁉。！？｡؟۔।॥"
+_MARKS = re.compile(
+    rf"[{_END_MARKS}](?:[{_END_MARKS}\"'”’)\]*_」』）⁰¹²³⁴-⁹]|\[\^?\d{{1,3}}\]|[ ]\.(?![\w.]))*+"
+)
+_STRONG = frozenset("!?‽⁇⁈⁉")
+# These end a sentence wherever they stand: Chinese and Japanese have no blank after them.
+_FULL_WIDTH = frozenset("。！？｡؟۔।॥")
 _GOES_ON = re.compile(r"[」』”’][とっ、，]")  # 「行く。」と言った is one sentence
 _SPACE = re.compile(r"\s*+")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -31,8 +38,8 @@ _BEFORE_TOKEN = re.compile(r"[-–—/([“‘\"'*_]")
 
 # A name, a number or an example follows: never the end.
 _NEVER = frozenset(
-    "mr mrs ms mx messrs dr prof rev hon gen col capt lt cmdr sgt maj sen rep gov pres fr mt ft "
-    "vs cf viz approx ca e.g i.e n.b a.k.a".split()
+    "mr mrs ms mx messrs dr prof rev hon gen col capt lt cmdr sgt maj amb atty supt insp sen rep "
+    "gov pres fr mt ft vs cf viz approx ca e.g i.e n.b a.k.a".split()
 )
 
 _BEFORE_CAPITAL = frozenset("etc a.m p.m b.c bn".split())  # the end before any capital or number
@@ -54,16 +61,21 @@ _BEFORE_NUMBER = frozenset(
     "Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun".split()
 )
 
+_WORDS_TOO = frozenset("no art pop".split())  # did he go? no. he stayed.
+_SUBJECTS = frozenset("i you he she it we they this that there then".split())
+
 _NUMBER = re.compile(r"\d|(?:[IVXLC]{2,}|[B-HJ-Z])\b")
-_OPENING_PHRASE = re.compile(r"(?:At|By|In|From|Since|Until|Before|After|Around)\s[^,]{0,20}")
+_OPENING_PHRASE = re.compile(
+    r"(?:At|By|In|From|Since|Until|Before|After|Around)\s[^,]{0,20}", re.IGNORECASE
+)
 _DAY_OR_ZONE = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[ECMP][SD]T\b|GMT|UTC|CET")
 _PRONOUN_I = re.compile(r"\b[a-z]+ I$")  # "you and I." but not "Albert I. Jones"
-_POSTSCRIPT = re.compile(r"\bp\.\s?s$", re.IGNORECASE)  # P.S. opens a sentence
+_POSTSCRIPT = re.compile(r"\b(?:p\.\s?|p+)s$", re.IGNORECASE)  # P.S. and PS. open a sentence
 _NAMES_WITH_MARK = frozenset("Yahoo! Yum! Jeopardy! Oklahoma! Wham! Guess?".split())
 
 # "Why?" Mr. Abel asked: one to three capitalised words, then a verb of speech.
 _TAG = re.compile(
-    r"(?:[A-Z][\w'’-]*\.?\s){1,3}(?:said|asked|shouted|cried|whispered|yelled|replied|answered|"
+    r"(?:[^\W\d_a-z][\w'’-]*\.?\s){1,3}(?:said|asked|shouted|cried|whispered|yelled|replied|answered|"
     r"called|murmured|muttered|exclaimed|snapped|demanded|screamed|begged|wondered)\b"
 )
 
@@ -112,14 +124,15 @@ def _is_end(block: str, start: int, marks: re.Match[str]) -> bool:
     quoted = not _QUOTES.isdisjoint(run)
     token = _BEFORE_TOKEN.split(before.rsplit(None, 1)[-1])[-1]
 
-    if "!" in run or "?" in run or "…" in run or ".." in run or ". ." in run:
+    strong = not _STRONG.isdisjoint(run)
+    if strong or "…" in run or ".." in run or ". ." in run:
         if small:  # an end in a text that is all in small letters: why? no.
-            return run.rstrip("*_")[-1] in "?!" and not _begins_with_capital(block, start)
+            return run.rstrip("*_")[-1] in _STRONG and not _begins_with_capital(block, start)
         if quoted:
             return (starter and word != "I") or _TAG.match(after) is None
         if token + run in _NAMES_WITH_MARK:
             return starter
-        return "!" in run or "?" in run or word != "I"  # "I... I can't" is one sentence
+        return strong or word != "I"  # "I... I can't" is one sentence
     if len(run) > 1 and (small or quoted or run.count(".") > 1):  # he left.) and ... | etc.).
         return not small
     if before.isdigit() and len(before) < 3:  # the number of a list item
@@ -141,10 +154,14 @@ def _ends_at_dot(before: str, token: str, after: str, small: bool, starter: bool
     if key in _NEVER or _POSTSCRIPT.search(before):
         return False
     if token in _BEFORE_NUMBER or key in _BEFORE_NUMBER:
-        return not small and _NUMBER.match(after) is None
+        if small:
+            return key in _WORDS_TOO and not after.startswith("of ")
+        return _NUMBER.match(after) is None
     if key in _BEFORE_CAPITAL or key in _SOMETIMES or _DOTTED.fullmatch(token):
-        if small or _OPENING_PHRASE.fullmatch(before):  # At 5 p.m. Mary left
+        if _OPENING_PHRASE.fullmatch(before):  # At 5 p.m. Mary left
             return False
+        if small:
+            return len(token) > 1 and after.split(None, 1)[0] in _SUBJECTS
         if key in _BEFORE_CAPITAL:
             return _DAY_OR_ZONE.match(after) is None
         return starter or _PRONOUN_I.search(before) is not None

@@ -43,6 +43,14 @@ _BEYOND_EUROPE = re.compile(
 _SAME = str.maketrans(
     {**dict.fromkeys("‘’‛ʼʹ′´", "'"), **dict.fromkeys("‐‑", "-")}
     | dict.fromkeys("\xad\u200b\u200c\u200d\u2060\ufeff™℠")
+    | {"؟": "?", "‽": "?!"}
+    | {raised: f"^{i}" for i, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}  # a note's number, no letter
+)
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+
+# What Korean writes at the end of a word, where English has a word of its own.
+_PARTICLE = re.compile(
+    r"(?:[은는이가을를의에와과도만로]|으로|에서|에게|까지|부터|보다|처럼|한테|들)+(?![가-힣])"
 )
 
 
@@ -98,8 +106,8 @@ def normalised(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def folded(text: str) -> str:
-    """:func:`normalised`, and in small letters: the form in which terms are looked up."""
-    return normalised(text).casefold()
+    """:func:`normalised`, in small letters, quotes straight: the form in which terms are sought."""
+    return normalised(text).translate(_QUOTES).casefold()
 
 
 @lru_cache(maxsize=4096)
@@ -124,6 +132,13 @@ def joined(text: str, place: int) -> bool:
     return (after.isalnum() or after == "_") and not re.search(_UNSPACED, before + after)
 
 
+def ends_at(text: str, place: int) -> bool:
+    """Whether a word may end at a place of the text; a Korean particle after it is no part."""
+    return not joined(text, place) or (
+        "가" <= text[place - 1] <= "힣" and _PARTICLE.match(text, place) is not None
+    )
+
+
 def find_term(text: str, term: str, start: int = 0) -> int:
     """Where the first whole word or phrase ``term`` at or after ``start`` ends; -1 without one.
 
@@ -133,7 +148,7 @@ def find_term(text: str, term: str, start: int = 0) -> int:
         text: in the form of :func:`folded`, which the places refer to; of the term any form.
     """
     while (match := _pattern(term).search(text, start)) and match.group():
-        if not joined(text, match.start()) and not joined(text, match.end()):
+        if not joined(text, match.start()) and ends_at(text, match.end()):
             return match.end()
         start = match.start() + 1
     return -1
@@ -142,7 +157,7 @@ def find_term(text: str, term: str, start: int = 0) -> int:
 def begins_with(text: str, term: str) -> bool:
     """Whether the text begins with a whole word or phrase, ignoring case."""
     match = _pattern(term).match(folded(text))
-    return match is not None and not joined(folded(text), match.end())
+    return match is not None and ends_at(folded(text), match.end())
 
 
 def mentioned(text: str, term: str) -> bool:
