@@ -70,12 +70,16 @@ class PairTrainer(RewardTrainer):
         self._pair_loss, self._center_coefficient = pair_loss, args.center_rewards_coefficient
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The mean loss of the pairs of a batch; TRL's own loss is left, its metrics are kept."""
+        """The mean loss of the pairs of a batch; TRL's own loss is left, its metrics are kept,
+        in evaluation as means over pairs."""
         inputs = dict(inputs)
         n_dropped = inputs.pop("margin")
         once = partial(_each_text_once, model)
         _, outputs = super().compute_loss(once, inputs, True, num_items_in_batch)
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+        if not self.model.training:  # TRL averages over batches: a small one would count as much
+            for values in (self._metrics["eval"][name] for name in ("accuracy", "margin")):
+                values += values[-1:] * (len(chosen) - 1)  # once for each pair
         loss = self._pair_loss.each(chosen, rejected, n_dropped).mean()
         if self._pair_loss.is_relative:
             loss = loss + self._center_coefficient * ((chosen + rejected) ** 2).mean()
