@@ -154,7 +154,7 @@ class TestNotebook:
     ):
         ids = [cell.id for cell in code_cells(path)]
         reads = any("run.previous(" in cell.source for cell in code_cells(path))
-        if reads and not path.stem.startswith("02"):  # that one reads only if a model writes for it
+        if reads:
             assert ids[:3] == ["parameters", "check", "imports"]
             (check,) = [cell.source for cell in code_cells(path) if cell.id == "check"]
             named = set(re.findall(r"\"(\d\d_\w+)\"", check))
