@@ -147,7 +147,7 @@ def test_all_that_is_missing_is_named_at_once_with_a_way_that_works(tmp_path, mo
 def test_a_file_of_the_user_that_is_not_there_is_named_before_the_long_imports(tmp_path):
     (tmp_path / "chains.jsonl").touch()
     check_previous(str(tmp_path), {}, files=["", str(tmp_path / "chains.jsonl")])
-    with pytest.raises(WfineError, match="chain.jsonl: found no such file, expected the one"):
+    with pytest.raises(WfineError, match=r"chain\.jsonl: found no such file, expected the one"):
         check_previous(str(tmp_path), {}, files=["", str(tmp_path / "chain.jsonl")])
 
 
