@@ -119,7 +119,7 @@ def train_and_rank(
     for name, chains in ranked.items():
         scores = {recipe: RewardModelScorer(folder, name=recipe).score(chains)}
         scores_table(scores, chains).to_parquet(folder / f"scores-{name}.parquet", index=False)
-    write_json(folder / "minutes.json", {"cpu_minutes": minutes})
+    write_json(folder / "minutes.json", {"cpu_minutes": minutes, "n_pairs": len(pairs)})
 
 
 def ablation_table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.DataFrame:
@@ -131,8 +131,8 @@ def ablation_table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.Data
 
     Returns:
         One row per recipe and set of chains: ``recipe, ranked, value, ci_low, ci_high, n_chains,
-        cpu_minutes``, and against the preset's recipe ``difference, p, difference_low,
-        difference_high, p_holm``.
+        cpu_minutes, n_pairs`` (of training), and against the preset's recipe ``difference, p,
+        difference_low, difference_high, p_holm``.
     """
     rows = []
     recipes = [name for name in CHANGES if (folder_of(root, name) / "minutes.json").is_file()]

@@ -8,8 +8,8 @@ lies between them can be written anew at any time, by ``make docs``::
 ``headline RUN: NAME`` is a row of the run's headline table; ``number FILE; column=value`` a row
 of a CSV or JSON file; ``table FILE; column=value; Head: column; Head: value low high`` some rows
 and the columns to show; ``minutes RUN/NOTEBOOK`` how long it took (``all`` is the sum); ``answers
-RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME``
-and ``digits=N`` say what is shown, and how.
+RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME``,
+``interval=LOW HIGH`` and ``digits=N`` say what is shown, and how.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def _content(kind: str, spec: str, reference: Path) -> str:
     file, *parts = spec.split("; ")
     options = dict(part.split("=", 1) for part in parts if "=" in part)
     value, digits = options.pop("value", "value"), int(options.pop("digits", 2))
+    ends = options.pop("interval", "ci_low ci_high").split()
     rows = _rows(reference / file)
     for column, wanted in options.items():
         rows = rows[rows[column].astype(str) == wanted]
@@ -91,7 +92,8 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         return _table(rows, columns) + "\n\n"
     if len(rows) != 1:
         raise WfineError(f"found {len(rows)} such rows in {file}, expected one")
-    row = rows.iloc[0]
+    row = rows.iloc[0].to_dict()
+    row |= {end: row.get(x) for end, x in zip(("ci_low", "ci_high"), ends, strict=True)}
     return _minus(estimate(row, value=value, digits=digits) if digits else f"{row[value]:,.0f}")
 
 

@@ -26,12 +26,13 @@ def headline_numbers(folder: Path) -> pd.DataFrame:
     """The few numbers to remember of a preset in its folder; what is not computed yet is left out.
 
     Returns:
-        ``quantity, value, ci_low, ci_high, n``: Kendall tau-b of every scorer that has one, of the
-        null baselines only the best; the policies' adherence over all types; of the study what
-        noise costs, what the filter gives and whether WEval predicts RL; minutes and peak memory of
-        the whole run (no interval there, and no n).
+        ``quantity, value, ci_low, ci_high, n, training_pairs``: Kendall tau-b of every scorer that
+        has one, of a reward model with the number of pairs that it has learnt from, of the null
+        baselines only the best; the policies' adherence over all types; of the study what noise
+        costs, what the filter gives and whether WEval predicts RL; minutes and peak memory of the
+        whole run (no interval there, and no n).
     """
-    columns = ["quantity", "value", "ci_low", "ci_high", "n"]
+    columns = ["quantity", "value", "ci_low", "ci_high", "n", "training_pairs"]
     rows = []
     for part in (_weval, _policies, _study, _cost):
         with suppress(MissingRun):

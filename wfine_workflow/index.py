@@ -55,7 +55,7 @@ def build(folder: Path) -> Path:
             rows.append({"page": f"{book.stem}.html", "title": title, **cost})
         index = environment.get_template("index.html.j2").render(
             preset=folder.name,
-            headline=_cells(headline_table(folder), ["n"]),
+            headline=_cells(headline_table(folder), ["n", "training pairs"]),
             notebooks=rows,
             total=costs.get("all"),
             tables=[_table(path, folder) for path in tables],

@@ -84,6 +84,8 @@ class TestMarks:
             ("minutes mini/all", "22.1"),
             ("number mini/results.json; value=n_pairs.coarse; digits=0", "15,000"),
             (f"number mini/{TABLES}/headline.csv; quantity=tau-b of a; value=n; digits=0", "300"),
+            (f"number mini/{TABLES}/headline.csv; n=300.0; interval=ci_high n",
+             "−0.26 [0.10, 300.00]"),
         ],
     )  # fmt: skip
     def test_a_number(self, reference, mark, expected):

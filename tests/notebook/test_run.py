@@ -144,6 +144,13 @@ def test_all_that_is_missing_is_named_at_once_with_a_way_that_works(tmp_path, mo
     check_previous(root, previous)
 
 
+def test_a_file_of_the_user_that_is_not_there_is_named_before_the_long_imports(tmp_path):
+    (tmp_path / "chains.jsonl").touch()
+    check_previous(str(tmp_path), {}, files=["", str(tmp_path / "chains.jsonl")])
+    with pytest.raises(WfineError, match=r"chain\.jsonl: found no such file, expected the one"):
+        check_previous(str(tmp_path), {}, files=["", str(tmp_path / "chain.jsonl")])
+
+
 def test_previous_says_in_one_line_what_to_run(run):
     with pytest.raises(WfineError) as error:
         run.previous("01_data_taxonomy", "table.csv")

@@ -32,6 +32,14 @@ def test_signs_sort_rows_by_what_their_intervals_show():
     )
 
 
+def test_models_of_unequal_trainings_are_named_with_their_pairs():
+    table = TABLE.iloc[[0, 2]].assign(training_pairs=[4000, 16000])
+    assert "Above 0: Kendall's τ-b, 16,000 pairs 0.50 [" in signs(table, "τ-b").sentence
+    assert "lowest for low, 4,000 pairs: -0.40" in ends(table, "τ-b").sentence
+    equal = signs(table.assign(training_pairs=4000), "τ-b")  # of one model, by subset
+    assert "pairs" not in equal.sentence
+
+
 def test_signs_around_another_null_with_a_size_for_every_row():
     table = TABLE.assign(n_chains=[1, 2, 3, 4]).iloc[[0, 2]]
     title, sentence = signs(table, "accuracy", null=0.5, unit="pairs")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import taught
@@ -33,10 +35,14 @@ from wfine_utils.rewards.training import (
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+def taught_loss():
+    cell = taught("03_reward_model", "bt", torch=torch, logsigmoid=logsigmoid)
+    return cell["bradley_terry_loss"]
+
+
 def test_the_loss_taught_holds_at_any_margin():
     """In 32 bits a loss by strengths is NaN at a margin of 89, infinite at -104."""
-    taught_loss = taught("03_reward_model", "bt", torch=torch, logsigmoid=logsigmoid)
-    loss = taught_loss["bradley_terry_loss"]
+    loss = taught_loss()
     margins = torch.tensor([[1.0, 89.0, -104.0]]).T
     values = [float(loss(margin, torch.zeros(1))) for margin in margins]
     assert values == pytest.approx([0.3132617, 0, 104], abs=1e-6)
@@ -78,6 +84,14 @@ def test_the_loss_is_the_one_that_was_asked_for(loss, chains, tiny_base, reward_
     for split in ("train", "validation"):
         logged = curve.loc[curve["split"] == split, "loss"].iloc[0]
         assert logged == pytest.approx(expected, abs=2e-3), split
+    (check,) = taught(
+        "03_reward_model", "loss-check", torch=torch, pd=pd, styled=lambda *_, **__: None,
+        cfg=SimpleNamespace(loss=loss, center_coefficient=0.0), LOSSES=LOSSES,
+        bradley_terry_loss=taught_loss(), load_reward_model=load_reward_model,
+        folders={"x": tmp_path}, held_out={"x": pairs},
+        validation=curve[curve["split"] == "validation"].assign(model="x"),
+    )["checks"]  # fmt: skip
+    assert check["ours"] == pytest.approx(check["logged by the trainer"], abs=1e-4)
 
 
 @pytest.mark.parametrize("granularity", ["prompt", "requirement"])

@@ -236,6 +236,8 @@ def test_t6_without_a_batch_run_has_the_stages(folder):
 def test_headline(folder):
     table = headline_numbers(folder).set_index("quantity")
     assert table.loc["tau-b of reward model", "value"] == 0.9
+    assert table["training_pairs"].dropna().to_dict() == {"tau-b of reward model": 4000}
+    assert "4,000" in set(pretty(table)["training pairs"])
     assert table.loc["tau-b of length (best null baseline)", "n"] == 10
     assert not any("constant" in quantity for quantity in table.index)
     assert table.loc["adherence (all met), wrl_requirement", "value"] == 0.4

@@ -87,7 +87,7 @@ def forest_plot(
         highlight: name of the row drawn in the second colour.
         null: where the line stands.
     """
-    names = _with_pairs(table, label)
+    names = with_pairs(table, label)
     units = table["unit"] if not unit else pd.Series(unit, index=table.index)
     sizes = [f"n = {size:,.0f} {of}".strip() for size, of in zip(table[n], units, strict=True)]
     xlabel = f"{xlabel}, 95 % interval"
@@ -137,7 +137,7 @@ def group_plot(
     return _rows(ax, [readable(name) for name in names], f"{xlabel}, 95 % interval")
 
 
-def _with_pairs(table: pd.DataFrame, label: str) -> list[str]:
+def with_pairs(table: pd.DataFrame, label: str) -> list[str]:
     """Readable names of rows, those of trained models with the number of their training pairs."""
     pairs = table.get("training_pairs", pd.Series(pd.NA, index=table.index))
     return [
@@ -225,7 +225,7 @@ def metric_heatmap(
         cmap="vlag_r", center=centre, vmin=centre - reach, vmax=centre + reach, linewidths=1,
         cbar_kws={"label": label},
     )  # fmt: skip
-    ax.set_yticks(np.arange(len(wide)) + 0.5, _with_pairs(table.drop_duplicates(rows), rows))
+    ax.set_yticks(np.arange(len(wide)) + 0.5, with_pairs(table.drop_duplicates(rows), rows))
     sizes = table.groupby(columns)["n_chains"].max()
     names = [f"{fill(str(name), 18)}\nn = {sizes[name]:,.0f}" for name in order[1]]
     ax.set_xticks(np.arange(len(names)) + 0.5, names)

@@ -126,7 +126,7 @@ def _text(name: str, value: Any, digits: int) -> str:
     if isinstance(value, str):
         return value
     number = float(value)
-    if name == "n" or name.startswith("n_"):
+    if name in ("n", "training_pairs") or name.startswith("n_"):
         return f"{number:,.0f}"
     if name.startswith("p_") and number < 10**-digits:
         return f"<{10**-digits:.{digits}f}"

@@ -177,16 +177,25 @@ class Run:
         return self.path(name)
 
 
-def check_previous(output_root: str, previous: Mapping[str, str]) -> None:
-    """Name every earlier notebook whose results are not there, before anything long begins.
+def check_previous(
+    output_root: str, previous: Mapping[str, str], files: Sequence[str] = ()
+) -> None:
+    """Name every earlier notebook and file that is not there, before anything long begins.
 
     Args:
         output_root: of this notebook's parameters.
         previous: name of each notebook that is read, and the preset whose results are meant.
+        files: paths of the user's own, seen from the project root; "" names none.
 
     Raises:
-        WfineError: results are missing; it says how to come by them.
+        WfineError: results or files are missing; it says how to come by them.
     """
+    absent = [path for path in map(resolve, filter(None, files)) if not path.exists()]
+    if absent:
+        raise WfineError(
+            f"{', '.join(map(display_path, absent))}: found no such file, expected the one that a "
+            "parameter names. A relative path counts from the project's root."
+        )
     folders = [resolve(output_root) / preset / name for name, preset in previous.items()]
     missing = [folder for folder in folders if not (folder / "results.json").exists()]
     if missing:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pandas as pd
 
 from wfine_utils.chains.units import MIN_UNITS
-from wfine_utils.notebook.figures import readable
+from wfine_utils.notebook.figures import with_pairs
 
 ALPHA = 0.05
 """Below it, a p-value that was corrected for the number of comparisons counts as shown."""
@@ -69,7 +69,8 @@ def signs(
 
     Args:
         table: one row per estimate: ``label``, ``value``, ``ci_low``, ``ci_high``, ``n``. Where
-            there is a column ``p_holm``, it has to be below :data:`ALPHA` too.
+            there is a column ``p_holm``, it has to be below :data:`ALPHA` too; where rows differ in
+            ``training_pairs``, a name says from how many its model has learnt.
         what: is estimated.
         label, value, n: columns of the rows' names, estimates and sizes.
         unit: what the sizes count; "" takes the table's column ``unit``.
@@ -80,9 +81,8 @@ def signs(
     shared = table[n].nunique() == 1 and bool(unit)
     size = {"n": "" if shared else n, "unit": unit}
     rows = table.to_dict("records")
-    names = [
-        f"{readable(r[label])} {estimate(r, value=value, digits=digits, **size)}" for r in rows
-    ]
+    values = [estimate(row, value=value, digits=digits, **size) for row in rows]
+    names = [f"{name} {text}" for name, text in zip(_names(table, label), values, strict=True)]
     corrected = "p_holm" in table
     certain = table["p_holm"] < ALPHA if corrected else pd.Series(True, index=table.index)
     above, below = (table["ci_low"] > null) & certain, (table["ci_high"] < null) & certain
@@ -127,13 +127,20 @@ def ends(
     if table.empty:
         return Finding(f"{what}: no value", f"{what}: there is no value to show.")
     rows = [table.iloc[0], table.iloc[-1]]
-    names = [readable(row[label]) for row in rows]
+    named = _names(table, label)
+    names = [named[0], named[-1]]
     values = [estimate(row, value=value, n=n, unit=unit, digits=digits) for row in rows]
     short = [f"{row[value]:z.{digits}f}" for row in rows]
     return Finding(
         f"{what}: from {short[1]} ({names[1]}) to {short[0]} ({names[0]})",
         f"{what} is highest for {names[0]}: {values[0]}, and lowest for {names[1]}: {values[1]}.",
     )
+
+
+def _names(table: pd.DataFrame, label: str) -> list[str]:
+    """Of the rows; with the number of training pairs, where models differ in it."""
+    pairs = table.get("training_pairs", pd.Series(dtype=float))
+    return with_pairs(table if pairs.nunique(dropna=False) > 1 else table[[label]], label)
 
 
 def _highest_first(table: pd.DataFrame, value: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from wfine_utils.faces import on_demand
 if TYPE_CHECKING:
     from wfine_utils.rewards.classifier import ClassifierScorer
     from wfine_utils.rewards.cross_validation import out_of_fold_scores
+    from wfine_utils.rewards.losses import LOSSES
     from wfine_utils.rewards.reward_model import (
         RewardModel,
         RewardModelScorer,
