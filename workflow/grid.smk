@@ -15,6 +15,7 @@ import os
 import shlex
 from pathlib import Path
 
+from wfine_utils.notebook.code_digest import cells_digest
 from wfine_workflow.grid import PER_SCORER, SHARED, WEVAL, cell_folder, load_grid
 from wfine_workflow.presets import NOTEBOOKS, load_preset, notebook_sources, own_files
 
@@ -82,7 +83,8 @@ for name in (*SHARED, *PER_SCORER):
         name:
             f"notebook_{name}"
         input:
-            notebook=f"notebooks/{name}.ipynb",
+            # ancient: outputs that were saved in it are no change, its cells are (params)
+            notebook=ancient(f"notebooks/{name}.ipynb"),
             params=f"params/{{preset}}/{name}.yaml",
             package=notebook_sources(name),
             previous=[f"{OUT}/{other}/results.json" for other in NOTEBOOKS[name]],
@@ -99,6 +101,7 @@ for name in (*SHARED, *PER_SCORER):
             options=options,
             changes="" if name in SHARED else changes(name),
             name=name,
+            cells=cells_digest(Path(f"notebooks/{name}.ipynb")),
         shell:
             "papermill {input.notebook} {log:q} -f {input.params} {params.changes} {params.options}"
             " 2>&1 | python -m wfine_workflow.run watch {wildcards.preset} {params.name} {log:q}"

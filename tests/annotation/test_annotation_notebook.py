@@ -43,7 +43,7 @@ class TestNotebook:
         assert "Nobody has ranked" in self.shown(done, "files")
         assert "Nothing to show yet" in self.shown(done, "agreement")
         assert results["agreement"] == results["agreement_with_gold"] == []
-        assert (results["n_chains_to_rank"], results["n_annotators"]) == (5, 0)
+        assert (results["n_chains_to_rank"], results["n_annotators"]) == (6, 0)
         assert not (project / "annotations").exists()
 
     @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wfine_utils.notebook.code_digest import code_only, imported_modules
+from wfine_utils.notebook.code_digest import cells_digest, code_only, imported_modules
 
 
 def test_words_do_not_change_the_source_digest_but_code_does():
@@ -12,6 +12,17 @@ def test_words_do_not_change_the_source_digest_but_code_does():
     assert code_only('"""A."""\n\ndef f(x):\n    """B."""\n    # why\n    return x\n') == base
     assert code_only("def f(x):\n    return x + 1\n") != base
     assert code_only("def f(x):\n    return 'x'\n") != base
+
+
+def test_outputs_do_not_change_the_digest_of_cells_but_words_and_tags_do(tmp_path):
+    def digest(source="x = 1", tags=(), **more):
+        cell = {"cell_type": "code", "source": source, "metadata": {"tags": [*tags]}} | more
+        (tmp_path / "nb.ipynb").write_text(json.dumps({"cells": [cell], "metadata": more}))
+        return cells_digest(tmp_path / "nb.ipynb")
+
+    saved = {"outputs": [{"output_type": "stream", "text": "1"}], "execution_count": 3}
+    assert digest() == digest(**saved) == digest(["x = ", "1"])
+    assert len({digest(), digest("x = 2"), digest(tags=["idea"]), digest(cell_type="raw")}) == 4
 
 
 def test_only_modules_that_the_notebook_imports_count(tmp_path, monkeypatch):

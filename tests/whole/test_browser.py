@@ -161,7 +161,7 @@ def test_the_form_by_keyboard_alone(lab, form):
     type_ranks(form, "21345")
     wait_for_focus(form, "Rank of E")
     form.keyboard.press("Enter")
-    said = form.get_by_text("Chain 1 of 5 saved to annotations/annotations_ann.csv at")
+    said = form.get_by_text("Chain 1 of 6 saved to annotations/annotations_ann.csv at")
     said.wait_for()
     assert len(pd.read_csv(lab[0] / "annotations" / "annotations_ann.csv")) == 5
     wait_for_focus(form, "Rank of A")
@@ -177,7 +177,7 @@ def test_a_form_without_its_kernel_says_so(lab, form, what):
     start_as(form, "bob")
     type_ranks(form, "12345")
     form.keyboard.press("Enter")
-    form.get_by_text("Chain 1 of 5 saved to annotations/annotations_bob.csv").wait_for()
+    form.get_by_text("Chain 1 of 6 saved to annotations/annotations_bob.csv").wait_for()
     file = lab[0] / "annotations" / "annotations_bob.csv"
     before = file.read_bytes()
     warning = form.get_by_text("Nothing can be saved: this form has no kernel any more")
@@ -212,7 +212,7 @@ def test_the_form_at_a_glance(form):
     form.mouse.move(900, 600)
     form.mouse.wheel(0, 600)  # to the end of the longest text
     form.keyboard.press("Enter")
-    form.get_by_text("Chain 1 of 5 saved").wait_for()
+    form.get_by_text("Chain 1 of 6 saved").wait_for()
     form.wait_for_timeout(500)
     assert all_in_view(), "the next chain is shown from its beginning"
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -59,6 +60,17 @@ def finished(first) -> Path:
 def files(folder: Path) -> Iterator[Path]:
     """All but the lock, in which every run notes its process."""
     return (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != LOCK)
+
+
+@contextmanager
+def changed_cell(path: Path, **changes: object) -> Iterator[None]:
+    """A notebook whose last cell with code is changed, for a while."""
+    before = path.read_text(encoding="utf-8")
+    notebook = json.loads(before)
+    [c for c in notebook["cells"] if c["cell_type"] == "code"][-1].update(changes)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    yield
+    path.write_text(before, encoding="utf-8")
 
 
 def tables(folder: Path) -> dict[str, bytes]:
@@ -120,6 +132,21 @@ class TestWholeRun:
         project, done = first
         (project / "README.md").touch()
         (project / "wfine_utils" / "weval" / "metrics.py").touch()  # touched, but the same
+        with changed_cell(project / "notebooks" / "03_reward_model.ipynb", execution_count=1):
+            self.assert_nothing_to_do(project, finished, done)
+
+    def test_a_changed_cell_is_run_again(self, finished, first):
+        project, _ = first
+        with changed_cell(project / "notebooks" / "07_paper_tables.ipynb", source="1 + 1"):
+            done = subprocess.run(
+                [sys.executable, "-m", "snakemake", "--config", "preset=smoke", "--dry-run",
+                 "--profile", "workflow/profiles/local"],
+                cwd=project, check=True, capture_output=True, text=True,
+            )  # fmt: skip
+        assert set(re.findall(r"notebook_\w+", done.stdout)) == {"notebook_07_paper_tables"}
+
+    @staticmethod
+    def assert_nothing_to_do(project, finished, done):
         before = {p: p.stat().st_mtime_ns for p in files(finished)}
         again = reproduce(project)
         assert again.returncode == 0, again.stderr

@@ -48,6 +48,16 @@ def digest(modules: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
+def cells_digest(path: Path) -> str:
+    """SHA-256 over what is written in a notebook's cells and their tags, and not over outputs."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    written = [
+        (cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}).get("tags", []))
+        for cell in cells
+    ]
+    return hashlib.sha256(json.dumps(written).encode()).hexdigest()
+
+
 def imported_modules(notebook: str) -> list[Path]:
     """The modules of our packages that a notebook imports, directly or through others."""
     path = project_root() / "notebooks" / f"{notebook}.ipynb"
