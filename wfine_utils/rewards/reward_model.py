@@ -65,8 +65,9 @@ class RewardModel:
                 memory needed is known after the first batch.
 
         Returns:
-            float64 of shape (n,). The head is computed in fp32, whatever the body uses. Afterwards
-            ``was_cut``, bool of shape (n,), says of which texts only a part was read.
+            float64 of shape (n,); NaN where a text is not valid Unicode. The head is computed in
+            fp32, whatever the body uses. Afterwards ``was_cut``, bool of shape (n,), says of which
+            texts only a part was read.
         """
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
@@ -76,7 +77,7 @@ class RewardModel:
             for pair in unique
         ]
         self.was_cut = np.array([pair in cut for pair in pairs], dtype=bool)
-        scores = np.empty(len(ids))
+        scores = np.full(len(ids), np.nan)
         batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
         for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
             scores[batch] = self._forward([ids[i] for i in batch])
