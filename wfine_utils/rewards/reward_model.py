@@ -189,11 +189,15 @@ def accuracy_by_type(
 
     Returns:
         One row per type of the dropped requirement and one for ``all``: ``type, value, ci_low,
-        ci_high`` (95 % intervals), ``n`` pairs, ``n_chains``, and the mean ``margin`` of reward.
+        ci_high`` (95 % intervals), ``n`` pairs, ``n_chains``, the mean ``margin`` of reward; and
+        what bends them, as shares of the pairs: ``tie_rate``, ``nan_rate`` (no reward, left out of
+        the rest) and ``cut_rate`` (of a text only a part was read).
     """
     instructions = [pair.instruction for pair in pairs]
-    margin = model.rewards(instructions, [pair.chosen for pair in pairs])
-    margin = margin - model.rewards(instructions, [pair.rejected for pair in pairs])
+    margin, was_cut = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=bool)
+    for sign, side in ((1, "chosen"), (-1, "rejected")):
+        margin += sign * model.rewards(instructions, [getattr(pair, side) for pair in pairs])
+        was_cut |= model.was_cut
     types = np.array([str(pair.requirement_type or "unlabelled") for pair in pairs])
     chain_ids = np.array([pair.chain_id for pair in pairs])
     known = [t for t in [*map(str, RequirementType), "unlabelled"] if (types == t).any()]
@@ -204,8 +208,11 @@ def accuracy_by_type(
         right = 0.5 * (np.sign(part) + 1)
         interval = Bootstrap(n_boot, seed).means(right, "accuracy", name, units=units)
         value, low, high, n_chains = (column[0] for column in interval)
-        rows.append([name, value, low, high, len(part), n_chains, part.mean()])
-    columns = ["type", "value", "ci_low", "ci_high", "n", "n_chains", "margin"]
+        known = part[~np.isnan(part)]
+        shares = [(known == 0).mean(), np.isnan(part).mean(), was_cut[members].mean()]
+        mean = known.mean() if len(known) else np.nan
+        rows.append([name, value, low, high, len(part), n_chains, mean, *shares])
+    columns = "type value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
     return pd.DataFrame(rows, columns=columns)
 
 
