@@ -147,9 +147,8 @@ def places_kept(
         return kept
     others = render(".", response), render(instruction, ".")
     spans = [range(*_differing(ids, other)) for other in others]
-    inner = min(spans, key=len)  # a template may say the instruction before and after
-    outer = [i for i in max(spans, key=len) if i not in inner]
-    first, second = sorted((outer, list(inner)))
+    inner, outer = sorted(spans, key=len)  # a template may say the instruction before and after
+    first, second = sorted(([i for i in outer if i not in inner], list(inner)))
     cut = set(places) - set(kept)
     marks = sorted(set(places) - {*first, *second})
     room = max_tokens - len(marks)
