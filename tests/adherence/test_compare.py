@@ -182,10 +182,11 @@ def test_an_answer_that_is_no_text_is_named(text):
 
 def test_a_prompt_that_is_answered_ten_times_is_one_of_those_sampled(tmp_path):
     once = [ifeval_row(k, NO_COMMA) for k in range(12)]
+    again = [row | {"key": 100 + k} for k, row in enumerate(once * 9)]
     texts = ["a, b" if k % 3 else "a b" for k in range(12)]
     evaluations = {}
-    for n in (1, 10):
-        (ours,) = load_prompt_sets([str(jsonl(tmp_path / f"{n}.jsonl", once * n))])
+    for n, rows in ((1, once), (10, [*once, *again])):
+        (ours,) = load_prompt_sets([str(jsonl(tmp_path / f"{n}.jsonl", rows))])
         answers = {"base": texts * n, "new": ["a b"] * 12 * n}
         evaluations[n] = evaluate_policies(ours, answers)
     for a, b in zip(*([e.table, e.comparisons] for e in evaluations.values()), strict=True):
@@ -195,7 +196,9 @@ def test_a_prompt_that_is_answered_ten_times_is_one_of_those_sampled(tmp_path):
 
 
 def test_the_share_cut_stands_beside_differences_too(tmp_path):
-    (ours,) = load_prompt_sets([str(jsonl(tmp_path / "a.jsonl", [ifeval_row(0, NO_COMMA)] * 2))])
+    (ours,) = load_prompt_sets(
+        [str(jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(2)]))]
+    )
     answers = {"base": ["a, b"] * 2, "new": ["a b"] * 2}
     is_cut = {"base": [True, False], "new": [False, False]}
     told = evaluate_policies(ours, answers, is_cut=is_cut).comparisons

