@@ -31,6 +31,7 @@ from wfine_utils.weval.scorers import LengthScorer, Scores, scores_from_table
 
 _MEASURES = {  # of a policy's answers, and their columns in ``per_query.parquet``
     "adherence": "mean", "all_met": "all met", "words": "n_words", "reward": "reward", "kl": "kl",
+    "share_cut": "is_cut",
 }  # fmt: skip
 
 
@@ -46,8 +47,8 @@ def policy_table(settings: StudySettings, folder: Path) -> pd.DataFrame:
         One row per policy: ``slug`` of the reward model, ``label``, ``n_pairs`` it was trained on,
         WEval ``kendall_tau_b``, ``partial_tau`` (length partialled out),
         ``accuracy_length_matched``, ``tau_with_length`` (of its scores with the number of words);
-        ``adherence``, ``all_met``, ``words``, ``reward`` and ``kl`` of the policy, each ``_before``
-        and ``_after``, means over ``n_queries``.
+        ``adherence``, ``all_met``, ``words``, ``reward``, ``kl`` and ``share_cut`` of the policy,
+        each ``_before`` and ``_after``, means over ``n_queries``.
     """
     rows = []
     for cell in policy_cells(settings):

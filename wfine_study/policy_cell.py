@@ -33,7 +33,8 @@ def run_policy_cell(
 
     Args:
         folder: empty; gets ``per_query.parquet`` (before and after: what the texts meet, their
-            words, reward, KL and entropy) and ``training_curve.csv``. The adapter is not kept.
+            words, reward, KL and entropy, whether they were cut off) and ``training_curve.csv``.
+            The adapter is not kept.
         reward_model: folder of the reward model.
     """
     train = study_queries(settings.n_train_queries, "train", seed=settings.seed)
@@ -70,8 +71,9 @@ def _examined(
     texts = [completion.text for completion in completions]
     judged = [extract_answer(text, form) or "" for text in texts]
     table = adherence(queries, judged).assign(
-        n_words=[word_count(text) for text in judged], reward=reward_model.score(queries, judged)
-    )
+        n_words=[word_count(text) for text in judged], reward=reward_model.score(queries, judged),
+        is_cut=[float(completion.is_cut) for completion in completions],
+    )  # fmt: skip
     moved = divergence(policy, tokenizer, queries, texts, answer_format=form)
     table[["kl", "entropy"]] = moved[["kl", "entropy"]]
     return table.assign(query=np.arange(len(queries)), text=texts)

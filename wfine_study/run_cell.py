@@ -27,8 +27,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from wfine_study.cells import ADAPTER, Cell, PolicyCell, RewardCell, StudySettings, all_cells
+from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.errors import WfineError
-from wfine_utils.files import atomic_write, display_path, plain, sha256_file, write_json
+from wfine_utils.files import atomic_write, display_path, plain, write_json
 from wfine_utils.notebook.code_digest import digest, module_path, with_imports
 from wfine_utils.notebook.environment import environment, versions
 from wfine_utils.notebook.stages import stage, stage_is_done
@@ -139,7 +140,7 @@ def cell_inputs(cell: Cell, settings: StudySettings, base: Base, folder: Path) -
                 f"{cell.slug} is trained against. Run first: python -m wfine_study run "
                 f"{cell.reward_cell.slug} … with the same settings, base and out."
             )
-        inputs["reward_model"] = sha256_file(weights)
+        inputs["reward_model"] = folder_fingerprint(weights.parent)
     return plain(inputs, "inputs")
 
 

@@ -29,10 +29,26 @@ class Base(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """What results depend on: a folder's files wherever it lies, else id and revision."""
+        """What results depend on: a folder's files wherever it lies, else id and commit."""
         if Path(self.model).is_dir():
             return folder_fingerprint(self.model)
-        return f"{self.model}@{self.revision or 'newest'}"
+        return f"{self.model}@{self.pinned.revision or 'newest'}"
+
+    @property
+    def pinned(self) -> Base:
+        """At the commit that this machine has of a Hub model, as its branches move on.
+
+        As it is where the machine has none yet, and for a folder.
+        """
+        if Path(self.model).is_dir():
+            return self
+        try:
+            from huggingface_hub import try_to_load_from_cache
+
+            config = try_to_load_from_cache(self.model, "config.json", revision=self.revision)
+        except (ModuleNotFoundError, ValueError):  # not part of the core; no name of the Hub
+            return self
+        return self._replace(revision=Path(config).parent.name) if isinstance(config, str) else self
 
 
 RECORDS = {"stage.json", "cost.json"}
@@ -45,12 +61,13 @@ UNREAD = {".md", ".csv", ".bin", ".pt", ".h5", ".gguf", ".msgpack"}
 def folder_fingerprint(folder: str | Path) -> str:
     """Of every file of a model that can decide what it computes, wherever the folder lies.
 
-    Weights, configurations, the tokenizer and its chat template; not :data:`RECORDS`,
-    :data:`UNREAD`, hidden files, and folders inside, which nothing reads.
+    Weights, configurations, the tokenizer and its chat templates; not :data:`RECORDS`,
+    :data:`UNREAD`, hidden files, and other folders inside, which nothing reads.
     """
+    paths = [*Path(folder).iterdir(), *Path(folder).glob("additional_chat_templates/*")]
     parts = [
         f"{path.name} {sha256_file(path)}"
-        for path in sorted(Path(folder).iterdir())
+        for path in sorted(paths)
         if path.is_file()
         and path.name not in RECORDS
         and path.suffix not in UNREAD
@@ -60,7 +77,11 @@ def folder_fingerprint(folder: str | Path) -> str:
 
 
 def write_base(base_json: Path, base: Base) -> None:
-    """Record which model the later notebooks start from; a folder relative to the record."""
+    """Record which model the later notebooks start from; a folder relative to the record.
+
+    A Hub model is recorded at the commit that was loaded, so that they all start from the same.
+    """
+    base = base.pinned
     write_json(base_json, base._replace(model=portable(base.model, base_json.parent))._asdict())
 
 
@@ -84,6 +105,7 @@ def located(model: str, folder: Path) -> str:
 
 def write_manifest(folder: Path, base: Base, kind: str, **facts: Any) -> None:
     """Record in an adapter's folder its kind, its base model and ``facts`` of its training."""
+    base = base.pinned
     record = {"kind": kind, "base_model": portable(base.model, folder), "revision": base.revision}
     write_json(folder / MANIFEST, record | {"base_fingerprint": base.fingerprint} | facts)
 

@@ -178,3 +178,28 @@ def test_an_answer_that_is_no_text_is_named(text):
     one = RequirementSet("one", tuple(QUERIES[:2]))
     with pytest.raises(WfineError, match=r"one: answer of b to prompt 1: found .*expected a text"):
         evaluate_policies(one, {"a": ["x", "y"], "b": ["x", text]})
+
+
+def test_a_prompt_that_is_answered_ten_times_is_one_of_those_sampled(tmp_path):
+    once = [ifeval_row(k, NO_COMMA) for k in range(12)]
+    again = [row | {"key": 100 + k} for k, row in enumerate(once * 9)]
+    texts = ["a, b" if k % 3 else "a b" for k in range(12)]
+    evaluations = {}
+    for n, rows in ((1, once), (10, [*once, *again])):
+        (ours,) = load_prompt_sets([str(jsonl(tmp_path / f"{n}.jsonl", rows))])
+        answers = {"base": texts * n, "new": ["a b"] * 12 * n}
+        evaluations[n] = evaluate_policies(ours, answers)
+    for a, b in zip(*([e.table, e.comparisons] for e in evaluations.values()), strict=True):
+        ends = ["ci_low", "ci_high"]
+        np.testing.assert_allclose(a[ends].to_numpy(), b[ends].to_numpy(), equal_nan=True)
+        assert (b["n"] == 10 * a["n"]).all()
+
+
+def test_the_share_cut_stands_beside_differences_too(tmp_path):
+    (ours,) = load_prompt_sets(
+        [str(jsonl(tmp_path / "a.jsonl", [ifeval_row(k, NO_COMMA) for k in range(2)]))]
+    )
+    answers = {"base": ["a, b"] * 2, "new": ["a b"] * 2}
+    is_cut = {"base": [True, False], "new": [False, False]}
+    told = evaluate_policies(ours, answers, is_cut=is_cut).comparisons
+    assert told[["share_cut_a", "share_cut_b"]].drop_duplicates().to_numpy().tolist() == [[0, 0.5]]

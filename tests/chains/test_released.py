@@ -225,3 +225,21 @@ def test_a_line_of_the_eval_layout_may_hold_all_it_names_or_what_it_keeps_and_no
     lines[1]["prompt"] += " Rule 3."
     said = message(write_lines(tmp_path / "eval.jsonl", *lines))
     assert "eval.jsonl:2: prompt: found 'Write a song" in said
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\n\n", "\n- ", "\n* ", "\n• ", "; ", ", "])
+@pytest.mark.parametrize("levels", [(3, 2, 1), (1, 2, 3)])
+def test_what_parts_requirements_goes_with_them(tmp_path, between, levels):
+    rows = released_rows(levels)
+    for row in rows:
+        row["prompt"] = row["prompt"].replace(" Rule", between + "Rule")
+    for chain, task in zip(load_chains(released(tmp_path, rows)), TASKS, strict=True):
+        assert (chain.base_task, chain.gold) == (task, levels)
+
+
+def test_numbered_requirements_go_with_their_numbers(tmp_path):
+    rows = released_rows()
+    for row in rows:
+        for i in range(5):
+            row["prompt"] = row["prompt"].replace(f" Rule {i}", f"\n{i + 1}. Rule {i}")
+    assert [chain.base_task for chain in load_chains(released(tmp_path, rows))] == TASKS

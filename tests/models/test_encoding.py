@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,19 @@ class TestEncode:
         tokenizer.chat_template = "net " * 40 + "{{ messages[0].content }}{{ messages[1].content }}"
         assert len(encoding.encode(tokenizer, "a", "b " * 9, 16)) == 16
 
+    def test_an_instruction_that_stands_before_and_after_leaves_room_for_the_response(
+        self, tokenizer
+    ):
+        said = "{{ messages[0].content }}"
+        tokenizer.chat_template = f"{said}<|user|>{{{{ messages[1].content }}}}<|end|>{said}"
+        cut = encoding.encode(tokenizer, "a river " * 40, "two boats", 60)
+        text = tokenizer.decode(cut)
+        assert len(cut) == 60 and "two boats" in text
+        assert text.startswith("a river") and text.rstrip().endswith("river")
+
+    def test_a_text_that_is_no_unicode_has_no_tokens(self, tokenizer):
+        assert encoding.encode(tokenizer, "be brief", "half \ud800", 60) == []
+
 
 class TestEncoder:
     def test_is_a_pair(self, tiny_encoder):
@@ -110,9 +124,9 @@ class TestEncoder:
         assert not encoding.is_encoder(tokenizer)
 
 
-@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+@given(st.lists(st.integers(0, 50), max_size=60), st.integers(1, 200))
 def test_token_budget(lengths, budget):
     batches = token_budget_batches(lengths, budget)
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert sorted(i for batch in batches for i in batch) == np.flatnonzero(lengths).tolist()
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget

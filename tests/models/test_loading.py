@@ -118,6 +118,44 @@ class TestErrors:
                 tokenizer=loading.load_tokenizer(Base(str(tiny_base))),
             )
 
+    @pytest.mark.parametrize(
+        ("file", "content"),
+        [
+            ("model.safetensors", b"cut short"),
+            ("tokenizer.json", b"{}"),
+            ("tokenizer.json", b"[1"),
+            ("config.json", b'{"model_type": "qwen3", "num_hidden_layers": "two"}'),
+            ("config.json", b'{"model_type": "phi3", "rope_scaling": {"type": "su"}}'),
+            ("config.json", b"[]"),
+        ],
+    )
+    def test_damaged_and_unknown_files_are_one_line(self, file, content, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base")
+        (tmp_path / "base" / file).write_bytes(content)
+        with pytest.raises(WfineError, match=r"^base_model .*: cannot be loaded \(.+\)\. Give"):
+            load(base, quantise=False)
+
+    def test_templates_of_which_none_is_the_default(self, tiny_base, tmp_path):
+        base = changed(tiny_base, tmp_path / "base")
+        tokenizer = loading.load_tokenizer(base)
+        template = tokenizer.chat_template
+        tokenizer.chat_template = {"default": template, "rag": "x"}
+        tokenizer.save_pretrained(base.model)
+        digest = adapters._template_digest(loading.load_tokenizer(base))
+        assert digest != adapters._template_digest(loading.load_tokenizer(Base(str(tiny_base))))
+        tokenizer.chat_template = {"tool_use": template, "rag": "x"}
+        shutil.rmtree(tmp_path / "base" / "additional_chat_templates")
+        (tmp_path / "base" / "chat_template.jinja").unlink()
+        tokenizer.save_pretrained(base.model)
+        with pytest.raises(WfineError, match=r"chat templates (rag|tool_use), .* none called defa"):
+            loading.load_tokenizer(base)
+
+    def test_a_prompt_and_its_answer_need_a_place_each(self, tiny_base):
+        config = loading.load_config(Base(str(tiny_base)))
+        loading.refuse_too_long(config, 200, 56, "policy")
+        with pytest.raises(WfineError, match="prompt of 200 tokens and max_new_tokens = 57"):
+            loading.refuse_too_long(config, 200, 57, "policy")
+
     def test_unknown_head(self, tiny_base):
         with pytest.raises(WfineError, match="head: found 'critic'"):
             loading.load_quantised(

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
 
 from wfine_utils.base_model import Base
+from wfine_utils.chains.units import mean_interval
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.policy import generation, grpo
@@ -22,6 +23,7 @@ from wfine_utils.settings import PolicySettings
 from wfine_utils.tiny_world import vocabulary, writer
 
 NOTEBOOK = "04_wrl_policy"
+KL = {"np": np, "cfg": SimpleNamespace(seed=0), "mean_interval": mean_interval}
 SETTINGS = PolicySettings(
     quantise=True, lora_r=4, lora_alpha=8, learning_rate=5e-3, n_steps=2, prompts_per_rollout=2,
     num_generations=4, updates_per_rollout=1, micro_batch_size=8, beta=0.1, temperature=1.0,
@@ -66,7 +68,7 @@ def test_advantages_of_the_notebook_are_those_of_trl(trained):
 
 def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
     """Train one step of a policy that already differs from its base, and look inside."""
-    k3, seen = taught(NOTEBOOK, "kl", np=np, cfg=SimpleNamespace(seed=0))["k3"], {}
+    k3, seen = taught(NOTEBOOK, "kl", **KL)["k3"], {}
 
     class Watched(GRPOTrainer):
         def _get_per_token_logps_and_entropies(self, *args, **kwargs):
@@ -108,7 +110,7 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
 
 def test_k3_as_a_loss_pulls_as_the_other_divergence_does():
     """At p = (.7, .2, .1), q = (.5, .3, .2): p - q, and not p (log(p / q) - KL)."""
-    space = taught(NOTEBOOK, "kl", np=np, cfg=SimpleNamespace(seed=0))
+    space = taught(NOTEBOOK, "kl", **KL)
     gradient = taught(NOTEBOOK, "kl-gradient", torch=torch, p=space["p"], q=space["q"])["gradient"]
     parts = gradient.__globals__
     of_k3 = gradient((torch.tensor(space["p"]) * parts["k3_of_each"]).sum())

@@ -495,6 +495,43 @@ def test_a_decoder_without_a_padding_token_is_refused(kind, folders, tmp_path):
         ClassifierScorer(folder, name="x")
 
 
+@pytest.mark.parametrize("kind", ["qwen2", "bert"])
+def test_the_fingerprint_follows_every_file_and_every_setting(kind, folders, tmp_path, monkeypatch):
+    """What scores are remembered by: nothing that they depend on is missing from it."""
+    folder = shutil.copytree(folders[kind], tmp_path / "model")
+
+    def fingerprint(**options) -> str:
+        return ClassifierScorer(folder, name="x", progress=False, **options).fingerprint
+
+    seen = {fingerprint()}
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    assert ClassifierScorer(moved, name="y").fingerprint in seen
+    for file in sorted(folder.iterdir()):
+        content = file.read_bytes()
+        if file.suffix == ".safetensors":
+            weights = {name: w + 0.01 for name, w in load_file(file).items()}
+            save_file(weights, file, metadata={"format": "pt"})
+        else:
+            file.write_bytes(content + b" ")
+        new = fingerprint()
+        assert new not in seen, file.name
+        seen.add(new)
+        file.write_bytes(content)
+    changes = [
+        {"granularity": "requirement"}, {"quantise": True}, {"max_tokens": 64},
+        {"token_budget": 99}, {"positive_label": "LABEL_0"},
+    ]  # fmt: skip
+    if kind == "qwen2":
+        template = "{{ messages[0].content }} {{ messages[1].content }}<|end|>"
+        changes += [{"template": template}, {"share_prefixes": False}]
+    for options in changes:
+        new = fingerprint(**options)
+        assert new not in seen, options
+        seen.add(new)
+    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+    assert fingerprint() in seen and fingerprint(precision="auto") not in seen
+
+
 @pytest.mark.parametrize("kind", DECODERS)
 def test_a_padding_token_that_the_tokenizer_does_not_use_is_refused(kind, folders, tmp_path):
     folder = changed_config(folders[kind], tmp_path / "other", pad_token_id=7)

@@ -130,6 +130,31 @@ class TestRewardModel:
         assert np.ptp(rewards[0]) > 1e-5
         np.testing.assert_array_equal(*rewards)
 
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            ("fnet", "for a text alone and of"),
+            ("xlnet", "for a text alone and of"),
+            ("convbert", "for a text alone and of"),
+            ("nystromformer", "fails on a text by itself"),
+        ],
+    )
+    @pytest.mark.parametrize("quantise", [True, False])
+    def test_whose_scores_depend_on_padding_is_refused(
+        self, kind, words, quantise, pairs, bench_script, tmp_path
+    ):
+        families = bench_script("model_families")
+        sizes = {
+            "convbert": {**families.SIZE, "embedding_size": 64},
+            "nystromformer": {**families.SIZE, "num_landmarks": 8},
+            "xlnet": {"d_model": 64, "n_layer": 2, "n_head": 2, "d_inner": 128},
+        }
+        saved_from = families.CAUSAL if kind == "xlnet" else families.MASKED
+        family = families.Family(kind, saved_from, sizes.get(kind, families.SIZE))
+        base = families.build(family, tmp_path / "base")
+        with pytest.raises(WfineError, match=f"base_model .*: found .* {words}"):
+            train(pairs, base, tmp_path, quantise=quantise)
+
     def test_texts_longer_than_the_encoder_has_places_are_refused(
         self, pairs, tiny_encoder, tmp_path
     ):

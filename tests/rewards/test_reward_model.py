@@ -71,6 +71,8 @@ def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):
 
 def test_accuracy_counts_ties_half(chains):
     class Fixed:
+        was_cut = False
+
         def rewards(self, instructions, responses):
             return np.array([{"a": 1.0, "b": 0.0, "c": 1.0}[r] for r in responses])
 
@@ -81,6 +83,7 @@ def test_accuracy_counts_ties_half(chains):
     ]
     table = accuracy_by_type(Fixed(), pairs)
     assert table["value"].tolist() == [0.625] and table["n"].tolist() == [4]
+    assert table[["tie_rate", "nan_rate", "cut_rate"]].to_numpy().tolist() == [[0.25, 0, 0]]
     assert table[["ci_low", "ci_high"]].isna().all(axis=None)  # one chain says nothing of others
 
 
@@ -89,6 +92,8 @@ def test_accuracy_has_an_interval_over_chains_not_over_their_pairs(chains):
     right = np.random.default_rng(0).random(30) < 0.6
 
     class Fixed:
+        was_cut = False
+
         def rewards(self, instructions, responses):
             return np.array([float(response[0] == "a") for response in responses])
 

@@ -75,6 +75,6 @@ def write_cells(folder: Path) -> None:
         longer = 9.0 if cell.reward_cell.share == 1 else 0.0
         pd.DataFrame(
             {"query": q, "policy": p, "mean": 0.2 + g, "all met": float(g > 0), "n_words": 30 + w,
-             "reward": 1.0, "kl": 0.1}
+             "reward": 1.0, "kl": 0.1, "is_cut": 0.0}
             for p, g, w in (("before", 0.0, 0.0), ("after", gain, longer)) for q in range(3)
         ).to_parquet(folder / cell.slug / "per_query.parquet")  # fmt: skip

@@ -210,6 +210,32 @@ def test_two_rows_of_one_response_are_refused_by_name(scores):
         scores_from_table(table.drop(columns=["scorer", "response"]), chains)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"response": [0, 2]}, r"row for response 2 of chain '17' with gold 1, expected no such"),
+        ({"response": ["a", "b"]}, "a response or a score that is no number"),
+        ({"score": ["high", "low"]}, "a response or a score that is no number"),
+        ({"gold": [1, 0]}, r"response 0 of chain '17' with gold 1, expected 0: .* other chains"),
+    ],
+)
+def test_a_table_of_other_chains_is_refused(changes, words):
+    chains = [chain_of(["x", "y"], chain_id="17")]
+    table = scores_table({"mine": [np.array([1.0, 2.0])]}, chains)
+    assert table["gold"].tolist() == [0, 1]
+    with pytest.raises(WfineError, match=words):
+        scores_from_table(table.assign(**changes), chains)
+
+
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_ids_and_places_may_have_become_numbers_or_texts(kind):
+    chains = [chain_of(["x", "y"], chain_id="17")]
+    table = scores_table({"mine": [np.array([1.0, 2.0])]}, chains).astype({"response": kind})
+    table["chain_id"] = table["chain_id"].astype(int)  # as pd.read_csv gives them
+    (scores,) = scores_from_table(table, chains)["mine"]
+    assert scores.tolist() == [1.0, 2.0]
+
+
 class _Cuts:
     name, n_cut, saturated_rate = "cuts", 0, 0.25
 

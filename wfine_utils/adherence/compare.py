@@ -55,7 +55,7 @@ def evaluate_policies(
             had any is a measure then.
         is_cut: for each policy, which answers were cut off before their end; they are judged as
             they are, and their share is told beside every value.
-        n_boot, seed: bootstrap draws over prompts; of the draws and of the sign flips.
+        n_boot, seed: bootstrap draws over different prompts; of the draws and of the sign flips.
 
     Returns:
         ``completions``: ``prompt_set, query, topic, prompt, policy, text`` and the measures: the
@@ -63,8 +63,8 @@ def evaluate_policies(
         ``prompt_set, policy, measure, value, ci_low, ci_high, n, n_unreadable`` (prompts with
         something to judge and no verdict), ``share_cut`` (NaN where ``is_cut`` is not told).
         ``comparisons``: ``prompt_set, policy_a, policy_b, measure, difference, ci_low, ci_high,
-        p_value, p_holm, n``, paired on the prompts on which both have a value: sign-flip tests,
-        with Holm's correction over the comparisons of this set.
+        p_value, p_holm, n, share_cut_a, share_cut_b``, paired on the prompts on which both have a
+        value: sign-flip tests, with Holm's correction over the comparisons of this set.
 
     Raises:
         WfineError: no policy, another number of texts or rows than prompts, an answer that is no
@@ -103,6 +103,8 @@ def evaluate_policies(
     ]
     shares = {policy: float(np.mean(cut)) for policy, cut in (is_cut or {}).items()}
     tables[1]["share_cut"] = tables[1]["policy"].map(shares).astype(float)
+    for side in ("a", "b"):
+        tables[2][f"share_cut_{side}"] = tables[2][f"policy_{side}"].map(shares).astype(float)
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)
@@ -127,18 +129,19 @@ def _check_answers(prompt_set: PromptSet, answers: Answers) -> None:
 
 
 def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -> pd.DataFrame:
-    weights = prompt_set.weights()
+    weights, units = prompt_set.weights(), _units(prompt_set)
     parts = []
     for policy, frame in measured.items():
         rows = linearised(frame, weights).to_numpy(dtype=float)
-        mean, low, high, n = Bootstrap(n_boot, seed).means(rows)
+        mean, low, high, _ = Bootstrap(n_boot, seed).means(rows, units=units)
         for k in map(frame.columns.get_loc, weights):  # a linearised interval may stick out
             low[k], high[k] = np.clip([low[k], high[k]], *prompt_set.scale)
         # what is not the set's own is wanted for every prompt
         wanted = prompt_set.n_requirements().reindex(columns=frame.columns, fill_value=1) > 0
         parts.append(pd.DataFrame({
             "policy": policy, "measure": frame.columns, "value": mean, "ci_low": low,
-            "ci_high": high, "n": n, "n_unreadable": (wanted & frame.isna()).sum().to_numpy(),
+            "ci_high": high, "n": frame.notna().sum().to_numpy(),
+            "n_unreadable": (wanted & frame.isna()).sum().to_numpy(),
         }))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
@@ -147,15 +150,25 @@ def _differences(
     prompt_set: PromptSet, measured: Measures, pairs: Pairs, n_boot: int, seed: int
 ) -> pd.DataFrame:
     columns = "policy_a policy_b measure difference ci_low ci_high p_value p_holm n".split()
-    rows = []
+    rows, units = [], _units(prompt_set)
     for a, b in pairs:
         known = measured[a].notna() & measured[b].notna()
         x, y = (linearised(measured[p].where(known), prompt_set.weights()) for p in (a, b))
         for measure in known:
-            difference = paired_difference(x[measure], y[measure], n_boot=n_boot, seed=seed)
-            rows.append({"policy_a": a, "policy_b": b, "measure": measure, **difference._asdict()})
+            difference = paired_difference(
+                x[measure], y[measure], units=units, n_boot=n_boot, seed=seed
+            )
+            row = {"policy_a": a, "policy_b": b, "measure": measure, **difference._asdict()}
+            rows.append(row | {"n": int(known[measure].sum())})
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(p_holm=holm(table["p_value"].astype(float)))
+
+
+def _units(prompt_set: PromptSet) -> list[str] | None:
+    """What was sampled: prompts. One that stands in the set several times, to be answered as often,
+    is one of them; None where each stands in it once."""
+    prompts = [query.prompt() for query in prompt_set.queries]
+    return prompts if len(set(prompts)) < len(prompts) else None
 
 
 def linearised(frame: pd.DataFrame, weights: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:

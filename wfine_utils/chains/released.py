@@ -15,6 +15,7 @@ Requirement types, categories and topics are not labelled there, and no machine 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,8 @@ from wfine_utils.chains.taxonomy import Chain, NonEmptyText, Requirement, Respon
 
 PARQUET_COLUMNS = frozenset({"prompt", "instruction_id_list", "constraint", "response"})
 EVAL_FIELDS = frozenset({"prompt", "instruction_id_list", "constraint", "chosen"})
+
+_MARK_BEFORE = re.compile(r"([\s;,]|^[ \t]*([-*•–]|\(?\d+[.)]))*\Z", re.MULTILINE)
 
 EVAL_GROUP = 5
 """Consecutive lines of the eval layout that make one chain."""
@@ -176,12 +179,15 @@ def _without(prompt: str, requirements: Sequence[str]) -> tuple[str, list[str]]:
     """The prompt without the requirements, the last occurrence of each; and those not in it.
 
     Longer ones are struck out first, so that one that is part of another is not struck out of it.
+    With each goes what parts it from the rest: a list mark, a comma, a semicolon.
     """
     absent = []
     for requirement in sorted(requirements, key=len, reverse=True):
         head, match, tail = prompt.rpartition(requirement)
         if match:
-            prompt = " ".join(part for part in (head.rstrip(), tail.lstrip()) if part)
+            rest = tail.lstrip(" \t\n;,")
+            between = "\n" if "\n" in tail[: len(tail) - len(rest)] else " "
+            prompt = between.join(part for part in (_MARK_BEFORE.sub("", head), rest) if part)
         else:
             absent.append(requirement)
     return prompt.strip(), absent

@@ -5,6 +5,7 @@ Splits and folds keep the chains of a topic together, so that nothing about it l
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ def split_chains(
 
     The unit that stays together is the topic. A chain without one is kept together with those of
     the same base task, so that a repeated task cannot leak: with their topic, where one of them has
-    one. Case and spaces make no difference.
+    one. Case, spaces and the coding of accents make no difference.
 
     Args:
         fractions: shares of the *units* for train, validation and test, 1 in all; a part with a
@@ -64,12 +65,17 @@ def split_chains(
 
 def _units(chains: Sequence[Chain]) -> list[str]:
     """What keeps each chain together with others: its topic, or else its base task."""
-    topics = [" ".join(chain.topic.casefold().split()) for chain in chains]
-    tasks = [" ".join(chain.base_task.casefold().split()) for chain in chains]
+    topics = [_same_text(chain.topic) for chain in chains]
+    tasks = [_same_text(chain.base_task) for chain in chains]
     known = sorted(zip(tasks, topics, strict=True), reverse=True)  # the first topic comes last
     topic_of = {task: topic for task, topic in known if topic}
     pairs = zip(topics, tasks, strict=True)
     return [topic or topic_of.get(task, task) for topic, task in pairs]
+
+
+def _same_text(text: str) -> str:
+    """One spelling of texts that differ in case, spaces, or how an accent is coded."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def folds(chains: Sequence[Chain], n_folds: int, seed: int) -> list[list[Chain]]:

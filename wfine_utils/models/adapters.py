@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -201,5 +202,6 @@ def load_adapter(
 
 
 def _template_digest(tokenizer: PreTrainedTokenizerBase) -> str:
-    template = tokenizer.chat_template or ""  # an encoder has none
-    return hashlib.sha256(template.encode()).hexdigest()
+    template: Any = tokenizer.chat_template or ""  # an encoder has none, Command R several
+    text = template if isinstance(template, str) else json.dumps(template, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

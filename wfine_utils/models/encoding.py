@@ -73,6 +73,9 @@ def encode(
             :func:`places_kept`.
         show_layout: mark the layout of the response by :func:`with_layout` for an encoder.
         on_cut: called if a part of the text had to be cut out, so that it can be counted.
+
+    Returns:
+        Token ids; none where a text is not valid Unicode.
     """
 
     def render(instruction: str, response: str) -> list[int]:
@@ -88,7 +91,10 @@ def encode(
             )
         return ids
 
-    ids = render(instruction, response)
+    try:
+        ids = render(instruction, response)
+    except TypeError:  # what the tokenizer says to half of a surrogate pair
+        return []
     kept = places_kept(ids, render, instruction, response, max_tokens)
     if on_cut and len(kept) < len(ids):
         on_cut()
@@ -140,13 +146,14 @@ def places_kept(
     if len(kept) == len(places):
         return kept
     others = render(".", response), render(instruction, ".")
-    spans = sorted(_differing(ids, other) for other in others)
+    spans = [range(*_differing(ids, other)) for other in others]
+    inner, outer = sorted(spans, key=len)  # a template may say the instruction before and after
+    first, second = sorted(([i for i in outer if i not in inner], list(inner)))
     cut = set(places) - set(kept)
-    marks = [i for i in places if not any(start <= i < end for start, end in spans)]
+    marks = sorted(set(places) - {*first, *second})
     room = max_tokens - len(marks)
-    if room < 2 or any(cut <= set(range(*span)) for span in spans):
+    if room < 2 or any(cut <= set(part) for part in (first, second)):
         return kept
-    first, second = (list(range(*span)) for span in spans)
     n_second = min(len(second), max(room // 2, room - len(first)))
     parts = cut_middle(first, room - n_second), cut_middle(second, n_second)
     return sorted([*marks, *parts[0], *parts[1]])
@@ -178,11 +185,15 @@ def with_layout(text: str) -> str:
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[np.ndarray]:
     """Indices in batches, longest first, each of at most ``budget`` padded tokens.
 
+    A text without a token is in none: there is nothing of it to compute.
+
     >>> [b.tolist() for b in token_budget_batches([2, 5, 3, 9], 10)]
     [[3], [1, 2], [0]]
     """
     batches: list[list[int]] = []
     for i in np.argsort(-np.asarray(lengths), kind="stable"):
+        if lengths[i] == 0:
+            break
         if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > budget:
             batches.append([])
         batches[-1].append(int(i))

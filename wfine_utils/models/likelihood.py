@@ -56,7 +56,7 @@ class LikelihoodScorer:
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 
     def score(self, chains: Sequence[Chain]) -> Scores:
-        """One value per response, in (−∞, 0]; NaN for a response without a token."""
+        """One value per response, in (−∞, 0]; NaN for one without a token or no valid Unicode."""
         texts, starts, self.n_cut = [], [], 0
         for chain in chains:
             for response in chain.responses:
@@ -76,7 +76,10 @@ class LikelihoodScorer:
             answer: Any = self._tokenizer(response, add_special_tokens=False)["input_ids"]
             return [*self._prompt(instruction), *answer]
 
-        ids = render(instruction, response)
+        try:
+            ids = render(instruction, response)
+        except TypeError:  # what the tokenizer says to half of a surrogate pair
+            return [], 0
         left = encoding.places_kept(ids, render, instruction, response, self._max_tokens)
         self.n_cut += len(left) < len(ids)
         n_prompt = len(self._prompt(instruction))

@@ -116,8 +116,15 @@ def load_tokenizer(base: Base) -> PreTrainedTokenizerBase:
             'text ends with: name an unused special token of the vocabulary as "pad_token" in the '
             "tokenizer_config.json of a folder with the model, and give that folder as base_model."
         )
-    if not tokenizer.chat_template and not is_encoder(tokenizer):
+    template: Any = tokenizer.chat_template
+    if not template and not is_encoder(tokenizer):
         raise WfineError(f"base_model {base.model}: {_NO_TEMPLATE}")
+    if isinstance(template, Mapping) and "default" not in template:
+        raise WfineError(
+            f"base_model {base.model}: found the chat templates {', '.join(template)} and none "
+            "called default, which is the one that texts are written with. Expected one: save the "
+            "right one as chat_template.jinja in a folder with the model."
+        )
     return tokenizer
 
 
@@ -159,9 +166,8 @@ def load_quantised(
     config.pad_token_id = config.get_text_config().pad_token_id = tokenizer.pad_token_id
     if saved := saved_quantisation(config):
         skipped = saved.get("llm_int8_skip_modules") or ["lm_head"]
-        dtype = str(compute_dtype(precision)).removeprefix("torch.")
-        own = {"llm_int8_skip_modules": [*skipped, *HEADS, *new], "bnb_4bit_compute_dtype": dtype}
-        config.quantization_config = saved | own
+        own = {"llm_int8_skip_modules": [*skipped, *HEADS, *new]}
+        config.quantization_config = saved | own | _computed_in(precision)
     options = {"quantization_config": nf4_config(precision, new)} if quantise and not saved else {}
     model = from_pretrained(
         AUTO_CLASSES[head],
@@ -177,6 +183,11 @@ def load_quantised(
     for module in (*reward_heads(model), *map(model.get_submodule, new)):
         module.float()  # before an adapter is loaded, which brings a trained head in fp32
     return model
+
+
+def _computed_in(precision: Precision) -> dict[str, str]:
+    """What a folder that is in 4-bit already has to say of its matrix products."""
+    return {"bnb_4bit_compute_dtype": str(compute_dtype(precision)).removeprefix("torch.")}
 
 
 def new_modules(
@@ -345,7 +356,9 @@ def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
     kwargs |= {"revision": base.revision, "trust_remote_code": False}
     try:
         return auto_class.from_pretrained(base.model, **kwargs)
-    except (OSError, ValueError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # a damaged or unknown file fails in any way at all
         raise WfineError(f"base_model {base.model}: {_why_not_loaded(error, base)}") from error
     finally:
         log.setLevel(level)
@@ -362,9 +375,26 @@ def n_positions(model: PreTrainedModel) -> int:
         padding = getattr(module, "padding_idx", None)
         if module_name.endswith("position_embeddings") and padding is not None:
             return module.num_embeddings - padding - 1  # RoBERTa counts from there
-    config = model.config.get_text_config()
+    return n_positions_of(model.config)
+
+
+def n_positions_of(config: PreTrainedConfig) -> int:
+    """The same, as far as the configuration alone tells; it does for all that write."""
+    config = config.get_text_config()
     n = getattr(config, "max_position_embeddings", None)
     return min(n if n is not None and n > 0 else sys.maxsize, _n_fixed_places(config))
+
+
+def refuse_too_long(
+    config: PreTrainedConfig, longest: int, max_new_tokens: int, where: str
+) -> None:
+    """A prompt and its answer have to have a place each; ``longest`` is that of the prompts."""
+    if longest + max_new_tokens > (n_places := n_positions_of(config)):
+        raise WfineError(
+            f"{where}: found a prompt of {longest:,} tokens and max_new_tokens = "
+            f"{max_new_tokens:,}; expected at most the {n_places:,} together that the model has "
+            "places for. Lower max_new_tokens, or leave out the longest prompts."
+        )
 
 
 def _n_fixed_places(config: PreTrainedConfig) -> int:
@@ -409,8 +439,9 @@ def _why_not_loaded(error: BaseException, base: Base) -> str:
     for kind, text in advice.items():  # in this order: a gated repository is one not found, too
         if any(isinstance(each, kind) for each in causes):
             return text
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
     return (
-        f"cannot be loaded ({str(error).splitlines()[0]}). Give a folder that holds config.json, "
+        f"cannot be loaded ({reason}). Give a folder that holds config.json, "
         "*.safetensors and a tokenizer, or a Hub id."
     )
 
@@ -440,7 +471,10 @@ def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: 
     as_saved = not quantise and precision == "fp32" and device() == "cuda"
     options: dict[str, Any] = {"dtype": "auto" if as_saved else compute_dtype(precision)}
     options |= {"device_map": {"": device()}, "use_safetensors": True}
-    if quantise and not saved_quantisation(config):
+    if saved := saved_quantisation(config):
+        config.quantization_config = saved | _computed_in(precision)
+        options["config"] = config
+    elif quantise:
         options["quantization_config"] = nf4_config(precision)
     model = from_pretrained(AutoModelForSequenceClassification, base, **options)
     _disable_cpu_packing(model)

@@ -6,6 +6,7 @@ break what was kept. So what it wrote is checked, and what is not as its label s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +30,21 @@ def written_by_model(
         base: the model; it gets the instruction that holds only what a response kept.
         max_new_tokens: longest response, in tokens.
         seed: of sampling, at temperature 1.
+
+    Warns of responses that were cut off before their end.
     """
     model, tokenizer = generation.load_policy(base)
     prompts = [chain.prompt(r.kept) for chain in chains for r in chain.responses]
     conversations = [[{"role": "user", "content": prompt}] for prompt in prompts]
     sampling = {"max_new_tokens": max_new_tokens, "seed": seed}
-    texts = iter(generation.sample(model, tokenizer, conversations, **sampling))
+    completions = generation.sample(model, tokenizer, conversations, **sampling)
+    if n_cut := sum(completion.is_cut for completion in completions):
+        warnings.warn(
+            f"{n_cut} of {len(completions)} responses ended at {max_new_tokens} tokens before the "
+            "model had finished them, and stand in the chains as they are; raise max_new_tokens.",
+            stacklevel=2,
+        )
+    texts = iter(completions)
     name = Path(base.model).name if Path(base.model).is_dir() else base.model
     written = []
     for chain in chains:

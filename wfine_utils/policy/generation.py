@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -139,6 +138,8 @@ def sample(
     generator: Any = model
     torch.manual_seed(seed)
     prompts = [prompt_ids(tokenizer, conversation) for conversation in conversations]
+    longest = max(map(len, prompts), default=0)
+    loading.refuse_too_long(model.config, longest, max_new_tokens, "policy")
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     completions = [Completion("", is_cut=False)] * len(prompts)
     ends = generator.generation_config.eos_token_id
@@ -221,15 +222,14 @@ def text_lengths(
     *,
     max_new_tokens: int,
     answer_format: AnswerFormat = "plain",
-) -> tuple[list[int], float]:
+) -> tuple[list[int], int]:
     """How long the prompts of a policy and their longest answers are, and how long they may be.
 
     Returns:
         Tokens of each prompt (its system prompt too) and the longest answer together, one number
-        per query; and the model's limit, infinity where its configuration names none.
+        per query; and the model's limit, see :func:`~wfine_utils.models.loading.n_positions_of`.
     """
     tokenizer = loading.load_tokenizer(base)
-    config = loading.load_config(base).get_text_config()
     prompts = (prompt_ids(tokenizer, prompt_messages(q, answer_format)) for q in queries)
-    limit = getattr(config, "max_position_embeddings", None) or math.inf
+    limit = loading.n_positions_of(loading.load_config(base))
     return [len(prompt) + max_new_tokens for prompt in prompts], limit

@@ -93,8 +93,9 @@ def train_policy(
         completions that ended at ``max_new_tokens`` before they were finished.
 
     Raises:
-        WfineError: fewer queries than one rollout needs, sizes that do not divide, or a GPU that is
-            too small by the estimate of :mod:`wfine_utils.models.memory`.
+        WfineError: fewer queries than one rollout needs, sizes that do not divide, texts that are
+            longer than the model has places for, or a GPU that is too small by the estimate of
+            :mod:`wfine_utils.models.memory`.
     """
     if len(queries) < settings.prompts_per_rollout:
         raise WfineError(
@@ -105,10 +106,12 @@ def train_policy(
     loading.new_modules(base, "causal", tokenizer, quantise=settings.quantise)  # refuses others
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
+    config, where = loading.load_config(base), f"policy ({base.model})"
+    loading.refuse_too_long(config, longest, settings.max_new_tokens, where)
     meter = Meter(
-        loading.load_config(base),
+        config,
         partial(estimate_grpo, settings=settings, prompt_tokens=longest),
-        f"policy ({base.model})",
+        where,
         "Lower prompts_per_rollout, max_new_tokens or micro_batch_size",
     )
     torch.manual_seed(seed)

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -145,21 +146,33 @@ def refuse_unstable(
     sides: Sequence[str],
     tolerance: float,
     *,
+    is_trained: bool = True,
     where: str,
 ) -> None:
     """Scores of the built-in texts, alone and in batches, in two orders, padded on each side.
 
-    A text alone has no padding, so what the model's forward gives for it is the standard.
+    A text alone has no padding, so what the model's forward gives for it is the standard. A head
+    that is not trained yet gives scores close to 0: there, how far they lie apart is the measure.
     """
-    alone = np.concatenate([forward([x], "right") for x in inputs])
-    if not np.isfinite(alone).all() or np.ptp(alone) < 1e-6:
+    try:
+        alone = np.concatenate([forward([x], "right") for x in inputs])
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise WfineError(
+            f"{where}: found that the model fails on a text by itself ({error}); expected one that "
+            "reads texts of any length. Choose one of docs/model_families.md."
+        ) from error
+    unit = 1.0 if is_trained else float(np.ptp(alone))
+    least = 1e-6 * (1.0 if is_trained else np.abs(alone).max())
+    if not np.isfinite(alone).all() or np.ptp(alone) <= least:
         raise WfineError(
             f"{where}: found the scores {alone.min():.6g} to {alone.max():.6g} for {len(alone)} "
             "different texts; expected finite numbers that differ, because these cannot rank "
             "anything. Check that the weights are those of the trained classifier and the template "
             "is the right one."
         )
-    allowed = tolerance * np.maximum(1.0, np.abs(alone))
+    allowed = tolerance * np.maximum(unit, np.abs(alone))
     backwards = list(range(len(inputs)))[::-1]
     batches = (backwards[:1], backwards[:3], backwards[::-1], [5, 0, 7])
     for batch, side in itertools.product(batches, sides):

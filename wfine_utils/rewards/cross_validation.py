@@ -16,7 +16,7 @@ from wfine_utils.chains.splits import folds
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.rewards.reward_model import RewardModelScorer
-from wfine_utils.weval.scorers import Scores
+from wfine_utils.weval.scorers import ScoreList
 
 
 def out_of_fold_scores(
@@ -26,7 +26,7 @@ def out_of_fold_scores(
     n_folds: int,
     seed: int,
     as_scored: Callable[[list[Chain]], list[Chain]] = list,
-) -> Scores:
+) -> ScoreList:
     """Scores of every chain by a reward model trained on the folds it is not in.
 
     Folds have different models, so compare scores within a chain alone, as WEval does.
@@ -40,7 +40,8 @@ def out_of_fold_scores(
             :func:`~wfine_utils.chains.splits.swap_requirements`.
 
     Returns:
-        One array per chain, in the order of ``chains``.
+        One array per chain, in the order of ``chains``, and what the models say of them: shares of
+        all folds, each weighted by its chains.
 
     Raises:
         WfineError: as :func:`folds`, or two chains of one id.
@@ -48,10 +49,14 @@ def out_of_fold_scores(
     if len({chain.chain_id for chain in chains}) < len(chains):
         raise WfineError("chains: found two of one chain_id, expected each id once.")
     by_id: dict[str, np.ndarray] = {}
+    told: list[tuple[float, float]] = []
     parts = folds(chains, n_folds, seed)
     for k, held_out in enumerate(tqdm(parts, desc="folds")):
         ids = {chain.chain_id for chain in held_out}
         folder = train(k, [chain for chain in chains if chain.chain_id not in ids])
-        scores = RewardModelScorer(folder, name=f"fold {k}").score(as_scored(held_out))
+        scorer = RewardModelScorer(folder, name=f"fold {k}")
+        scores = ScoreList.of(scorer, scorer.score(as_scored(held_out)))
+        told.append((scores.cut_rate, scores.saturated_rate))
         by_id |= {chain.chain_id: s for chain, s in zip(held_out, scores, strict=True)}
-    return [by_id[chain.chain_id] for chain in chains]
+    cut, saturated = np.average(told, axis=0, weights=[len(part) for part in parts])
+    return ScoreList([by_id[chain.chain_id] for chain in chains], cut, saturated)

@@ -65,8 +65,9 @@ class RewardModel:
                 memory needed is known after the first batch.
 
         Returns:
-            float64 of shape (n,). The head is computed in fp32, whatever the body uses. Afterwards
-            ``was_cut``, bool of shape (n,), says of which texts only a part was read.
+            float64 of shape (n,); NaN where a text is not valid Unicode. The head is computed in
+            fp32, whatever the body uses. Afterwards ``was_cut``, bool of shape (n,), says of which
+            texts only a part was read.
         """
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
@@ -76,7 +77,7 @@ class RewardModel:
             for pair in unique
         ]
         self.was_cut = np.array([pair in cut for pair in pairs], dtype=bool)
-        scores = np.empty(len(ids))
+        scores = np.full(len(ids), np.nan)
         batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
         for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
             scores[batch] = self._forward([ids[i] for i in batch])
@@ -188,11 +189,15 @@ def accuracy_by_type(
 
     Returns:
         One row per type of the dropped requirement and one for ``all``: ``type, value, ci_low,
-        ci_high`` (95 % intervals), ``n`` pairs, ``n_chains``, and the mean ``margin`` of reward.
+        ci_high`` (95 % intervals), ``n`` pairs, ``n_chains``, the mean ``margin`` of reward; and
+        what bends them, as shares of the pairs: ``tie_rate``, ``nan_rate`` (no reward, left out of
+        the rest) and ``cut_rate`` (of a text only a part was read).
     """
     instructions = [pair.instruction for pair in pairs]
-    margin = model.rewards(instructions, [pair.chosen for pair in pairs])
-    margin = margin - model.rewards(instructions, [pair.rejected for pair in pairs])
+    margin, was_cut = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=bool)
+    for sign, side in ((1, "chosen"), (-1, "rejected")):
+        margin += sign * model.rewards(instructions, [getattr(pair, side) for pair in pairs])
+        was_cut |= model.was_cut
     types = np.array([str(pair.requirement_type or "unlabelled") for pair in pairs])
     chain_ids = np.array([pair.chain_id for pair in pairs])
     known = [t for t in [*map(str, RequirementType), "unlabelled"] if (types == t).any()]
@@ -203,8 +208,11 @@ def accuracy_by_type(
         right = 0.5 * (np.sign(part) + 1)
         interval = Bootstrap(n_boot, seed).means(right, "accuracy", name, units=units)
         value, low, high, n_chains = (column[0] for column in interval)
-        rows.append([name, value, low, high, len(part), n_chains, part.mean()])
-    columns = ["type", "value", "ci_low", "ci_high", "n", "n_chains", "margin"]
+        known = part[~np.isnan(part)]
+        shares = [(known == 0).mean(), np.isnan(part).mean(), was_cut[members].mean()]
+        mean = known.mean() if len(known) else np.nan
+        rows.append([name, value, low, high, len(part), n_chains, mean, *shares])
+    columns = "type value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
     return pd.DataFrame(rows, columns=columns)
 
 

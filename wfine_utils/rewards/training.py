@@ -29,8 +29,9 @@ from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.models.memory import Meter, estimate_reward_training
+from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.losses import LOSSES, PairTrainer
-from wfine_utils.rewards.reward_model import encode_judged
+from wfine_utils.rewards.reward_model import encode_judged, rewards_of_batch
 from wfine_utils.settings import Granularity, RewardSettings
 
 
@@ -137,6 +138,8 @@ def train_reward_model(
     torch.manual_seed(seed)
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
     _refuse_too_few_places(model, settings, base)
+    if not hasattr(model, "score"):  # a decoder does not look at what stands behind a text
+        _refuse_unstable(model, tokenizer, settings, base)
     lower_layers = adapters.lower_layers(model, settings.adapted_layers)
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     trainer = PairTrainer(
@@ -213,6 +216,26 @@ def _refuse_too_few_places(model: PreTrainedModel, settings: RewardSettings, bas
             f"max_tokens: found {settings.max_tokens}, but base_model {base.model} has places for "
             f"{n_places} tokens. Expected at most that: lower max_tokens."
         )
+
+
+def _refuse_unstable(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: RewardSettings, base: Base
+) -> None:
+    """Some encoders take padding for a part of the text: FNet, XLNet; or read long texts otherwise.
+
+    The longest text comes first, as in scoring: BigBird changes its attention for good at the first
+    short one.
+    """
+    in_half = loading.compute_dtype(settings.precision) == torch.bfloat16
+    long = ("Tell all.", "The steamer crossed the bay toward the harbour. " * settings.max_tokens)
+    checks.refuse_unstable(
+        lambda ids, _: rewards_of_batch(model, tokenizer, ids, in_half=in_half).astype(float),
+        [encode_judged(tokenizer, settings, *probe) for probe in (long, *checks.PROBES)],
+        ["right"],
+        checks.HALF_TOLERANCE if in_half else checks.TOLERANCE,
+        is_trained=False,
+        where=f"base_model {base.model}",
+    )
 
 
 def reward_config(

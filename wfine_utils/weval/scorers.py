@@ -221,11 +221,21 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
         As :func:`score_all`. NaN where the table has no row for a response.
 
     Raises:
-        WfineError: the table lacks a column, or has two rows for a response.
+        WfineError: the table lacks a column, has two rows for a response, a score or a place that
+            is no number, or a row of these chains that is not as they are: a response that they
+            have not, or another ``gold``.
     """
     keys = ["scorer", "chain_id", "response"]
     if absent := ", ".join(c for c in [*keys, "score"] if c not in table):
         raise WfineError(f"scores: found the columns {[*table]}, expected also {absent}.")
+    try:  # a CSV file has numbers for chain ids such as 17
+        types = {"chain_id": str, "response": float, "score": float}
+        table = table.astype(types).astype({"response": int})
+    except (TypeError, ValueError) as error:
+        raise WfineError(
+            f"scores: found a response or a score that is no number ({error}); expected the place "
+            "of a response in its chain, from 0, and a number or nothing as its score."
+        ) from error
     twice = table[table.duplicated(keys, keep=False)]
     if len(twice):
         first = twice.iloc[0]
@@ -235,6 +245,7 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
             f"{first['response']} of chain {first['chain_id']!r}, with the scores {values}; "
             "expected one. Delete those of earlier runs, or give the chains different ids."
         )
+    _refuse_other_chains(table, chains)
     places = [(chain.chain_id, i) for chain in chains for i in range(len(chain.responses))]
     scores: dict[str, ScoreList] = {}
     for name, part in table.groupby("scorer", sort=False):
@@ -243,6 +254,21 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
         told = {c: float(part[c].mean(skipna=False)) for c in TOLD if c in part}
         scores[str(name)] = ScoreList(split_by_chain(flat, chains), **told)
     return scores
+
+
+def _refuse_other_chains(table: pd.DataFrame, chains: Sequence[Chain]) -> None:
+    """Rows of chains that have the same ids and are others, or were others once."""
+    gold = {(chain.chain_id, i): g for chain in chains for i, g in enumerate(chain.gold)}
+    rows = table[table["chain_id"].isin({chain.chain_id for chain in chains})]
+    golds = rows["gold"] if "gold" in rows else [None] * len(rows)
+    for chain_id, place, g in zip(rows["chain_id"], rows["response"], golds, strict=True):
+        expected = gold.get((chain_id, place), "no such response")
+        if expected == "no such response" or g not in (None, expected):
+            raise WfineError(
+                f"scores: found a row for response {place} of chain {chain_id!r} with gold {g}, "
+                f"expected {expected}: it was written for other chains of this id. Score these "
+                "chains again, or give those that the table was made of."
+            )
 
 
 class ReadsAll:
