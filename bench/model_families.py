@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,7 @@ FAMILIES = {
     "MPNet": Family("mpnet", MASKED),
     "ModernBERT, masked": Family("modernbert", MASKED, MODERN),
     "ModernBERT, bare": Family("modernbert", BARE, MODERN),
+    "FNet": Family("fnet", MASKED),
     "GPT-2": Family("gpt2", CAUSAL, {"n_embd": 64, "n_layer": 2, "n_head": 2, "n_positions": 512}),
     "GPT-NeoX": Family("gpt_neox", CAUSAL),
     "OPT": Family("opt", CAUSAL, {**SIZE, "ffn_dim": 128, "word_embed_proj_dim": 64}),
@@ -97,6 +99,7 @@ FAMILIES = {
     "Bloom": Family("bloom", CAUSAL, {"hidden_size": 64, "n_layer": 2, "n_head": 2}),
     "Llama": Family("llama", CAUSAL, GROUPED),
     "Mistral": Family("mistral", CAUSAL, {**GROUPED, "sliding_window": 256}),
+    "Mixtral": Family("mixtral", CAUSAL, {**GROUPED, "num_local_experts": 4}),
     "Gemma 3": Family("gemma3_text", CAUSAL, {**SMALL_HEADS, "layer_types": [
         "sliding_attention", "full_attention"]}),
     "Phi-3": Family("phi3", CAUSAL, {**GROUPED, "original_max_position_embeddings": 512}),
@@ -193,7 +196,7 @@ def make(family: Family, folder: Path) -> dict[str, str]:
         try:
             work(folder / use)
         except WfineError as error:
-            refused[use] = str(error).replace(f"base_model {base.model}: ", "")
+            refused[use] = reason(error)
 
     for use, quantise in (("reward", False), ("reward_nf4", True)):
         settings = RewardSettings(**REWARD, quantise=quantise)
@@ -208,8 +211,14 @@ def make(family: Family, folder: Path) -> dict[str, str]:
     try:
         ClassifierScorer(folder / "classifier", name="x", progress=False)
     except WfineError as error:
-        refused["classifier"] = str(error)
+        refused["classifier"] = reason(error)
     return refused
+
+
+def reason(error: WfineError) -> str:
+    """What an error says, without its folder and the scores in it, which differ by machine."""
+    words = str(error)
+    return re.sub(r"-?\d+\.\d+|\d+e-\d+", "…", words[words.index("found ") :])
 
 
 def scores(folder: Path, use: str) -> dict[str, list[float]]:

@@ -220,12 +220,12 @@ def _examined(
     if head == "reward":
         config.num_labels = 1
     model, missing, mismatched = _not_in_file(AUTO_CLASSES[head], base, config)
-    if quantise and not any(
-        type(m) in (torch.nn.Linear, Conv1D) for m in model.base_model.modules()
-    ):
+    share = _quantisable_share(model)
+    if quantise and share < 0.5:
         raise WfineError(
-            f"{where}: found no layer in {type(model).__name__} that can be quantised, and "
-            "quantise True; expected False for this kind of model: set it."
+            f"{where}: found that {share:.0%} of the weights in {type(model).__name__} can be "
+            "quantised, and quantise True; expected at least half of them, as bitsandbytes leaves "
+            "layers of other kinds, such as experts, as they are. Set quantise False."
         )
     new, lost = set[str](), list[str]()
     if head == "reward":  # PEFT trains what is called like a head in full, DistilBERT has two
@@ -247,6 +247,16 @@ def _examined(
             "again, and save it from the class that its config.json names."
         )
     return config, sorted(new)
+
+
+def _quantisable_share(model: PreTrainedModel) -> float:
+    """The share of a body's weights, without embeddings, in layers that bitsandbytes replaces."""
+    modules = list(model.base_model.modules())
+    embeddings = {id(m.weight) for m in modules if isinstance(m, torch.nn.Embedding)}
+    matrices = {id(p): p for p in model.base_model.parameters() if p.ndim > 1}
+    sizes = {key: p.numel() for key, p in matrices.items() if key not in embeddings}
+    linear = {id(m.weight) for m in modules if type(m) in (torch.nn.Linear, Conv1D)}
+    return sum(sizes[key] for key in linear & sizes.keys()) / max(1, sum(sizes.values()))
 
 
 def _refuse_other_kind(

@@ -77,7 +77,7 @@ class PairTrainer(RewardTrainer):
         once = partial(_each_text_once, model)
         _, outputs = super().compute_loss(once, inputs, True, num_items_in_batch)
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
-        if not self.model.training:  # TRL averages over batches: a small one would count as much
+        if not model.training:  # TRL averages over batches: a small one would count as much
             for values in (self._metrics["eval"][name] for name in ("accuracy", "margin")):
                 values += values[-1:] * (len(chosen) - 1)  # once for each pair
         loss = self._pair_loss.each(chosen, rejected, n_dropped).mean()
