@@ -321,6 +321,6 @@ def curve_plot(
     ax.set(xlabel="optimiser step", ylabel=label)
     ax.grid(axis="y", alpha=0.3)
     if hue:
-        ax.legend(title=None, frameon=False)
+        ax.legend(title=None, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     sns.despine(ax=ax)
     return ax
