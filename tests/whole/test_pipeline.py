@@ -140,7 +140,7 @@ class TestWholeRun:
         with changed_cell(project / "notebooks" / "07_paper_tables.ipynb", source="1 + 1"):
             done = subprocess.run(
                 [sys.executable, "-m", "snakemake", "--config", "preset=smoke", "--dry-run",
-                 "--profile", "workflow/profiles/local"],
+                 "--rerun-triggers", "mtime", "params", "input"],
                 cwd=project, check=True, capture_output=True, text=True,
             )  # fmt: skip
         assert set(re.findall(r"notebook_\w+", done.stdout)) == {"notebook_07_paper_tables"}
