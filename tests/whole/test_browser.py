@@ -197,7 +197,7 @@ def test_the_form_at_a_glance(form):
 
     def boxes() -> dict[str, dict]:
         places = {x: form.get_by_label(f"Rank of {x}") for x in "ABCDE"}
-        places["asked"] = form.get_by_text("What was asked for")
+        places["asked"] = form.get_by_text("What was asked for", exact=True)
         places["save"] = form.get_by_role("button", name="Save", exact=True)
         return {name: place.bounding_box() for name, place in places.items()}
 

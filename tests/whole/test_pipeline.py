@@ -385,7 +385,7 @@ def test_plain_papermill_with_a_parameter_that_the_notebook_does_not_have(projec
 @pytest.mark.slow
 def test_plain_papermill_without_the_notebooks_before(project):
     said, _ = papermill(project, "05_weval_correlation")
-    assert "is missing: run notebook" in said
+    assert "which this one reads. Run them first" in said
     assert "make reproduce PRESET=smoke" in said
 
 
