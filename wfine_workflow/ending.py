@@ -87,7 +87,11 @@ def end_all(name: str, patience: float = 5.0) -> None:
         patience: seconds to wait for a process that a file system does not let go.
     """
     until = time.monotonic() + patience
-    while members := [p for p in psutil.process_iter(["environ"]) if _run_of(p) == name]:
+    members: set[psutil.Process] = set()
+    # One that is ending has no environment any more, but its files, such as the lock, for a while.
+    while members := {p for p in psutil.process_iter(["environ"]) if _run_of(p) == name} | {
+        p for p in members if _is_alive(p.pid)
+    }:
         for member in members:  # all stand still first: else one could complain of another's end
             with suppress(psutil.Error):
                 member.suspend()
@@ -118,3 +122,11 @@ def _is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def has_siblings() -> bool:
+    """Whether the shell that has started us still runs another command, as that of a pipe."""
+    with suppress(psutil.Error):
+        others = {p.pid for p in psutil.Process(os.getppid()).children()} - {os.getpid()}
+        return any(map(_is_alive, others))
+    return True

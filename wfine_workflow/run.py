@@ -164,7 +164,12 @@ def _wait(process: subprocess.Popen[str], name: str, caller: ending.Caller | Non
 
 
 def watch(
-    preset: str, notebook: str, executed: Path, source: int = 0, out: TextIO = sys.stdout
+    preset: str,
+    notebook: str,
+    executed: Path,
+    source: int = 0,
+    out: TextIO = sys.stdout,
+    is_alive: Callable[[], bool] = ending.has_siblings,
 ) -> int:
     """Show papermill's progress in one line, and explain its failure in one paragraph.
 
@@ -173,6 +178,8 @@ def watch(
         executed: where papermill writes the notebook.
         source: file descriptor of papermill's output.
         out: a terminal sees one line that moves, a log file the last state.
+        is_alive: whether papermill is. Its output does not end when it is killed, as long as
+            something that the kernel has started holds it open.
 
     Returns:
         0, or :data:`EXPLAINED` when papermill has failed.
@@ -203,6 +210,8 @@ def watch(
                 elif part.strip():
                     last = part
                     failed = failed or part.startswith("Traceback (most recent call last)")
+        elif not is_alive():
+            break
         if live:
             _say(out, f"\r{line()}")
     _say(out, f"\r{line()}\n" if live else f"{line()}\n")
