@@ -216,6 +216,7 @@ def test_two_rows_of_one_response_are_refused_by_name(scores):
         ({"response": [0, 2]}, r"row for response 2 of chain '17' with gold 1, expected no such"),
         ({"response": ["a", "b"]}, "a response or a score that is no number"),
         ({"score": ["high", "low"]}, "a response or a score that is no number"),
+        ({"response": [0.5, 1]}, "a response or a score that is no number"),
         ({"gold": [1, 0]}, r"response 0 of chain '17' with gold 1, expected 0: .* other chains"),
     ],
 )

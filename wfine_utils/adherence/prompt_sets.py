@@ -221,7 +221,8 @@ class InstructionSet(PromptSet):
         checks = [r.check or {} for r in query.requirements if self.by(r) == "machine"]
         all_known = len(checks) == len(query.requirements)
         strict = [check(spec, text) for spec in checks]  # refuses what is no text
-        loose = [any(check(spec, one) for one in loose_variants(text)) for spec in checks]
+        variants = loose_variants(text)
+        loose = [any(check(spec, one) for one in variants) for spec in checks]
         row = {}
         for prompt_level, instruction_level, met in (
             (PROMPT_LEVEL, INSTRUCTION_LEVEL, strict),

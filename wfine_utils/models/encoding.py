@@ -91,10 +91,9 @@ def encode(
             )
         return ids
 
-    try:
-        ids = render(instruction, response)
-    except TypeError:  # what the tokenizer says to half of a surrogate pair
+    if not is_unicode(instruction + response):
         return []
+    ids = render(instruction, response)
     kept = places_kept(ids, render, instruction, response, max_tokens)
     if on_cut and len(kept) < len(ids):
         on_cut()
@@ -180,6 +179,15 @@ def with_layout(text: str) -> str:
     """
     text = _BLANK_LINES.sub(" ¶ ¶ ", _RULE.sub(r"\1\1\1", text).strip())
     return _BREAKS.sub(" ¶ ", text)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it is valid; half of a surrogate pair is not, and no tokenizer takes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[np.ndarray]:

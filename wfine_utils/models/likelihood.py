@@ -76,10 +76,9 @@ class LikelihoodScorer:
             answer: Any = self._tokenizer(response, add_special_tokens=False)["input_ids"]
             return [*self._prompt(instruction), *answer]
 
-        try:
-            ids = render(instruction, response)
-        except TypeError:  # what the tokenizer says to half of a surrogate pair
+        if not encoding.is_unicode(instruction + response):
             return [], 0
+        ids = render(instruction, response)
         left = encoding.places_kept(ids, render, instruction, response, self._max_tokens)
         self.n_cut += len(left) < len(ids)
         n_prompt = len(self._prompt(instruction))

@@ -208,9 +208,9 @@ def accuracy_by_type(
         right = 0.5 * (np.sign(part) + 1)
         interval = Bootstrap(n_boot, seed).means(right, "accuracy", name, units=units)
         value, low, high, n_chains = (column[0] for column in interval)
-        known = part[~np.isnan(part)]
-        shares = [(known == 0).mean(), np.isnan(part).mean(), was_cut[members].mean()]
-        mean = known.mean() if len(known) else np.nan
+        rated = part[~np.isnan(part)]
+        shares = [(rated == 0).mean(), np.isnan(part).mean(), was_cut[members].mean()]
+        mean = rated.mean() if len(rated) else np.nan
         rows.append([name, value, low, high, len(part), n_chains, mean, *shares])
     columns = "type value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
     return pd.DataFrame(rows, columns=columns)

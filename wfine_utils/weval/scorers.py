@@ -230,7 +230,10 @@ def scores_from_table(table: pd.DataFrame, chains: Sequence[Chain]) -> dict[str,
         raise WfineError(f"scores: found the columns {[*table]}, expected also {absent}.")
     try:  # a CSV file has numbers for chain ids such as 17
         types = {"chain_id": str, "response": float, "score": float}
-        table = table.astype(types).astype({"response": int})
+        table = table.astype(types)
+        if (table["response"] % 1 != 0).any():  # NaN too
+            raise ValueError("a place between two")
+        table = table.astype({"response": int})
     except (TypeError, ValueError) as error:
         raise WfineError(
             f"scores: found a response or a score that is no number ({error}); expected the place "
