@@ -237,6 +237,14 @@ def test_what_parts_requirements_goes_with_them(tmp_path, between, levels):
         assert (chain.base_task, chain.gold) == (task, levels)
 
 
+@pytest.mark.parametrize("end", [",", ";", "\n-", " 1."])
+def test_what_ends_a_task_stays_where_the_prompt_is_written_as_ours(tmp_path, end):
+    rows = released_rows(tasks=[task + end for task in TASKS])
+    loaded = load_chains(released(tmp_path, rows))
+    assert [chain.base_task for chain in loaded] == [task + end for task in TASKS]
+    assert loaded[0].prompt((True, True, False)) == rows[len(TASKS)]["prompt"]
+
+
 def test_numbered_requirements_go_with_their_numbers(tmp_path):
     rows = released_rows()
     for row in rows:

@@ -260,7 +260,8 @@ def test_null_baselines_on_the_released_chains():
     }
     assert frames["constant"].loc["kendall_tau_b", "value"] == 0
     assert frames["constant"].loc["released_rule_tau", "value"] == 1
-    assert 0.15 < frames["length"].loc["kendall_tau_b", "ci_low"] < 0.3
+    # Chinese counts by character (124 of the 356 chains hold some); by spaces it was 0.158
+    assert 0.25 < frames["length"].loc["kendall_tau_b", "ci_low"] < 0.35
     assert 0.2 < frames["word overlap"].loc["kendall_tau_b", "ci_low"] < 0.4
     assert frames["length"].loc["kendall_tau_b", "n_chains"] == len(chains)
 

@@ -141,8 +141,10 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
     before = len(problems.lines)
     longest = max(group, key=lambda row: (len(row.requirements), row.n_kept))
     full, at = longest.requirements, f"at {problems.unit or 'line '}{longest.place}"
-    base = _base_tasks(longest)[0]
-    for row in group:
+    read = [_base_tasks(row) for row in group]
+    first = _base_tasks(longest)
+    base = next((task for task in first if all(task in own for own in read)), first[0])
+    for row, own in zip(group, read, strict=True):
         if row.n_kept > len(full):
             problems.add(row.place, "instruction_id_list", f"found {row.n_kept} entries, expected "
                          f"at most the {len(full)} of constraint")  # fmt: skip
@@ -152,7 +154,7 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
         elif absent := _without(row.prompt, row.requirements[: row.n_kept])[1]:
             problems.add(row.place, "prompt", f"found no {short(absent[0])} in it, expected every "
                          "kept requirement verbatim")  # fmt: skip
-        elif base not in (own := _base_tasks(row)):
+        elif base not in own:
             problems.add(row.place, "prompt", f"found {short(own[0])} besides the requirements it "
                          f"keeps, expected {short(base)} as {at}")  # fmt: skip
     if not base:
@@ -168,11 +170,15 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
 def _base_tasks(row: _Placed) -> list[str]:
     """What stands in a prompt besides all requirements that its row names, or besides those kept.
 
-    Only what is left when every one of them was in it, if that is so for one of the two.
+    Only what is left when every one of them was in it, if that is so for one of the two. What
+    stands before requirements that end the prompt as :meth:`Query.prompt` writes them comes first,
+    as it is: a comma at its end may belong to the task, and the prompt comes back byte for byte.
     """
     parts = row.requirements, row.requirements[: row.n_kept]
+    ends = [" " + " ".join(part) for part in parts]
+    before = [row.prompt.removesuffix(end).strip() for end in ends if row.prompt.endswith(end)]
     struck = [_without(row.prompt, part) for part in parts]
-    return [task for task, absent in struck if not absent] or [struck[0][0]]
+    return [*before, *(t for t, absent in struck if not absent)] or [struck[0][0]]
 
 
 def _without(prompt: str, requirements: Sequence[str]) -> tuple[str, list[str]]:
