@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -117,33 +118,47 @@ def partial_path(folder: Path) -> Path:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[TextIO]:
+def alone_in(folder: Path, patience: float = 0.0) -> Iterator[TextIO]:
     """Keep other processes out of a folder, which is made where it is not there.
 
     Yields the open lock file: what is written to it is shown to who comes later. The lock ends with
     the process, also if that is killed, or with the last process that inherits the file.
 
+    Args:
+        patience: seconds to wait for a process that is in there, as it may be ending.
+
     Raises:
         WfineError: another process is in there, or the folder cannot be written.
     """
-    import fcntl  # Windows has none, and no other need of it
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / LOCK, "a+")  # noqa: SIM115
     except OSError as error:
         raise _cannot_write(folder, error) from error
+    until = time.monotonic() + patience
     with lock:
+        while not _is_locked(lock):
+            if time.monotonic() > until:
+                lock.seek(0)
+                raise WfineError(
+                    f"{display_path(folder)}: found another process that is writing here "
+                    f"({lock.read() or 'unknown'}, or what it has started), expected none. Wait "
+                    "until it has finished, end it, or write to another folder."
+                )
+            time.sleep(0.1)
         lock.seek(0)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WfineError(
-                f"{display_path(folder)}: found another process that is writing here "
-                f"({lock.read() or 'unknown'}, or what it has started), expected none. Wait until "
-                "it has finished, end it, or write to another folder."
-            ) from None
         yield lock
+
+
+def _is_locked(file: TextIO) -> bool:
+    """Whether this process has the lock of a file now."""
+    import fcntl  # Windows has none, and no other need of it
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _cannot_write(path: Path, error: OSError) -> WfineError:

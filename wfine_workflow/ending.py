@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,6 +78,38 @@ class Caller:
             if match := re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE):
                 return int(match[1], 16)
         return 0
+
+
+@contextmanager
+def ending_with(pid: int | None) -> Iterator[None]:
+    """Inside, the end of a :class:`Caller` is a SIGTERM to ourselves, whatever we are doing.
+
+    Args:
+        pid: of the caller; None where there is none to end with.
+
+    Raises:
+        KeyboardInterrupt: the caller is gone already; its argument is SIGTERM.
+    """
+    if pid is None:
+        yield
+        return
+    caller, done = Caller(pid), threading.Event()
+    if caller.is_ending():
+        raise KeyboardInterrupt(signal.SIGTERM)
+
+    def watch() -> None:
+        while not done.wait(0.25):
+            if caller.is_ending():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def end_all(name: str, patience: float = 5.0) -> None:

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -38,6 +37,9 @@ _ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore::FutureWarning:transformers.modeling_utils",
 }
 
+_PATIENCE = 5.0
+"""Seconds to wait for a run in the same folder, which may just be ending."""
+
 
 def run(
     preset: str,
@@ -52,7 +54,7 @@ def run(
     Args:
         output_root: write elsewhere than the parameter files say; None: as they say.
         cores: number of CPU cores, or ``"all"``.
-        caller: process that the run is to end with, see :class:`wfine_workflow.ending.Caller`.
+        caller: process that the run is to end with, see :func:`wfine_workflow.ending.ending_with`.
 
     Returns:
         Exit status: 0, or that of the failure, which has been explained by then; 128 and the
@@ -63,16 +65,14 @@ def run(
             cannot be written, or the same preset is being run by another process.
     """
     try:
-        with ending.interrupted_by_signals():
-            return _run(preset, output_root, cores, ending.Caller(caller) if caller else None, out)
+        with ending.interrupted_by_signals(), ending.ending_with(caller):
+            return _run(preset, output_root, cores, out)
     except KeyboardInterrupt as stop:
         out.write(f"\nStopped. {_GOES_ON}\n")
         return 128 + int(stop.args[0])
 
 
-def _run(
-    preset: str, output_root: str | None, cores: str, caller: ending.Caller | None, out: TextIO
-) -> int:
+def _run(preset: str, output_root: str | None, cores: str, out: TextIO) -> int:
     if cores != "all" and not re.fullmatch("[1-9][0-9]*", cores):
         raise WfineError(
             f"CORES (--cores): found {cores!r}, expected a number of CPU cores, 1 or more, or all."
@@ -86,14 +86,14 @@ def _run(
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--config", *options]
     name = ending.new_name()
     ending.end_left_over(folder)
-    with alone_in(folder) as lock:
+    with alone_in(folder, _PATIENCE) as lock:
         if lock.read() and any((project_root() / ".snakemake" / "locks").glob("*")):
             # the run before was killed, and nothing that it has started is alive
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)
         lock.truncate(0)
         lock.write(name)
         lock.flush()
-        status = _snakemake(command, lock, name, caller, folder, out)
+        status = _snakemake(command, lock, name, folder, out)
         if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
             lock.truncate(0)
     return status
@@ -118,10 +118,7 @@ def _refuse_without_gpu(preset: str) -> None:
         )
 
 
-def _snakemake(
-    command: Sequence[str], lock: TextIO, name: str, caller: ending.Caller | None, folder: Path,
-    out: TextIO,
-) -> int:  # fmt: skip
+def _snakemake(command: Sequence[str], lock: TextIO, name: str, folder: Path, out: TextIO) -> int:
     """Run Snakemake; it and all that it starts inherit the run's name, and most of them the lock
     as their standard input. All of them have ended when this returns or raises."""
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
@@ -134,7 +131,7 @@ def _snakemake(
             [*command, *triggers, *quiet], env=env, stdin=lock, stderr=subprocess.PIPE, text=True,
             start_new_session=True,  # Ctrl-C reaches us alone
         )  # fmt: skip
-        talk = _wait(process, name, caller)
+        talk = _wait(process, name)
     finally:
         ending.end_all(name)
     if process.returncode == 0:
@@ -151,16 +148,14 @@ def _snakemake(
     return process.returncode
 
 
-def _wait(process: subprocess.Popen[str], name: str, caller: ending.Caller | None) -> str:
-    """What Snakemake has said when it has ended; KeyboardInterrupt if our caller ends first."""
+def _wait(process: subprocess.Popen[str], name: str) -> str:
+    """What Snakemake has said when it has ended."""
     while True:
         try:
             return process.communicate(timeout=0.5)[1]
         except subprocess.TimeoutExpired:
             if process.poll() is not None:
                 ending.end_all(name)  # it was killed, and what it has started keeps its pipe open
-            elif caller and caller.is_ending():
-                signal.raise_signal(signal.SIGTERM)
 
 
 def watch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from wfine_utils.files import LOCK
-from wfine_workflow import ending
+from wfine_workflow import ending, run
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
 
@@ -94,6 +95,34 @@ def test_an_ignored_signal_stays_ignored():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("pid", [None, os.getppid()])
+def test_who_has_no_caller_or_a_living_one_is_left_alone(pid):
+    with ending.interrupted_by_signals(), ending.ending_with(pid):
+        time.sleep(0.6)
+
+
+def test_the_end_of_the_caller_interrupts_whatever_runs(monkeypatch):
+    def while_make_is_killed() -> None:
+        with ending.ending_with(os.getppid()):
+            monkeypatch.setattr(os, "getppid", lambda: 1)
+            subprocess.run(SLEEP, stdout=subprocess.DEVNULL, check=False)
+
+    with ending.interrupted_by_signals(), pytest.raises(KeyboardInterrupt) as stop:
+        while_make_is_killed()
+    assert stop.value.args == (signal.SIGTERM,)
+
+
+def test_a_run_whose_caller_is_gone_starts_nothing(tmp_path, monkeypatch):
+    """Else it would hold the folder, for as long as Snakemake takes to start, against the next."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(run, "_run", lambda *_: pytest.fail("started"))
+    said = io.StringIO()
+    where = {"output_root": str(tmp_path), "cores": "1", "out": said}
+    assert run.run("smoke", caller=ended.pid, **where) == 143
+    assert "Stopped." in said.getvalue() and list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

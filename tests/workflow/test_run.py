@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
@@ -157,6 +158,8 @@ class TestOneRunAtATime:
     def test_a_second_run_is_refused_also_by_what_a_killed_one_has_started(
         self, unlocked, project, monkeypatch
     ):
+        monkeypatch.setattr(run, "_PATIENCE", 0.0)
+
         def second(*_) -> int:
             with pytest.raises(
                 WfineError,
@@ -179,7 +182,8 @@ class TestOneRunAtATime:
         assert orphan.stdout is not None and orphan.stdout.readline()  # and its parent is gone
         with pytest.raises(WfineError, match=r"\(process .*1, or what it has started\)"):
             self.start(monkeypatch)
-        orphan.kill()
-        orphan.wait()
+        monkeypatch.setattr(run, "_PATIENCE", 60.0)
+        threading.Timer(0.5, orphan.kill).start()  # it was just ending
         assert self.start(monkeypatch) == 0
+        orphan.wait()
         assert len(unlocked) == 1
