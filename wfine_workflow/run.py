@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import alone_in, display_path, project_root, resolve
+from wfine_utils.files import alone_in, display_path, resolve
 from wfine_workflow import ending
 
 EXPLAINED = 3
@@ -87,15 +87,11 @@ def _run(preset: str, output_root: str | None, cores: str, out: TextIO) -> int:
     name = ending.new_name()
     ending.end_left_over(folder)
     with alone_in(folder, _PATIENCE) as lock:
-        if lock.read() and any((project_root() / ".snakemake" / "locks").glob("*")):
-            # the run before was killed, and nothing that it has started is alive
-            subprocess.run([*command, "--unlock"], capture_output=True, check=False)
         lock.truncate(0)
         lock.write(name)
         lock.flush()
         status = _snakemake(command, lock, name, folder, out)
-        if status in (0, 1):  # else Snakemake was killed and has left its own lock behind
-            lock.truncate(0)
+        lock.truncate(0)
     return status
 
 
@@ -122,7 +118,8 @@ def _snakemake(command: Sequence[str], lock: TextIO, name: str, folder: Path, ou
     """Run Snakemake; it and all that it starts inherit the run's name, and most of them the lock
     as their standard input. All of them have ended when this returns or raises."""
     quiet = ["--quiet", "rules", "host", "progress", "reason", "--nocolor"]
-    triggers = ["--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
+    # --nolock: its own lock outlives a Snakemake that was killed; ours ends with the processes
+    triggers = ["--nolock", "--rerun-incomplete", "--rerun-triggers", "mtime", "params", "input"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     env = os.environ | _ENVIRONMENT | {"PATH": path, ending.RUN: name}
     env.pop("MPLBACKEND", None)  # the kernel sets its own, which shows figures inline

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
@@ -126,38 +128,41 @@ def test_cores_that_are_no_number_are_refused_before_anything(project, monkeypat
 class TestOneRunAtATime:
     """Whatever Snakemake does: here it is a process that ends as the test wants."""
 
-    @pytest.fixture
-    def unlocked(self, project, monkeypatch) -> list[list[str]]:
-        """The commands that were run beside Snakemake, in a project with its lock left behind."""
-        monkeypatch.chdir(project)
-        (project / ".snakemake" / "locks").mkdir(parents=True)
-        (project / ".snakemake" / "locks" / "0.output.lock").touch()
-        commands: list[list[str]] = []
-        monkeypatch.setattr(run.subprocess, "run", lambda words, **_: commands.append(words))
-        return commands
-
     def start(self, monkeypatch, status: int = 0) -> int:
         monkeypatch.setattr(run, "_snakemake", lambda *_: status)
         return run.run("smoke", output_root=None, cores="1")
 
-    @pytest.mark.parametrize("status", [0, 1])
-    def test_a_lock_that_is_not_of_a_killed_run_is_left_to_snakemake(
-        self, unlocked, monkeypatch, status
-    ):
-        assert self.start(monkeypatch, status) == status
-        assert self.start(monkeypatch, status) == status
-        assert unlocked == []
+    @pytest.mark.slow
+    def test_a_lock_of_snakemake_that_was_killed_stops_nobody(self, project, monkeypatch):
+        """Nor one whose removal was killed: the next run has nothing to remove."""
+        monkeypatch.chdir(project)
+        wanted = project / "outputs" / "smoke" / "report" / "index.html"
+        for kind in ("input", "output"):
+            lock = project / ".snakemake" / "locks" / f"0.{kind}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.write_text(f"{wanted.relative_to(project)}\n")
+        commands: list[list[str]] = []
 
-    def test_that_of_a_killed_run_is_taken_away(self, unlocked, monkeypatch):
-        assert self.start(monkeypatch, -9) == -9
-        assert self.start(monkeypatch) == 0
-        assert [words[-1] for words in unlocked] == ["--unlock"]
-        assert self.start(monkeypatch) == 0
-        assert len(unlocked) == 1, "the last run ended well"
+        def finished(command: list[str], **_: Any) -> SimpleNamespace:
+            commands.append(command)
+            return SimpleNamespace(returncode=1, communicate=lambda timeout: ("", ""))
+
+        monkeypatch.setattr(run.subprocess, "Popen", finished)
+        assert run.run("smoke", output_root=None, cores="1", out=io.StringIO()) == 1
+        (command,) = commands
+        monkeypatch.undo()
+
+        def stopped_by_it(command: list[str]) -> bool:
+            options = {"cwd": project, "capture_output": True, "text": True, "check": False}
+            return "LockException" in subprocess.run([*command, "--touch"], **options).stderr
+
+        assert not stopped_by_it(command)
+        assert stopped_by_it([word for word in command if word != "--nolock"])
 
     def test_a_second_run_is_refused_also_by_what_a_killed_one_has_started(
-        self, unlocked, project, monkeypatch
+        self, project, monkeypatch
     ):
+        monkeypatch.chdir(project)
         monkeypatch.setattr(run, "_PATIENCE", 0.0)
 
         def second(*_) -> int:
@@ -186,4 +191,3 @@ class TestOneRunAtATime:
         threading.Timer(0.5, orphan.kill).start()  # it was just ending
         assert self.start(monkeypatch) == 0
         orphan.wait()
-        assert len(unlocked) == 1
