@@ -63,7 +63,11 @@ def kill_one(front: int, rng: random.Random) -> str:
 
 
 def shot_at(preset: str, root: Path, waits: list[float], rng: random.Random, run: int) -> int:
-    """Run a preset to its end, and kill after each wait, seconds since the last kill; how often."""
+    """Run a preset to its end, killing on the way; how often.
+
+    Args:
+        waits: seconds before each kill, from the start or the kill before it.
+    """
     began, kills, failures = time.monotonic(), 0, 0
     process = start(preset, root)
     while True:

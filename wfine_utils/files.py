@@ -146,7 +146,6 @@ def alone_in(folder: Path, patience: float = 0.0) -> Iterator[TextIO]:
                     "until it has finished, end it, or write to another folder."
                 )
             time.sleep(0.1)
-        lock.seek(0)
         yield lock
 
 

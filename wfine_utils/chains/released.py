@@ -142,7 +142,7 @@ def _chain(chain_id: str, group: list[_Placed], problems: Problems) -> Chain | N
     longest = max(group, key=lambda row: (len(row.requirements), row.n_kept))
     full, at = longest.requirements, f"at {problems.unit or 'line '}{longest.place}"
     read = [_base_tasks(row) for row in group]
-    first = _base_tasks(longest)
+    first = read[group.index(longest)]
     base = next((task for task in first if all(task in own for own in read)), first[0])
     for row, own in zip(group, read, strict=True):
         if row.n_kept > len(full):

@@ -18,7 +18,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
 from wfine_utils.models import loading
-from wfine_utils.models.encoding import padded, prompt_ids, token_budget_batches
+from wfine_utils.models.encoding import is_unicode, padded, prompt_ids, token_budget_batches
 from wfine_utils.models.packaged import MODELS, fetch
 from wfine_utils.weval.resampling import FloatArray
 
@@ -98,10 +98,10 @@ class TransformersBackend:
         ids, problems = [], []
         for prompt in prompts:
             encoded, problem = [], ""
-            try:
+            if is_unicode(prompt):
                 messages = [{"role": "user", "content": prompt}]
                 encoded = prompt_ids(self._tokenizer, messages, **options)
-            except TypeError:  # what the tokenizer says to half of a surrogate pair
+            else:
                 problem = "the prompt is not valid Unicode, so it cannot be tokenised"
             if len(encoded) + room > self._n_positions:
                 n = f"{len(encoded)} tokens and {room} for the reply"

@@ -223,16 +223,15 @@ class ClassifierScorer:
 
     def _encode(self, instruction: str, response: str) -> Inputs:
         """The whole text in tokens, its special tokens those of the template and no others."""
-        try:
-            if not self._pair:
-                ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
-                return {"input_ids": ids}
-            encoded = self._tokenizer(
-                instruction, response, split_special_tokens=True, verbose=False
-            )  # the response cannot hold a separator that counts as one
-            return {key: ids for key, ids in encoded.items() if key != "attention_mask"}
-        except TypeError:  # what the tokenizer says to half of a surrogate pair
+        if not self._pair:
+            ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
+            return {"input_ids": ids}
+        if not encoding.is_unicode(instruction + response):
             return {"input_ids": []}
+        encoded = self._tokenizer(
+            instruction, response, split_special_tokens=True, verbose=False
+        )  # the response cannot hold a separator that counts as one
+        return {key: ids for key, ids in encoded.items() if key != "attention_mask"}
 
     def _cut(self, inputs: Inputs, instruction: str, response: str) -> Inputs:
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
