@@ -50,7 +50,7 @@ from transformers.utils import logging
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
-from wfine_utils.models import loading
+from wfine_utils.models import devices
 from wfine_utils.models.tiny_writer import tiny_tokenizer
 from wfine_utils.rewards.classifier import ClassifierScorer
 from wfine_utils.rewards.classifier_checks import HALF_TOLERANCE, TOLERANCE
@@ -124,7 +124,7 @@ def make_model(kind: str, args: argparse.Namespace, corpus: Sequence[str], folde
     )
     with torch.no_grad():  # scores of about one: random weights make much of a rounding
         (model.score if is_decoder else model.classifier).weight.normal_(std=0.03)
-    model.to(loading.compute_dtype() if is_decoder else torch.float32).save_pretrained(folder)
+    model.to(devices.compute_dtype() if is_decoder else torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -208,7 +208,7 @@ class Bench:
         self.model, self.tokenizer = self.scorer._model, self.scorer._tokenizer
         left_out = set() if self.scorer.shares_prefixes else {"shared"}
         # Not on a GPU, where that is nothing new, nor on a CPU without bf16.
-        if self.model.dtype == loading.compute_dtype("auto"):
+        if self.model.dtype == devices.compute_dtype("auto"):
             left_out.add("half")
         else:
             self.in_half = ClassifierScorer(
@@ -371,7 +371,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--kind", choices=("decoder", "encoder", "both"), default="both")
-    on_gpu = loading.device() == "cuda"
+    on_gpu = devices.device() == "cuda"
     chains, hidden, layers, budget = (60, 1024, 24, 32768) if on_gpu else (4, 512, 8, 4096)
     add("--chains", type=int, default=chains, help="number of chains (default: %(default)s)")
     add("--chains-file", type=Path, help="chains of yours in the place of WEval-Hand")

@@ -1,5 +1,6 @@
 """Fine-grained reward modelling for writing, a room to a notebook; see docs/architecture.md."""
 
+import os
 from typing import TYPE_CHECKING
 
 from wfine_utils.faces import on_demand
@@ -17,5 +18,7 @@ if TYPE_CHECKING:
         save_chains,
     )
     from wfine_utils.errors import WfineError
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, before any room imports trl
 
 __getattr__ = on_demand(__name__)

@@ -25,7 +25,7 @@ from trl import GRPOConfig, RewardConfig, RewardTrainer
 from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import RequirementType
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, devices, loading
 from wfine_utils.policy import grpo
 from wfine_utils.rewards import training
 from wfine_utils.settings import RewardSettings
@@ -179,7 +179,7 @@ class TestMeaning:
         config = loading.nf4_config()
         assert config.quantization_method() == "nf4"
         assert config.bnb_4bit_use_double_quant
-        assert config.bnb_4bit_compute_dtype == loading.compute_dtype()
+        assert config.bnb_4bit_compute_dtype == devices.compute_dtype()
         layer = bitsandbytes.nn.Linear4bit(64, 64, quant_type="nf4", compute_dtype=torch.float32)
         assert hasattr(layer, "support_avx512bf16_for_cpu")
 
@@ -194,7 +194,7 @@ class TestMeaning:
         assert model.config.num_labels == 1
         assert model.config.pad_token_id == tokenizer.pad_token_id
         assert model.config._attn_implementation == "sdpa"
-        assert model.dtype == loading.compute_dtype() and model.device.type == loading.device()
+        assert model.dtype == devices.compute_dtype() and model.device.type == devices.device()
         assert model.config.quantization_config.quantization_method() == "nf4"
 
 

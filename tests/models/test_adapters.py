@@ -12,7 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForSeque
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, devices, loading
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def processes(monkeypatch):
     """Sets the number of processes."""
 
     def set_number(n: int) -> None:
-        monkeypatch.setattr(loading, "processes", lambda: SimpleNamespace(num_processes=n))
+        monkeypatch.setattr(devices, "processes", lambda: SimpleNamespace(num_processes=n))
 
     return set_number
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from typing import ClassVar
 
 import bitsandbytes
 import pytest
@@ -20,13 +19,11 @@ from transformers import (
     BloomForCausalLM,
     FalconConfig,
     FalconForCausalLM,
-    LlamaConfig,
-    LlamaForCausalLM,
 )
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, devices, loading
 
 IDS = torch.arange(5, 45).reshape(4, 10)
 
@@ -149,12 +146,6 @@ class TestErrors:
         tokenizer.save_pretrained(base.model)
         with pytest.raises(WfineError, match=r"chat templates (rag|tool_use), .* none called defa"):
             loading.load_tokenizer(base)
-
-    def test_a_prompt_and_its_answer_need_a_place_each(self, tiny_base):
-        config = loading.load_config(Base(str(tiny_base)))
-        loading.refuse_too_long(config, 200, 56, "policy")
-        with pytest.raises(WfineError, match="prompt of 200 tokens and max_new_tokens = 57"):
-            loading.refuse_too_long(config, 200, 57, "policy")
 
     def test_unknown_head(self, tiny_base):
         with pytest.raises(WfineError, match="head: found 'critic'"):
@@ -300,7 +291,7 @@ class TestQuantisedBefore:
         assert type(model.score) is torch.nn.Linear
         layers = [m for m in model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
         assert len(layers) == 2 * (6 if skip and skip[1:] else 7)
-        assert {layer.compute_dtype for layer in layers} == {loading.compute_dtype()}
+        assert {layer.compute_dtype for layer in layers} == {devices.compute_dtype()}
         if not (skip and skip[1:]):
             asked, expected = (load(x, "causal")(input_ids=IDS).logits
                                for x in (base, Base(str(tiny_base))))  # fmt: skip
@@ -328,35 +319,3 @@ class TestQuantisedBefore:
         base = changed(tiny_base, tmp_path / "base", quantization_config=record)
         with pytest.raises(WfineError, match=r"saved quantised \((bitsandbytes|gptq)\)"):
             load(base, quantise=quantise)
-
-
-class TestPlaces:
-    LONG: ClassVar = {
-        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 16,
-        "long_factor": [4.0] * 16, "original_max_position_embeddings": 32,
-    }  # fmt: skip
-
-    @pytest.mark.parametrize(
-        ("rope", "expected"),
-        [
-            ({}, 256),
-            ({"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}, 256),
-            ({"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}, 256),
-            (LONG, 32),
-        ],
-    )
-    def test_end_where_the_longest_text_of_a_batch_would_decide(self, rope, expected):
-        size = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
-                "num_attention_heads": 2, "max_position_embeddings": 256}  # fmt: skip
-        config = LlamaConfig(vocab_size=64, pad_token_id=0, **size)
-        if rope:
-            config = LlamaConfig(vocab_size=64, pad_token_id=0, **size, rope_parameters=rope)
-        model = LlamaForCausalLM(config).eval()
-        assert loading.n_positions(model) == expected
-        short, long = torch.arange(9), torch.arange(expected) % 64
-        padded = torch.zeros(2, expected, dtype=torch.long)
-        padded[0, :9], padded[1] = short, long
-        with torch.no_grad():
-            alone = model(input_ids=short[None]).logits[0]
-            beside = model(input_ids=padded).logits[0, :9]
-        torch.testing.assert_close(beside, alone, rtol=0, atol=1e-5)

@@ -39,7 +39,7 @@ from transformers import (
 
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.errors import WfineError
-from wfine_utils.models import loading
+from wfine_utils.models import devices
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.classifier import ClassifierScorer
 from wfine_utils.tiny_world.vocabulary import TOPICS
@@ -356,7 +356,7 @@ def test_four_bits(folders, chains):
 
 @pytest.mark.parametrize("kind", ["llama", "bert"])
 def test_scores_in_half_precision_are_not_rounded_to_it(kind, folders, chains, monkeypatch):
-    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
     # One kernel of attention with and without padding: those of a CPU with AVX512_BF16 round so
     # differently that the scorer refuses this model, whose weights are random.
     with sdpa_kernel(SDPBackend.MATH):
@@ -370,7 +370,7 @@ def test_scores_in_half_precision_are_not_rounded_to_it(kind, folders, chains, m
 
 
 def test_the_fingerprint_changes_with_each_setting_and_file(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
     monkeypatch.setattr(checks, "HALF_TOLERANCE", 100.0)  # the weights are random
 
     def fingerprint(folder=folders["qwen2"], **options):
@@ -528,7 +528,7 @@ def test_the_fingerprint_follows_every_file_and_every_setting(kind, folders, tmp
         new = fingerprint(**options)
         assert new not in seen, options
         seen.add(new)
-    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
     assert fingerprint() in seen and fingerprint(precision="auto") not in seen
 
 

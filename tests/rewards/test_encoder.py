@@ -17,7 +17,7 @@ from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.chains.splits import folds, swap_requirements
 from wfine_utils.errors import WfineError
-from wfine_utils.models import loading
+from wfine_utils.models import devices, loading
 from wfine_utils.policy.generation import load_policy
 from wfine_utils.rewards import losses
 from wfine_utils.rewards.cross_validation import out_of_fold_scores
@@ -90,7 +90,7 @@ class TestRewardModel:
         np.testing.assert_allclose(alone.reshape(len(texts), -1).mean(1), whole, atol=1e-5)
 
     def test_the_head_is_neither_quantised_nor_rounded(self, folder, monkeypatch):
-        monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+        monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
         tokenizer = loading.load_tokenizer(Base(str(folder)))
         base = load_reward_model(folder)
         head = base._model.get_base_model().classifier
@@ -100,7 +100,7 @@ class TestRewardModel:
         assert tokenizer.chat_template is None
 
     def test_in_bf16_where_the_cpu_has_it(self, pairs, tiny_encoder, tmp_path, monkeypatch):
-        monkeypatch.setattr(loading, "cpu_has_bf16", lambda: True)
+        monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
         curve = train(pairs, tiny_encoder, tmp_path, precision="auto")
         model = load_reward_model(tmp_path)
         dtypes = {p.dtype for p in model._model.parameters() if not p.requires_grad}
@@ -213,7 +213,7 @@ class TestEachTextOnce:
         found.sum().backward()
         assert model.classifier.weight.grad.abs().sum() > 0
         # Several processes have to pass equally often.
-        monkeypatch.setattr(loading, "processes", lambda: SimpleNamespace(num_processes=2))
+        monkeypatch.setattr(devices, "processes", lambda: SimpleNamespace(num_processes=2))
         shapes.clear()
         again = losses._each_text_once(spy, **batch).logits
         assert shapes == [(4, 30)]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from wfine_utils.models import loading
+from wfine_utils.models import devices
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,7 +24,7 @@ def test_all_ways_agree(kind, bench_scoring, tmp_path):
     args = bench_scoring.arguments(["--quick", "--kind", kind, "--threads", "1"])
     (bench,) = bench_scoring.benches(args, tmp_path)
     left_out = set() if kind == "decoder" else {"shared"}
-    left_out |= set() if loading.compute_dtype("auto") == torch.bfloat16 else {"half"}
+    left_out |= set() if devices.compute_dtype("auto") == torch.bfloat16 else {"half"}
     assert set(bench.scores) == set(bench.seconds) == set(bench_scoring.WAYS) - left_out
     for way, scores in bench.scores.items():
         if way != "half":
@@ -54,7 +54,7 @@ def test_it_prints_a_table_and_fails_if_scores_differ(bench_scoring, capsys, mon
     given = ["--quick", "--kind", "decoder", "--threads", "1"]
     assert bench_scoring.main(given) == 0
     printed = capsys.readouterr().out
-    has_bf16 = loading.compute_dtype("auto") == torch.bfloat16
+    has_bf16 = devices.compute_dtype("auto") == torch.bfloat16
     for way, words in bench_scoring.WAYS.items():
         assert (words in printed) == (has_bf16 or way != "half")
     assert "of peak" in printed and "largest difference of a score" in printed

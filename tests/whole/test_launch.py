@@ -26,7 +26,7 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains, save_queries
 from wfine_utils.files import read_yaml
-from wfine_utils.models import loading
+from wfine_utils.models import devices
 from wfine_utils.notebook import params as notebook_params
 from wfine_utils.policy import __main__ as policy_main
 from wfine_utils.policy import generation
@@ -270,12 +270,12 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert loading.device_of_process() == "cuda"
+    assert devices.device_of_process() == "cuda"
     for rank, device in (("0", "cuda:0"), ("1", "cuda:1"), ("2", "cuda:0")):
         monkeypatch.setenv("LOCAL_RANK", rank)
-        assert loading.device_of_process() == device
+        assert devices.device_of_process() == device
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert loading.device_of_process() == "cpu"
+    assert devices.device_of_process() == "cpu"
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,6 +189,12 @@ def stages(project: Path, notebook: str) -> list[Path]:
     ]
 
 
+def wait_for(what: Callable[[], object], process: subprocess.Popen) -> None:
+    while not what():
+        assert process.poll() is None, "the run ended before this was finished"
+        time.sleep(0.05)
+
+
 def kill_all(process: subprocess.Popen) -> None:
     """kill -9 of a command and of everything that it started, at once."""
     parent = psutil.Process(process.pid)
@@ -207,11 +213,11 @@ def test_killed_in_03_and_started_again_gives_the_same_tables(finished, tmp_path
     """A second run elsewhere, with the same seed, shot down after the first stage of 03."""
     project = copy_project(tmp_path / "wfine")
     process = subprocess.Popen(command(project), stdout=subprocess.DEVNULL)
-    while not stages(project, "03_reward_model"):
-        assert process.poll() is None, "ended before the first stage of 03 was finished"
-        time.sleep(0.05)
+    wait_for(lambda: stages(project, "00_base_model"), process)
+    # Here, as a second call waits some seconds for a run that is just ending, and 03 is short.
     second = reproduce(project)
     assert second.returncode != 0 and "outputs/smoke: found another process" in second.stderr
+    wait_for(lambda: stages(project, "03_reward_model"), process)
     kill_all(process)
     before = {p: p.stat().st_mtime_ns for p in stages(project, "03_reward_model")}
     early = {p: p.stat().st_mtime_ns for p in files(project / OUT / "00_base_model")}

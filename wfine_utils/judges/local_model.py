@@ -17,7 +17,7 @@ from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
 from wfine_utils.files import resolve
 from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
-from wfine_utils.models import loading
+from wfine_utils.models import devices, loading, places
 from wfine_utils.models.encoding import is_unicode, padded, prompt_ids, token_budget_batches
 from wfine_utils.models.packaged import MODELS, fetch
 from wfine_utils.weval.resampling import FloatArray
@@ -54,11 +54,11 @@ class TransformersBackend:
         model = loading.load_quantised(base, "causal", tokenizer=self._tokenizer, quantise=quantise)
         self._model, self._token_budget = model.eval(), token_budget
         self._template_kwargs = dict(template_kwargs or {})
-        self._n_positions = loading.n_positions(model)
+        self._n_positions = places.n_positions(model)
         # The weights alone do not tell how a prompt is worded for the model.
         words = json.dumps([self._tokenizer.chat_template, self._template_kwargs], sort_keys=True)
         template = hashlib.sha256(words.encode()).hexdigest()[:16]
-        precision = f"{'nf4 ' if quantise else ''}{loading.compute_dtype()}".replace("torch.", "")
+        precision = f"{'nf4 ' if quantise else ''}{devices.compute_dtype()}".replace("torch.", "")
         self.fingerprint = f"{base.fingerprint} {precision} template {template}"
 
     def complete(

@@ -7,14 +7,10 @@ from wfine_utils.faces import on_demand
 
 if TYPE_CHECKING:
     from wfine_utils.base_model import Base, located, read_base, write_base
+    from wfine_utils.models.devices import compute_dtype
     from wfine_utils.models.encoding import encode, is_encoder
     from wfine_utils.models.likelihood import LikelihoodScorer
-    from wfine_utils.models.loading import (
-        compute_dtype,
-        load_config,
-        load_quantised,
-        load_tokenizer,
-    )
+    from wfine_utils.models.loading import load_config, load_quantised, load_tokenizer
     from wfine_utils.models.packaged import fetch
 
 __getattr__ = on_demand(__name__)

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
 from wfine_utils.errors import WfineError
-from wfine_utils.models import loading
+from wfine_utils.models import devices, loading
 from wfine_utils.models.loading import Head, reward_heads
 from wfine_utils.models.memory import Meter
 from wfine_utils.settings import PolicySettings, RewardSettings
@@ -34,7 +34,7 @@ def share_of_batch(batch_size: int, micro_batch_size: int, where: str) -> tuple[
     Raises:
         WfineError: the batch does not divide evenly into processes and forward passes.
     """
-    n = loading.processes().num_processes
+    n = devices.processes().num_processes
     share, rest = divmod(batch_size, n)
     micro = min(micro_batch_size, share)
     if rest or share % micro:

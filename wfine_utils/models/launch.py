@@ -66,10 +66,10 @@ def shared_folder(out: Path) -> Iterator[Path]:
 
     The first one makes the folder and gives it its name; all of them write into it.
     """
-    from wfine_utils.models import loading  # brings torch, which --help should not wait for
+    from wfine_utils.models import devices  # brings torch, which --help should not wait for
 
-    first = loading.processes().is_main_process
+    first = devices.processes().is_main_process
     with whole_folder(out) if first else contextlib.nullcontext(partial_path(out)) as folder:
-        loading.processes().wait_for_everyone()
+        devices.processes().wait_for_everyone()
         yield folder
-    loading.processes().destroy_process_group()
+    devices.processes().destroy_process_group()

@@ -15,7 +15,7 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.files import atomic_write
-from wfine_utils.models import encoding, loading
+from wfine_utils.models import encoding, loading, places
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import tokens_of_logits
 from wfine_utils.weval.fluency import KEPT, text_digest
@@ -51,7 +51,7 @@ class LikelihoodScorer:
         self.name, self._tokenizer, self._model = name, tokenizer, model.eval()
         self._instruction, self._per_token = instruction, per_token
         self.n_cut = 0  # responses of the latest call of score of which only a part was read
-        self._max_tokens = min(max_tokens, loading.n_positions(model))
+        self._max_tokens = min(max_tokens, places.n_positions(model))
         vocab_size = model.config.get_text_config().vocab_size
         self._token_budget = tokens_of_logits(vocab_size, token_budget)
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import copy
-import logging
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when trl is imported
-
 import torch
-from accelerate import PartialState
-from huggingface_hub import errors as hub
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -34,7 +26,9 @@ from transformers.utils import logging as progress
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
+from wfine_utils.models import devices
 from wfine_utils.models.encoding import is_encoder
+from wfine_utils.models.pretrained import from_pretrained
 from wfine_utils.settings import Precision
 
 Head = Literal["reward", "causal"]
@@ -54,46 +48,6 @@ _NO_TEMPLATE = (
     "its tokenizer has no chat template; choose an instruction-tuned model, or save a tokenizer "
     "with a chat template beside the weights."
 )
-
-
-def device() -> str:
-    """``"cuda"`` where a GPU can be used, else ``"cpu"``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def device_of_process() -> str:
-    """Where this process puts its models: under a launcher each GPU has a process of its own."""
-    rank = os.environ.get("LOCAL_RANK")  # set by `accelerate launch` and torchrun
-    if rank is None or device() == "cpu":
-        return device()
-    return f"cuda:{int(rank) % torch.cuda.device_count()}"  # as accelerate deals them out
-
-
-def processes() -> PartialState:
-    """The processes that train together; one, unless ``accelerate launch`` started several."""
-    return PartialState(cpu=device() == "cpu")
-
-
-def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
-    """What matrix products are computed in: always bf16 on a GPU.
-
-    On a CPU ``"fp32"`` is the same everywhere; ``"auto"`` is bf16 where the CPU has instructions
-    for it, as without them bf16 is up to ten times slower.
-    """
-    fast = precision == "auto" and cpu_has_bf16()
-    return torch.bfloat16 if device() == "cuda" or fast else torch.float32
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies matrices in bf16 (AVX512_BF16 or AMX)."""
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
-
-
-def precision_flags(precision: Precision = "fp32") -> dict[str, Any]:
-    """The arguments that make a TRL or transformers config agree with :func:`compute_dtype`."""
-    in_half = compute_dtype(precision) == torch.bfloat16
-    return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
 
 
 def load_config(base: Base) -> PreTrainedConfig:
@@ -136,7 +90,7 @@ def nf4_config(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=compute_dtype(precision),
+        bnb_4bit_compute_dtype=devices.compute_dtype(precision),
         llm_int8_skip_modules=[*HEADS, "lm_head", *unquantised],
     )
 
@@ -156,8 +110,8 @@ def load_quantised(
         head: ``"reward"`` for one scalar per sequence, ``"causal"`` for a language model.
         tokenizer: its padding token goes into the model's configuration, where sequence classifiers
             look for the last token of a text.
-        quantise: False loads the weights unquantised in :func:`compute_dtype`.
-        precision: see :func:`compute_dtype`.
+        quantise: False loads the weights unquantised in :func:`devices.compute_dtype`.
+        precision: see :func:`devices.compute_dtype`.
 
     Raises:
         WfineError: as :func:`new_modules`.
@@ -173,8 +127,8 @@ def load_quantised(
         AUTO_CLASSES[head],
         base,
         config=config,
-        dtype=compute_dtype(precision),
-        device_map={"": device_of_process()},
+        dtype=devices.compute_dtype(precision),
+        device_map={"": devices.device_of_process()},
         use_safetensors=True,
         ignore_mismatched_sizes=bool(new),  # a head for something else
         **options,
@@ -187,7 +141,7 @@ def load_quantised(
 
 def _computed_in(precision: Precision) -> dict[str, str]:
     """What a folder that is in 4-bit already has to say of its matrix products."""
-    return {"bnb_4bit_compute_dtype": str(compute_dtype(precision)).removeprefix("torch.")}
+    return {"bnb_4bit_compute_dtype": str(devices.compute_dtype(precision)).removeprefix("torch.")}
 
 
 def new_modules(
@@ -347,113 +301,9 @@ def _disable_cpu_packing(model: torch.nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def from_pretrained(auto_class: Any, base: Base, **kwargs: Any) -> Any:
-    """``auto_class.from_pretrained(base, **kwargs)`` without remote code.
-
-    Raises:
-        WfineError: a revision of a folder; no such model or revision, or one without safetensors;
-            the Hub cannot be reached.
-    """
-    if base.revision is not None and Path(base.model).is_dir():
-        raise WfineError(
-            f"base_model {base.model}: found revision {base.revision} beside a folder, which has "
-            "none. Expected a revision with a Hub id alone: leave it empty."
-        )
-    # The report of a freshly initialised reward head is expected here and only alarms.
-    log = logging.getLogger("transformers.modeling_utils")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    kwargs |= {"revision": base.revision, "trust_remote_code": False}
-    try:
-        return auto_class.from_pretrained(base.model, **kwargs)
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # a damaged or unknown file fails in any way at all
-        raise WfineError(f"base_model {base.model}: {_why_not_loaded(error, base)}") from error
-    finally:
-        log.setLevel(level)
-
-
 def reward_heads(model: torch.nn.Module) -> list[torch.nn.Module]:
     """The modules that turn a hidden state into a reward; none in a language model."""
     return [m for n, m in model.named_modules() if n.split(".")[-1] in HEADS]
-
-
-def n_positions(model: PreTrainedModel) -> int:
-    """The longest text that the model has places for, the same ones in every batch."""
-    for module_name, module in model.named_modules():
-        padding = getattr(module, "padding_idx", None)
-        if module_name.endswith("position_embeddings") and padding is not None:
-            return module.num_embeddings - padding - 1  # RoBERTa counts from there
-    return n_positions_of(model.config)
-
-
-def n_positions_of(config: PreTrainedConfig) -> int:
-    """The same, as far as the configuration alone tells; it does for all that write."""
-    config = config.get_text_config()
-    n = getattr(config, "max_position_embeddings", None)
-    return min(n if n is not None and n > 0 else sys.maxsize, _n_fixed_places(config))
-
-
-def refuse_too_long(
-    config: PreTrainedConfig, longest: int, max_new_tokens: int, where: str
-) -> None:
-    """A prompt and its answer have to have a place each; ``longest`` is that of the prompts."""
-    if longest + max_new_tokens > (n_places := n_positions_of(config)):
-        raise WfineError(
-            f"{where}: found a prompt of {longest:,} tokens and max_new_tokens = "
-            f"{max_new_tokens:,}; expected at most the {n_places:,} together that the model has "
-            "places for. Lower max_new_tokens, or leave out the longest prompts."
-        )
-
-
-def _n_fixed_places(config: PreTrainedConfig) -> int:
-    """Up to which length the rotary places of a text do not depend on the texts beside it.
-
-    "longrope" has two sets of frequencies, and the longest text of a batch decides for all of it.
-    """
-    rope: Any = getattr(config, "rope_parameters", None) or {}
-    kinds = [rope, *(each for each in rope.values() if isinstance(each, Mapping))]
-    limits = [
-        x["original_max_position_embeddings"] for x in kinds if x.get("rope_type") == "longrope"
-    ]
-    return min(limits, default=sys.maxsize)
-
-
-def _why_not_loaded(error: BaseException, base: Base) -> str:
-    """What went wrong and what to do, told by what the Hub's client raised underneath."""
-    causes: list[BaseException] = []  # transformers 5.23, utils/hub.py hides them in a long text
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    revision, name = base.revision, base.model.rpartition("/")[2]
-    at, option = (f" at revision {revision}", f" --revision {revision}") if revision else ("", "")
-    advice: dict[type[BaseException], str] = {
-        hub.RevisionNotFoundError: f"the Hub has this model, and found no revision {revision}. "
-        "Expected a branch, a tag or a commit of it: look under Files and versions on the model's "
-        "page, or leave revision empty for the newest.",
-        hub.GatedRepoError: "the Hub gives this model only to those who accepted its terms. "
-        "Accept them on the model's page, then log in with: hf auth login",
-        hub.RepositoryNotFoundError: "found neither a folder nor a model on the Hub with this "
-        "name. Expected a folder that exists, taken from the working directory, or a Hub id such "
-        "as Qwen/Qwen2.5-0.5B-Instruct; private models need: hf auth login",
-        hub.LocalEntryNotFoundError: f"the Hub cannot be reached, and the model{at} is not in the "
-        f"cache of this machine. On a machine with a network run: hf download {base.model}{option} "
-        f"--local-dir models/{name} . Copy that folder here, and give it as base_model: "
-        f'models/{name} with revision: "" (or repeat the download here without --local-dir when '
-        "the network is back).",
-    }
-    if "/" not in base.model:  # no name of the Hub, so whether that is reached tells nothing
-        del advice[hub.LocalEntryNotFoundError]
-    for kind, text in advice.items():  # in this order: a gated repository is one not found, too
-        if any(isinstance(each, kind) for each in causes):
-            return text
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return (
-        f"cannot be loaded ({reason}). Give a folder that holds config.json, "
-        "*.safetensors and a tokenizer, or a Hub id."
-    )
 
 
 def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: str) -> Any:
@@ -478,9 +328,9 @@ def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: 
             "the trained classifier, not of the language model that it started from."
         )
     # Unquantised on a GPU: as it was saved, so that a small encoder stays in fp32.
-    as_saved = not quantise and precision == "fp32" and device() == "cuda"
-    options: dict[str, Any] = {"dtype": "auto" if as_saved else compute_dtype(precision)}
-    options |= {"device_map": {"": device()}, "use_safetensors": True}
+    as_saved = not quantise and precision == "fp32" and devices.device() == "cuda"
+    options: dict[str, Any] = {"dtype": "auto" if as_saved else devices.compute_dtype(precision)}
+    options |= {"device_map": {"": devices.device()}, "use_safetensors": True}
     if saved := saved_quantisation(config):
         config.quantization_config = saved | _computed_in(precision)
         options["config"] = config

@@ -27,8 +27,8 @@ from transformers import (
 )
 
 from wfine_utils.errors import WfineError
+from wfine_utils.models.devices import precision_flags
 from wfine_utils.models.encoding import prompt_ids
-from wfine_utils.models.loading import precision_flags
 from wfine_utils.settings import BaseModelSettings
 from wfine_utils.tiny_world.vocabulary import THINGS
 from wfine_utils.tiny_world.writer import sample_query, write

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Query
-from wfine_utils.models import loading
+from wfine_utils.models import loading, places
 from wfine_utils.models.adapters import load_adapter
 from wfine_utils.models.encoding import padded, prompt_ids
 from wfine_utils.models.memory import tokens_of_logits
@@ -139,7 +139,7 @@ def sample(
     torch.manual_seed(seed)
     prompts = [prompt_ids(tokenizer, conversation) for conversation in conversations]
     longest = max(map(len, prompts), default=0)
-    loading.refuse_too_long(model.config, longest, max_new_tokens, "policy")
+    places.refuse_too_long(model.config, longest, max_new_tokens, "policy")
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     completions = [Completion("", is_cut=False)] * len(prompts)
     ends = generator.generation_config.eos_token_id
@@ -227,9 +227,9 @@ def text_lengths(
 
     Returns:
         Tokens of each prompt (its system prompt too) and the longest answer together, one number
-        per query; and the model's limit, see :func:`~wfine_utils.models.loading.n_positions_of`.
+        per query; and the model's limit, see :func:`~wfine_utils.models.places.n_positions_of`.
     """
     tokenizer = loading.load_tokenizer(base)
     prompts = (prompt_ids(tokenizer, prompt_messages(q, answer_format)) for q in queries)
-    limit = loading.n_positions_of(loading.load_config(base))
+    limit = places.n_positions_of(loading.load_config(base))
     return [len(prompt) + max_new_tokens for prompt in prompts], limit

@@ -27,7 +27,7 @@ from trl import GRPOConfig, GRPOTrainer
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Query
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, devices, loading, places
 from wfine_utils.models.encoding import prompt_ids
 from wfine_utils.models.memory import Meter, estimate_grpo
 from wfine_utils.policy.generation import extract_answer, prompt_messages
@@ -107,7 +107,7 @@ def train_policy(
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
     config, where = loading.load_config(base), f"policy ({base.model})"
-    loading.refuse_too_long(config, longest, settings.max_new_tokens, where)
+    places.refuse_too_long(config, longest, settings.max_new_tokens, where)
     meter = Meter(
         config,
         partial(estimate_grpo, settings=settings, prompt_tokens=longest),
@@ -186,13 +186,13 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         top_k=0,
         max_completion_length=settings.max_new_tokens,
         mask_truncated_completions=False,
-        activation_checkpointing=loading.device() == "cuda",
+        activation_checkpointing=devices.device() == "cuda",
         logging_steps=1,
         log_completions=True,  # one parquet file a step, in trainer/completions
         num_completions_to_print=0,
         save_strategy="no",
         seed=seed,
-        **loading.precision_flags(),
+        **devices.precision_flags(),
     )
 
 

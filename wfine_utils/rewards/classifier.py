@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoTokenizer
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, encoding, loading
+from wfine_utils.models import adapters, encoding, loading, places, pretrained
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.shared_prefix import PrefixSharing
 from wfine_utils.settings import Granularity, Precision
@@ -112,9 +112,9 @@ class ClassifierScorer:
             )
         self._granularity, self._token_budget = granularity, token_budget
         # The configuration is read first: a model of the wrong kind need not be downloaded.
-        config = loading.from_pretrained(AutoConfig, base)
+        config = pretrained.from_pretrained(AutoConfig, base)
         self._positive = checks.positive_index(config, positive_label, self._where)
-        self._tokenizer = loading.from_pretrained(AutoTokenizer, base)
+        self._tokenizer = pretrained.from_pretrained(AutoTokenizer, base)
         self._model = loading.load_classifier(base, quantise, precision, where=self._where)
         # In transformers a head that reads the last token of a decoder is called ``score``.
         self._is_decoder = hasattr(self._model, "score")
@@ -129,7 +129,7 @@ class ClassifierScorer:
         pad_token_id = config.get_text_config().pad_token_id
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(pad_token_id)
-        n_places = min(loading.n_positions(self._model), self._tokenizer.model_max_length)
+        n_places = min(places.n_positions(self._model), self._tokenizer.model_max_length)
         self.max_tokens, self.n_cut, self.saturated_rate = min(max_tokens, n_places), 0, 0.0
         if not self._pair:
             checks.refuse_wrong_text(

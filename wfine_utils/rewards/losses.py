@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils.models import loading
+from wfine_utils.models import devices
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.settings import Loss
 
@@ -98,7 +98,7 @@ def _each_text_once(
     ids = input_ids.cpu().numpy()
     _, first, place = np.unique(ids, axis=0, return_index=True, return_inverse=True)
     lengths = attention_mask.sum(dim=1)[first].tolist()
-    apart = input_ids.device.type == "cpu" and loading.processes().num_processes == 1
+    apart = input_ids.device.type == "cpu" and devices.processes().num_processes == 1
     budget = CPU_FORWARD_TOKENS if apart else len(first) * max(lengths)
     chunks = token_budget_batches(lengths, budget)
     logits = []

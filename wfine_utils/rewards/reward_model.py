@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerBase
 from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
-from wfine_utils.models import adapters, encoding, loading
+from wfine_utils.models import adapters, devices, encoding
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
@@ -46,7 +46,7 @@ class RewardModel:
         self.granularity: Granularity = manifest["granularity"]
         self._settings = RewardSettings(**manifest["settings"])
         self.was_cut = np.zeros(0, dtype=bool)
-        self._in_half = loading.compute_dtype(self._settings.precision) == torch.bfloat16
+        self._in_half = devices.compute_dtype(self._settings.precision) == torch.bfloat16
 
     def rewards(
         self,
@@ -231,7 +231,7 @@ class RewardModelScorer:
         self._reward_model = load_reward_model(folder)
         precision = self._reward_model.manifest["settings"].get("precision", "fp32")
         # The base is in it too: the manifest names the files that loading has compared.
-        facts = f"{folder_fingerprint(folder)} {loading.compute_dtype(precision)}"
+        facts = f"{folder_fingerprint(folder)} {devices.compute_dtype(precision)}"
         self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()
 
     def score(self, chains: Sequence[Chain]) -> Scores:

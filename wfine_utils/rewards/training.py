@@ -27,7 +27,7 @@ from trl import RewardConfig
 from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, devices, loading, places
 from wfine_utils.models.memory import Meter, estimate_reward_training
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.losses import LOSSES, PairTrainer
@@ -174,7 +174,7 @@ def _datasets(
         order = batches_of_similar_length(_lengths(train), size, seed)
     train = train.select(order)
     validation = encode_pairs(validation_pairs, tokenizer, settings)
-    n_processes = loading.processes().num_processes
+    n_processes = devices.processes().num_processes
     if n_processes > 1:
         each, _ = adapters.share_of_batch(size, settings.micro_batch_size, "reward model")
         train = _full_batches(train, size, "training")
@@ -211,7 +211,7 @@ def _refuse_final_padding(data: Dataset, tokenizer: PreTrainedTokenizerBase, bas
 
 def _refuse_too_few_places(model: PreTrainedModel, settings: RewardSettings, base: Base) -> None:
     """Texts are cut to ``max_tokens``, and the model has to have places for all of them."""
-    if settings.max_tokens > (n_places := loading.n_positions(model)):
+    if settings.max_tokens > (n_places := places.n_positions(model)):
         raise WfineError(
             f"max_tokens: found {settings.max_tokens}, but base_model {base.model} has places for "
             f"{n_places} tokens. Expected at most that: lower max_tokens."
@@ -226,7 +226,7 @@ def _refuse_unstable(
     The longest text comes first, as in scoring: BigBird changes its attention for good at the first
     short one.
     """
-    in_half = loading.compute_dtype(settings.precision) == torch.bfloat16
+    in_half = devices.compute_dtype(settings.precision) == torch.bfloat16
     long = ("Tell all.", "The steamer crossed the bay toward the harbour. " * settings.max_tokens)
     checks.refuse_unstable(
         lambda ids, _: rewards_of_batch(model, tokenizer, ids, in_half=in_half).astype(float),
@@ -265,13 +265,13 @@ def reward_config(
         train_sampling_strategy="sequential",  # already shuffled, in batches of similar length
         center_rewards_coefficient=settings.center_coefficient,
         max_length=None,  # we cut by rule; TRL would drop the pair without a word
-        activation_checkpointing=loading.device() == "cuda",  # memory is short there, time here
+        activation_checkpointing=devices.device() == "cuda",  # memory is short there, time here
         eval_strategy="steps",
         eval_steps=max(1, n_steps // 4),
         logging_steps=max(1, n_steps // 40),
         save_strategy="no",
         seed=seed,
-        **loading.precision_flags(settings.precision),
+        **devices.precision_flags(settings.precision),
     )
 
 
