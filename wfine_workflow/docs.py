@@ -5,7 +5,8 @@ lies between them can be written anew at any time, by ``make docs``::
 
     <!-- headline mini: tau-b of coarse RM -->0.19 [0.14, 0.24]<!-- end -->
 
-``headline RUN: NAME`` is a row of the run's headline table; ``number FILE; column=value`` a row
+``headline RUN: NAME`` is a row of the run's headline table; ``seeds CELL: SCORER`` the mean tau-b
+over training seeds of a scorer in the grid workflow/seeds.yaml; ``number FILE; column=value`` a row
 of a CSV or JSON file; ``table FILE; column=value; Head: column; Head: value low high`` some rows
 and the columns to show; ``minutes RUN/NOTEBOOK`` how long it took (``all`` is the sum); ``answers
 RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME``,
@@ -32,8 +33,9 @@ from wfine_utils.notebook.sentences import estimate
 from wfine_workflow.headline import HEADLINE
 
 MARKED = re.compile(
-    r"(<!-- (headline|number|table|minutes|answers) (.+?) -->).*?<!-- end -->", re.S
+    r"(<!-- (headline|seeds|number|table|minutes|answers) (.+?) -->).*?<!-- end -->", re.S
 )
+_SEEDS = "seeds/over_seeds.csv; metric=kendall_tau_b"
 _COST = "07_paper_tables/tables/T6_cost.csv"
 _ANSWERS = "06_validity_and_ablations/answers.csv"
 _ANSWER_COLUMNS = {"what": "quantity", "value": "value ci_low ci_high", "n": "n", "of": "unit",
@@ -75,6 +77,9 @@ def _content(kind: str, spec: str, reference: Path) -> str:
     if kind == "headline":
         run, name = spec.split(": ", 1)
         spec = f"{run}/{HEADLINE}; quantity={name}"
+    elif kind == "seeds":
+        cell, scorer = spec.split(": ", 1)
+        spec = f"{_SEEDS}; grid_scorer={cell}; scorer={scorer}"
     elif kind == "minutes":
         run, notebook = spec.split("/")
         spec = f"{run}/{_COST}; notebook={notebook}; stage=all; value=minutes; digits=1"

@@ -73,6 +73,11 @@ class TestMarks:
         (tables / "T6_cost.csv").write_text(
             "notebook,stage,minutes,peak_memory_gib\nall,all,22.13,1.5\nall,x,1,\n"
         )
+        (tmp_path / "seeds").mkdir()
+        (tmp_path / "seeds" / "over_seeds.csv").write_text(
+            "grid_scorer,scorer,metric,value,ci_low,ci_high,n\n"
+            'a,"X, one",kendall_tau_b,0.5,0.4,0.6,6\na,"X, one",mae,1,1,1,6\n'
+        )
         (tmp_path / "mini" / "results.json").write_text('{"n_pairs": {"coarse": 15000}}')
         return tmp_path
 
@@ -81,6 +86,8 @@ class TestMarks:
         [
             ("headline mini: tau-b of a", "−0.26 [−0.50, 0.10]"),
             ("headline mini: minutes", "2.00"),
+            ("seeds a: X, one", "0.50 [0.40, 0.60]"),
+            ("seeds a: X, one; value=n; digits=0", "6"),
             ("minutes mini/all", "22.1"),
             ("number mini/results.json; value=n_pairs.coarse; digits=0", "15,000"),
             (f"number mini/{TABLES}/headline.csv; quantity=tau-b of a; value=n; digits=0", "300"),
