@@ -26,8 +26,9 @@ from wfine_study.cells import (
 from wfine_study.exam import exam_chains
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.units import enough_units
+from wfine_utils.weval.baselines import LengthScorer
 from wfine_utils.weval.controls import length_matched, partial_tau
-from wfine_utils.weval.scorers import LengthScorer, Scores, scores_from_table
+from wfine_utils.weval.scorers import Scores, scores_from_table
 
 _MEASURES = {  # of a policy's answers, and their columns in ``per_query.parquet``
     "adherence": "mean", "all_met": "all met", "words": "n_words", "reward": "reward", "kl": "kl",

@@ -11,7 +11,7 @@ from wfine_utils.adherence.measure import ALL_MET, MEAN
 from wfine_utils.adherence.prompt_sets import TINY
 from wfine_utils.chains.units import MIN_UNITS  # from fewer an answer says nothing yet
 from wfine_utils.notebook.render import pretty
-from wfine_utils.weval.scorers import null_baselines
+from wfine_utils.weval.baselines import null_baselines
 from wfine_workflow import paper_tables as tables
 from wfine_workflow.results import MissingRun
 

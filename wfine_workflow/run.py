@@ -29,7 +29,6 @@ EXPLAINED = 3
 _GOES_ON = "Finished stages are kept: the same command goes on from there."
 
 _ENVIRONMENT = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # tokenizers warn in every process forked after use
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONUNBUFFERED": "1",

@@ -42,7 +42,7 @@ from wfine_utils.chains.files import save_chains
 from wfine_utils.chains.taxonomy import Query, Requirement
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.scorers import LengthScorer
+from wfine_utils.weval.baselines import LengthScorer
 from wfine_workflow.presets import load_preset, own_files
 
 SHARED = ROOT.parent / "shared" / "data"

@@ -15,8 +15,8 @@ from wfine_utils.checks import minimal_chains
 from wfine_utils.checks.__main__ import main
 from wfine_utils.checks.dispatch import check
 from wfine_utils.checks.words import word_count
+from wfine_utils.weval.baselines import LengthScorer, OverlapScorer
 from wfine_utils.weval.evaluation import evaluate
-from wfine_utils.weval.scorers import LengthScorer, OverlapScorer
 
 CHAINS = load_weval_hand()
 

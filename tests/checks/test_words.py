@@ -17,7 +17,7 @@ from wfine_utils.checks.words import (
     word_count,
     words,
 )
-from wfine_utils.weval.scorers import LengthScorer
+from wfine_utils.weval.baselines import LengthScorer
 
 
 @pytest.mark.parametrize(

@@ -50,18 +50,6 @@ for cell in json.load(open({path!r}, encoding="utf-8"))["cells"]:
 """
 
 
-@pytest.mark.parametrize("room", ["rewards.training", "policy.grpo", "models.places"])
-def test_nobody_is_told_who_trains(room):
-    """trl counts its users over the network, unless it is told not to before it is imported."""
-    code = (
-        f"import wfine_utils.{room}, huggingface_hub as hub; "
-        "sys.exit(not hub.constants.HF_HUB_DISABLE_TELEMETRY)"
-    )
-    left_out = ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "DO_NOT_TRACK", "DISABLE_TELEMETRY")
-    env = {name: value for name, value in os.environ.items() if name not in left_out}
-    subprocess.run([sys.executable, "-c", f"import sys; {code}"], env=env, check=True, cwd=ROOT)
-
-
 def core() -> set[str]:
     """Names of the distributions that the core's pins bring here, with what they need."""
     waiting = [Requirement(text) for text in PROJECT["dependencies"]]

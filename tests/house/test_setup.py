@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -201,3 +202,15 @@ def test_pre_commit_uses_the_pinned_versions():
     versions = {repo["repo"].split("/")[-1]: repo["rev"].removeprefix("v") for repo in repos}
     pinned = pins(DIRECT)
     assert versions == {"ruff-pre-commit": pinned["ruff"], "nbstripout": pinned["nbstripout"]}
+
+
+@pytest.mark.parametrize("room", ["rewards.training", "policy.grpo", "models.places"])
+def test_nobody_is_told_who_trains(room):
+    """trl counts its users over the network, unless it is told not to before it is imported."""
+    code = (
+        f"import sys, wfine_utils.{room}, huggingface_hub as hub; "
+        "sys.exit(not hub.constants.HF_HUB_DISABLE_TELEMETRY)"
+    )
+    asked_already = {"HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"}
+    env = {name: value for name, value in os.environ.items() if name not in asked_already}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True, cwd=ROOT)

@@ -15,7 +15,8 @@ from wfine_utils.errors import WfineError
 from wfine_utils.judges.backends import Reply
 from wfine_utils.judges.judges import Critic, RequirementJudge, count_problems
 from wfine_utils.judges.pairwise import PairwiseJudge
-from wfine_utils.weval.scorers import OracleScorer, Scorer
+from wfine_utils.weval.baselines import OracleScorer
+from wfine_utils.weval.scorers import Scorer
 
 
 def rubrics(chain: Chain) -> list[str | None]:

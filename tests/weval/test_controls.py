@@ -16,6 +16,7 @@ from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks.words import word_count
 from wfine_utils.errors import WfineError
 from wfine_utils.weval import evaluation
+from wfine_utils.weval.baselines import ConstantScorer, LengthScorer, OracleScorer, RandomScorer
 from wfine_utils.weval.controls import (
     PAIR_COLUMNS,
     PARTIAL_METRICS,
@@ -24,7 +25,6 @@ from wfine_utils.weval.controls import (
     partial_tau,
 )
 from wfine_utils.weval.drops import by_type_dropped_first
-from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OracleScorer, RandomScorer
 
 L, F, S, C = RequirementType
 TABLES = (partial_tau, length_matched, by_gap, by_type_dropped_first)

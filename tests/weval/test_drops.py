@@ -8,8 +8,8 @@ import pytest
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.weval import evaluation
+from wfine_utils.weval.baselines import LengthScorer
 from wfine_utils.weval.drops import UNDETERMINED, by_type_dropped_first, drop_shifts
-from wfine_utils.weval.scorers import LengthScorer
 
 L, F, S, C = RequirementType
 LENGTH = Requirement(RequirementType.LENGTH, None, "Be brief.")

@@ -16,9 +16,10 @@ from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Chain, Requirement, RequirementType, Response, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.weval import metrics
+from wfine_utils.weval.baselines import ConstantScorer, LengthScorer, OverlapScorer
 from wfine_utils.weval.evaluation import COLUMNS, SHARES, compare, evaluate, evaluate_all, per_chain
 from wfine_utils.weval.metrics import METRICS
-from wfine_utils.weval.scorers import ConstantScorer, LengthScorer, OverlapScorer, ScoreList
+from wfine_utils.weval.scorers import ScoreList
 
 RELEASED = ROOT.parent / "shared" / "data" / "released_chains_dev.parquet"
 L, F, S, C = RequirementType

@@ -26,16 +26,9 @@ from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.rewards.reward_model import RewardModelScorer
 from wfine_utils.settings import RewardSettings
+from wfine_utils.weval.baselines import ConstantScorer, LengthScorer, RandomScorer
 from wfine_utils.weval.evaluation import evaluate
-from wfine_utils.weval.scorers import (
-    TOLD,
-    ConstantScorer,
-    LengthScorer,
-    RandomScorer,
-    score_all,
-    scores_from_table,
-    scores_table,
-)
+from wfine_utils.weval.scorers import TOLD, score_all, scores_from_table, scores_table
 from wfine_workflow import score_file
 
 SHARD, PORTION = 40, 15  # responses: eight chains to a shard, three to a portion
@@ -163,7 +156,7 @@ def test_a_second_run_keeps_the_shards_and_computes_only_what_is_missing(tmp_pat
 KILLED = """
 import sys, time
 from wfine_workflow import score_file
-from wfine_utils.weval.scorers import LengthScorer
+from wfine_utils.weval.baselines import LengthScorer
 
 class Slow(LengthScorer):
     def score(self, chains):

@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
+from wfine_utils.weval.baselines import LengthScorer
 from wfine_utils.weval.evaluation import COLUMNS, SHARES, mean_table, told
 from wfine_utils.weval.metrics import SINGLE_DROP_METRICS, scored_chains
 from wfine_utils.weval.resampling import Bootstrap, FloatArray, distinct_rows
-from wfine_utils.weval.scorers import LengthScorer, checked_scores
+from wfine_utils.weval.scorers import checked_scores
 
 PAIR_COLUMNS = (*COLUMNS, "n_pairs")
 """Columns of the tables that are made of pairs of responses with different gold."""

@@ -22,7 +22,8 @@ import pandas as pd
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import FOLDER
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.scorers import ReadsAll, Scores, scores_from_table
+from wfine_utils.weval.baselines import ReadsAll
+from wfine_utils.weval.scorers import Scores, scores_from_table
 
 KEPT = FOLDER / "weval_hand_fluency.csv"
 _Counts = defaultdict[str, Counter[str]]  # context of 0 to `order` characters -> what followed
