@@ -19,7 +19,7 @@ from wfine_utils.settings import Granularity
 
 @dataclass(frozen=True)
 class PreferencePair:
-    """Two responses to one instruction, the first of which is better.
+    """Two responses, the first of which does better what it was asked to do.
 
     Args:
         topic: of the chain; training and test are kept apart by topic.
@@ -27,6 +27,9 @@ class PreferencePair:
             unlabelled or of several types, and for pairs that drop nothing.
         instruction: what the reward model is given: the whole prompt, or one requirement.
         n_dropped: requirements that ``chosen`` was asked to meet and ``rejected`` was not.
+        rejected_instruction: what the reward model is given with ``rejected``, where that is not
+            ``instruction``: one text may be the better answer to one requirement and the worse one
+            to another.
     """
 
     chain_id: str
@@ -36,6 +39,12 @@ class PreferencePair:
     chosen: str
     rejected: str
     n_dropped: int
+    rejected_instruction: str | None = None
+
+    @property
+    def instructions(self) -> tuple[str, str]:
+        """What the reward model is given with ``chosen`` and with ``rejected``."""
+        return self.instruction, self.rejected_instruction or self.instruction
 
 
 def preference_pairs(

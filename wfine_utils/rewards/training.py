@@ -46,8 +46,8 @@ def encode_pairs(
     """
     encode = partial(encode_judged, tokenizer, settings)
     columns: dict[str, list[Any]] = {
-        "chosen_ids": [encode(pair.instruction, pair.chosen) for pair in pairs],
-        "rejected_ids": [encode(pair.instruction, pair.rejected) for pair in pairs],
+        "chosen_ids": [encode(pair.instructions[0], pair.chosen) for pair in pairs],
+        "rejected_ids": [encode(pair.instructions[1], pair.rejected) for pair in pairs],
         "margin": [float(pair.n_dropped) for pair in pairs],  # the one name that TRL hands on
     }
     return Dataset.from_dict(columns)
