@@ -30,6 +30,7 @@ class PreferencePair:
         rejected_instruction: what the reward model is given with ``rejected``, where that is not
             ``instruction``: one text may be the better answer to one requirement and the worse one
             to another.
+        check_kind: kind of the check that told which is better; None where labels did.
     """
 
     chain_id: str
@@ -40,6 +41,7 @@ class PreferencePair:
     rejected: str
     n_dropped: int
     rejected_instruction: str | None = None
+    check_kind: str | None = None
 
     @property
     def instructions(self) -> tuple[str, str]:

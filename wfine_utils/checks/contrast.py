@@ -1,0 +1,274 @@
+"""Pairs in which only the requirement differs, or only what it is asked of.
+
+WRL's pairs are two responses, of which one was asked for more: whoever prefers the longer or the
+richer one is often right without reading the requirement. Here a check measures what a real text
+has, and the requirement is made to fit.
+
+* A **contrast pair** is one text under a requirement that it meets and under one, of the same form,
+  that it violates: "at least 118 words" and "at least 131 words" for a text of 124.
+* A **cross pair** is one requirement and two texts of similar length that answer different prompts,
+  of which one meets it.
+
+A scorer that does not look at the requirement gets half of the contrast pairs right, and one that
+looks at the requirement alone does, too: which of two numbers or words is the right one is seen in
+the text only. Contrast sets (Gardner et al. 2020) and Winoground (Thrush et al. 2022) examine
+models so; these pairs train them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from wfine_utils.chains.pairs import PreferencePair
+from wfine_utils.chains.taxonomy import Chain, RequirementType
+from wfine_utils.checks.dispatch import check, measure
+from wfine_utils.checks.phrases import phrase
+from wfine_utils.checks.words import words
+from wfine_utils.errors import WfineError
+from wfine_utils.seeds import rng_for
+
+Check = dict[str, Any]
+
+COUNTED: Mapping[str, RequirementType] = {
+    "word_count": RequirementType.LENGTH,
+    "sentences": RequirementType.LENGTH,
+    "list_items": RequirementType.FORMAT,
+    "headings": RequirementType.FORMAT,
+    "bold_count": RequirementType.FORMAT,
+    "question_count": RequirementType.STYLE,
+    "exclamation_sentences": RequirementType.STYLE,
+    "first_person": RequirementType.STYLE,
+    "second_person": RequirementType.STYLE,
+    "contractions": RequirementType.STYLE,
+    "numbers": RequirementType.CONTENT,
+    "quotations": RequirementType.CONTENT,
+}
+"""Kinds of check that count something in any text, and their type of requirement."""
+
+WORDED: Mapping[str, RequirementType] = {
+    "mentions": RequirementType.CONTENT,
+    "mentions_some": RequirementType.CONTENT,
+    "forbids": RequirementType.CONTENT,
+}
+"""Kinds of check that look for words."""
+
+KINDS: Mapping[str, RequirementType] = {**COUNTED, **WORDED}
+"""Every kind that pairs are made of, and its type of requirement."""
+
+MIN_LETTERS = 5
+"""Words that are asked for have at least so many letters: function words stand in every text."""
+
+NEAR = 0.25
+"""A bound that is missed is missed by at most this share of the count, or by one."""
+
+SIMILAR = 0.10
+"""The texts of a cross pair differ by at most this share of the longer one's words."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A response and what is needed of it more than once."""
+
+    chain: Chain
+    text: str
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words of :data:`MIN_LETTERS` letters and more, in small letters, in no order."""
+        spoken = (word.lower() for word in words(self.text))
+        return frozenset(word for word in spoken if word.isalpha() and len(word) >= MIN_LETTERS)
+
+    @cached_property
+    def n_words(self) -> int:
+        return len(words(self.text))
+
+
+def contrast_pairs(
+    chains: Sequence[Chain], n: int, *, seed: int, kinds: Iterable[str] = tuple(KINDS)
+) -> list[PreferencePair]:
+    """Each one text, under a requirement that it meets and under one that it violates.
+
+    Args:
+        chains: any with texts; their own requirements are not used. At least two topics.
+        n: pairs, as evenly over the kinds as the texts allow.
+        seed: of the draws. The first pairs of a longer list are those of a shorter one.
+        kinds: of :data:`KINDS`.
+
+    Returns:
+        Pairs with the same text as ``chosen`` and ``rejected``; ``instruction`` is the requirement
+        that is met, ``rejected_instruction`` the one that is not. The verdicts are those of the
+        checks.
+
+    Raises:
+        WfineError: an unknown kind, or texts of which too few pairs can be made.
+    """
+    return _drawn(chains, n, seed, kinds, "contrast", _contrast)
+
+
+def cross_pairs(
+    chains: Sequence[Chain], n: int, *, seed: int, kinds: Iterable[str] = tuple(KINDS)
+) -> list[PreferencePair]:
+    """Each one requirement and two texts of other topics and similar length: one meets it.
+
+    Args, Raises:
+        as :func:`contrast_pairs`.
+    """
+    return _drawn(chains, n, seed, kinds, "cross", _cross)
+
+
+_Make = Callable[[str, Sequence[_Text], np.random.Generator], PreferencePair | None]
+
+
+def _drawn(
+    chains: Sequence[Chain], n: int, seed: int, kinds: Iterable[str], plan: str, make: _Make
+) -> list[PreferencePair]:
+    """Pairs of all kinds in turn; a kind that no text offers any more is left out."""
+    left = list(kinds)
+    if unknown := sorted({*left} - {*KINDS}):
+        raise WfineError(f"kinds: found {unknown}, expected some of {', '.join(KINDS)}.")
+    texts = [_Text(chain, r.text) for chain in chains for r in chain.responses if r.text.strip()]
+    if len({_topic(text) for text in texts}) < 2:
+        raise WfineError(
+            f"{plan} pairs: found texts on fewer than two topics in {len(chains)} chains, expected "
+            "two or more; load more chains."
+        )
+    pairs: list[PreferencePair] = []
+    seen: set[PreferencePair] = set()
+    failures = dict.fromkeys(left, 0)
+    turn = 0
+    while left and len(pairs) < n:
+        kind = left[turn % len(left)]
+        turn += 1
+        pair = make(kind, texts, rng_for(seed, plan, kind, turn))
+        if pair is not None and pair not in seen:
+            pairs.append(pair)
+            seen.add(pair)
+            failures[kind] = 0
+        elif (failures := failures | {kind: failures[kind] + 1})[kind] >= 200:
+            left.remove(kind)
+    if len(pairs) < n:
+        raise WfineError(
+            f"{plan} pairs: found {len(pairs)} that {len(texts)} texts allow, expected {n}; load "
+            "more chains or ask for fewer pairs."
+        )
+    return pairs
+
+
+def _topic(text: _Text) -> str:
+    return text.chain.topic or text.chain.base_task
+
+
+def _contrast(kind: str, texts: Sequence[_Text], rng: np.random.Generator) -> PreferencePair | None:
+    text, other = _two(texts, rng)
+    specs = _met_and_violated(kind, text, other, rng)
+    if specs is None or check(specs[0], text.text) is check(specs[1], text.text):
+        return None
+    met, violated = specs
+    wording = int(rng.integers(2**32))  # one for both: the form must not give the answer away
+    said = [phrase(spec, np.random.default_rng(wording)) for spec in (met, violated)]
+    chain = text.chain
+    return PreferencePair(
+        chain.chain_id, chain.topic, KINDS[kind], said[0], text.text, text.text, 1, said[1], kind
+    )
+
+
+def _cross(kind: str, texts: Sequence[_Text], rng: np.random.Generator) -> PreferencePair | None:
+    for _ in range(20):
+        text, other = _two(texts, rng)
+        if abs(text.n_words - other.n_words) <= SIMILAR * max(text.n_words, other.n_words):
+            break
+    else:
+        return None
+    specs = _met_and_violated(kind, text, other, rng)
+    if specs is None or not check(specs[0], text.text) or check(specs[0], other.text):
+        return None
+    return PreferencePair(
+        text.chain.chain_id, text.chain.topic, KINDS[kind],
+        phrase(specs[0], rng), text.text, other.text, 1, None, kind,
+    )  # fmt: skip
+
+
+def _two(texts: Sequence[_Text], rng: np.random.Generator) -> tuple[_Text, _Text]:
+    """Two texts of different topics."""
+    while True:
+        one, other = (texts[int(i)] for i in rng.integers(len(texts), size=2))
+        if _topic(one) != _topic(other):
+            return one, other
+
+
+def _met_and_violated(
+    kind: str, text: _Text, other: _Text, rng: np.random.Generator
+) -> tuple[Check, Check] | None:
+    """Two checks of one form: the text meets the first and violates the second."""
+    if kind in COUNTED:
+        return _bounds(kind, text, rng)
+    own, absent = sorted(text.words - other.words), sorted(other.words - text.words)
+    if len(own) < 3 or len(absent) < 3:
+        return None
+    if kind == "mentions_some":  # two of four; a near miss has one of them
+        enough = [*_some(own, 2, rng), *_some(absent, 2, rng)]
+        short = [*_some(own, 1, rng), *_some(absent, 3, rng)]
+        enough, short = _some(enough, 4, rng), _some(short, 4, rng)
+        return {"kind": kind, "terms": enough, "low": 2}, {"kind": kind, "terms": short, "low": 2}
+    n = int(rng.integers(1, 4))
+    here, there = _some(own, n, rng), _some(absent, n, rng)
+    met, violated = (there, here) if kind == "forbids" else (here, there)
+    return {"kind": kind, "terms": met}, {"kind": kind, "terms": violated}
+
+
+def _some(items: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:
+    return [items[int(i)] for i in rng.permutation(len(items))[:n]]
+
+
+def _bounds(kind: str, text: _Text, rng: np.random.Generator) -> tuple[Check, Check] | None:
+    """A bound on either side of what the text has: at least so many, at most, or a range.
+
+    None where the text has none: "at least 0" says nothing.
+    """
+    count = int(measure({"kind": kind}, text.text) or 0)
+    if not count:
+        return None
+    reach = max(1, round(NEAR * count))
+    below, above = (int(rng.integers(1, reach + 1)) for _ in range(2))  # below <= count
+    low, high = count - below + 1, count + above - 1
+    form = ("at least", "at most", "range")[int(rng.integers(3))]
+    if form == "at least":
+        return {"kind": kind, "low": low}, {"kind": kind, "low": high + 1}
+    if form == "at most":
+        return {"kind": kind, "high": high}, {"kind": kind, "high": low - 1}
+    width = high - low + 1
+    shift = -width if low > width and rng.random() < 0.5 else width
+    return (
+        {"kind": kind, "low": low, "high": high},
+        {"kind": kind, "low": low + shift, "high": high + shift},
+    )
+
+
+def in_shares(
+    plans: Sequence[tuple[float, Sequence[PreferencePair]]], n: int, *, seed: int
+) -> list[PreferencePair]:
+    """``n`` pairs, of several plans in given shares, in random order.
+
+    Args:
+        plans: (share of the n pairs, pairs to draw from), shares 1 in all.
+
+    Raises:
+        WfineError: shares that are not 1 in all, or a plan with fewer pairs than its share asks.
+    """
+    shares = [share for share, _ in plans]
+    if abs(sum(shares) - 1) > 1e-9 or min(shares) < 0:
+        raise WfineError(f"shares of pairs: found {shares}, expected shares from 0 that sum to 1.")
+    ends = np.rint(np.cumsum([0, *shares]) * n).astype(int)
+    mixed: list[PreferencePair] = []
+    for i, (_, pairs) in enumerate(plans):
+        size = int(ends[i + 1] - ends[i])
+        if len(pairs) < size:
+            raise WfineError(f"shares of pairs: plan {i} has {len(pairs)} pairs, expected {size}.")
+        order = rng_for(seed, "shares", i).permutation(len(pairs))[:size]
+        mixed += [pairs[int(k)] for k in order]
+    return [mixed[int(i)] for i in rng_for(seed, "mixed").permutation(len(mixed))]
