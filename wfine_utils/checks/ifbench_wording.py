@@ -67,10 +67,10 @@ IFBENCH: dict[str, list[Said]] = {
         "and with an exclamation mark",
     ],
     "ratio:overlap": [
-        "{digits:percentage} [per cent|percent] of the different trigrams of @reply, give or take two "
-        "points, @shall also stand in this text: {quote:reference_text}",
-        "let {digits:percentage} [per cent|percent] of the different trigrams of @reply (within two "
-        "points) occur in this text too: {quote:reference_text}",
+        "{digits:percentage} [per cent|percent] of the different trigrams of @reply, give or take "
+        "two points, @shall also stand in this text: {quote:reference_text}",
+        "let {digits:percentage} [per cent|percent] of the different trigrams of @reply (within "
+        "two points) occur in this text too: {quote:reference_text}",
     ],
     "ratio:sentence_words": [
         "write three sentences that have the same number of characters, and use no word twice",
@@ -99,8 +99,9 @@ IFBENCH: dict[str, list[Said]] = {
         "the number of letters of every word @must be prime",
     ],
     "words:repeats": [
-        f"use each word {_MOST}", f"[no word|~no single word] [may|~must|~should] be used more than "
-        "{n:small_n} time(s)", f"every word may occur {_MOST}",
+        f"use each word {_MOST}",
+        "[no word|~no single word] [may|~must|~should] be used more than {n:small_n} time(s)",
+        f"every word may occur {_MOST}",
         "let no word occur more than {n:small_n} time(s)",
     ],
     "words:keywords_specific_position": [

@@ -82,13 +82,13 @@ IFEVAL: dict[str, list[Said]] = {
         ("the {letter:letter} @may_not [appear|occur][| anywhere]", _NEVER),
     ],
     "language:response_language": [
-        "[write|answer|~reply|~respond|~please respond to me] [only in|in nothing but|~in only|~in] "
-        "[|~the ]{language:language}[|~ language]"
+        "[write|answer|~reply|~respond|~please respond to me] "
+        "[only in|in nothing but|~in only|~in] [|~the ]{language:language}[|~ language]"
         "[|~, no other language[| is| are] allowed|~, and no other language is allowed]",
         "@reply @must be [entirely |completely |~]in [|~only ][|~the ]{language:language}"
         "[|~ language][|~ only][|~, [and |]no other language is allowed]",
-        "[use|~answer using|~respond using|~write using] only [|the ]{language:language}[|~ language]"
-        "[|~, no other language is allowed]",
+        "[use|~answer using|~respond using|~write using] only [|the ]{language:language}"
+        "[|~ language][|~, no other language is allowed]",
         "write in {language:language} and in no other language",
         "~@reply [is|must be|should be] [written |][entirely |completely |]in "
         "[|the ]{language:language}[| language][|, no other language is allowed]",

@@ -22,9 +22,9 @@ from wfine_utils.checks.dispatch import CHECKS, is_missing
 from wfine_utils.checks.dispatch import check as judge
 from wfine_utils.checks.ifbench_wording import IFBENCH
 from wfine_utils.checks.ifeval_wording import IFEVAL, Said
-from wfine_utils.checks.words import normalised
 from wfine_utils.checks.wording_grammar import Template
 from wfine_utils.checks.wording_quotes import Unquoted, unquoted
+from wfine_utils.checks.words import normalised
 from wfine_utils.errors import WfineError
 
 Check = dict[str, Any]

@@ -107,7 +107,8 @@ def _sequence(pieces: list[str]) -> tuple[_Parts, list[str]]:
 
 
 def _choice(pieces: list[str]) -> tuple[_Choice, list[str]]:
-    said, only_read = [], []
+    said: list[_Parts] = []
+    only_read: list[_Parts] = []
     while True:
         is_read_only = pieces[0] == "~"
         option, rest = _sequence(pieces[1:] if is_read_only else pieces)

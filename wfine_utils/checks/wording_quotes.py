@@ -1,7 +1,7 @@
 """Quotations within a requirement: how a given text is quoted, and set aside before reading.
 
-A given text stands in straight quotation marks or, if it holds some, in curly ones; a text with both
-stands as a string of JSON, with ``\\"`` for a mark inside.
+A given text stands in straight quotation marks or, if it holds some, in curly ones; a text with
+both stands as a string of JSON, with ``\\"`` for a mark inside.
 """
 
 from __future__ import annotations

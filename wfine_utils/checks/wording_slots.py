@@ -93,7 +93,8 @@ def _bound_words(n: int, relation: str, rng: _Rng) -> tuple[str, int, str]:
 
 
 def _say_bound(values: Values, rng: _Rng) -> str:
-    before, n, after = _bound_words(*values, rng)
+    n, relation = values
+    before, n, after = _bound_words(n, relation, rng)
     return f"{before} {_numeral(n, rng)} {after}".strip()
 
 
