@@ -7,6 +7,7 @@ from wfine_utils.checks.words import word_count, words  # at once: `words` is a 
 from wfine_utils.faces import on_demand
 
 if TYPE_CHECKING:
+    from wfine_utils.checks.compile import compile_requirement
     from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
     from wfine_utils.checks.drop_validity import (
         KEPT_HOLDS,
