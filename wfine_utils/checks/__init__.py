@@ -8,6 +8,7 @@ from wfine_utils.faces import on_demand
 
 if TYPE_CHECKING:
     from wfine_utils.checks.compile import compile_requirement
+    from wfine_utils.checks.contrast import contrast_pairs, cross_pairs, mixed_pairs
     from wfine_utils.checks.dispatch import CHECKS, check, measure, verdicts
     from wfine_utils.checks.drop_validity import (
         KEPT_HOLDS,

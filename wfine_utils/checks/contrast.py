@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from wfine_utils.chains.pairs import PreferencePair
+from wfine_utils.chains.pairs import PreferencePair, draw_pairs
 from wfine_utils.chains.taxonomy import Chain, RequirementType
 from wfine_utils.checks.dispatch import check, measure
 from wfine_utils.checks.phrases import phrase
@@ -65,6 +66,9 @@ MIN_LETTERS = 5
 
 NEAR = 0.25
 """A bound that is missed is missed by at most this share of the count, or by one."""
+
+MAX_TRIES = 200
+"""Draws in which no text gives a new pair of a kind, after which the kind is left out."""
 
 SIMILAR = 0.10
 """The texts of a cross pair differ by at most this share of the longer one's words."""
@@ -128,35 +132,30 @@ def _drawn(
     chains: Sequence[Chain], n: int, seed: int, kinds: Iterable[str], plan: str, make: _Make
 ) -> list[PreferencePair]:
     """Pairs of all kinds in turn; a kind that no text offers any more is left out."""
-    left = list(kinds)
+    left = list(kinds) if n else []
     if unknown := sorted({*left} - {*KINDS}):
         raise WfineError(f"kinds: found {unknown}, expected some of {', '.join(KINDS)}.")
     texts = [_Text(chain, r.text) for chain in chains for r in chain.responses if r.text.strip()]
-    if len({_topic(text) for text in texts}) < 2:
+    if n and len({_topic(text) for text in texts}) < 2:
         raise WfineError(
             f"{plan} pairs: found texts on fewer than two topics in {len(chains)} chains, expected "
             "two or more; load more chains."
         )
-    pairs: list[PreferencePair] = []
-    seen: set[PreferencePair] = set()
-    failures = dict.fromkeys(left, 0)
-    turn = 0
-    while left and len(pairs) < n:
-        kind = left[turn % len(left)]
-        turn += 1
-        pair = make(kind, texts, rng_for(seed, plan, kind, turn))
-        if pair is not None and pair not in seen:
-            pairs.append(pair)
-            seen.add(pair)
-            failures[kind] = 0
-        elif (failures := failures | {kind: failures[kind] + 1})[kind] >= 200:
-            left.remove(kind)
+    pairs: dict[PreferencePair, None] = {}
+    for turn in count():
+        if not left or len(pairs) == n:
+            break
+        kind = left.pop(0)
+        tries = (make(kind, texts, rng_for(seed, plan, kind, turn, i)) for i in range(MAX_TRIES))
+        if new := next((pair for pair in tries if pair is not None and pair not in pairs), None):
+            pairs[new] = None
+            left.append(kind)
     if len(pairs) < n:
         raise WfineError(
             f"{plan} pairs: found {len(pairs)} that {len(texts)} texts allow, expected {n}; load "
             "more chains or ask for fewer pairs."
         )
-    return pairs
+    return [*pairs]
 
 
 def _topic(text: _Text) -> str:
@@ -230,12 +229,12 @@ def _bounds(kind: str, text: _Text, rng: np.random.Generator) -> tuple[Check, Ch
 
     None where the text has none: "at least 0" says nothing.
     """
-    count = int(measure({"kind": kind}, text.text) or 0)
-    if not count:
+    n = int(measure({"kind": kind}, text.text) or 0)
+    if not n:
         return None
-    reach = max(1, round(NEAR * count))
-    below, above = (int(rng.integers(1, reach + 1)) for _ in range(2))  # below <= count
-    low, high = count - below + 1, count + above - 1
+    reach = max(1, round(NEAR * n))
+    below, above = (int(rng.integers(1, reach + 1)) for _ in range(2))  # below <= n
+    low, high = n - below + 1, n + above - 1
     form = ("at least", "at most", "range")[int(rng.integers(3))]
     if form == "at least":
         return {"kind": kind, "low": low}, {"kind": kind, "low": high + 1}
@@ -249,26 +248,36 @@ def _bounds(kind: str, text: _Text, rng: np.random.Generator) -> tuple[Check, Ch
     )
 
 
-def in_shares(
-    plans: Sequence[tuple[float, Sequence[PreferencePair]]], n: int, *, seed: int
+def mixed_pairs(
+    drops: Sequence[PreferencePair],
+    chains: Sequence[Chain],
+    n: int,
+    *,
+    contrast_share: float = 0.0,
+    cross_share: float = 0.0,
+    seed: int,
 ) -> list[PreferencePair]:
-    """``n`` pairs, of several plans in given shares, in random order.
+    """At most ``n`` pairs, some of which have their label from a check, in random order.
 
     Args:
-        plans: (share of the n pairs, pairs to draw from), shares 1 in all.
+        drops: pairs from dropped requirements, all that there are.
+        chains: whose responses contrast and cross pairs are made of.
+        n: of all kinds together; fewer only where ``drops`` are too few for their share.
+        contrast_share, cross_share: of the n pairs; together at most 1. With both 0 these are
+            :func:`~wfine_utils.chains.pairs.draw_pairs`.
 
     Raises:
-        WfineError: shares that are not 1 in all, or a plan with fewer pairs than its share asks.
+        WfineError: shares that are none, or as :func:`contrast_pairs`.
     """
-    shares = [share for share, _ in plans]
-    if abs(sum(shares) - 1) > 1e-9 or min(shares) < 0:
-        raise WfineError(f"shares of pairs: found {shares}, expected shares from 0 that sum to 1.")
-    ends = np.rint(np.cumsum([0, *shares]) * n).astype(int)
-    mixed: list[PreferencePair] = []
-    for i, (_, pairs) in enumerate(plans):
-        size = int(ends[i + 1] - ends[i])
-        if len(pairs) < size:
-            raise WfineError(f"shares of pairs: plan {i} has {len(pairs)} pairs, expected {size}.")
-        order = rng_for(seed, "shares", i).permutation(len(pairs))[:size]
-        mixed += [pairs[int(k)] for k in order]
-    return [mixed[int(i)] for i in rng_for(seed, "mixed").permutation(len(mixed))]
+    if min(contrast_share, cross_share) < 0 or contrast_share + cross_share > 1:
+        raise WfineError(
+            f"contrast_share, cross_share: found {contrast_share} and {cross_share}, expected "
+            "shares from 0 to 1, together at most 1."
+        )
+    n_contrast, n_cross = round(contrast_share * n), round(cross_share * n)
+    pairs = draw_pairs(drops, n - n_contrast - n_cross, seed=seed)
+    if n_contrast + n_cross == 0:
+        return pairs
+    pairs += contrast_pairs(chains, n_contrast, seed=seed)
+    pairs += cross_pairs(chains, n_cross, seed=seed)
+    return [pairs[int(i)] for i in rng_for(seed, "mixed pairs").permutation(len(pairs))]

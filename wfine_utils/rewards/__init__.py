@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wfine_utils.rewards.reward_model import (
         RewardModel,
         RewardModelScorer,
+        accuracy_by_kind,
         accuracy_by_type,
         load_reward_model,
     )

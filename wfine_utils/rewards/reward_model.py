@@ -194,27 +194,51 @@ def accuracy_by_type(
         what bends them, as shares of the pairs: ``tie_rate``, ``nan_rate`` (no reward, left out of
         the rest) and ``cut_rate`` (of a text only a part was read).
     """
-    instructions = [pair.instruction for pair in pairs]
+    types = [str(pair.requirement_type or "unlabelled") for pair in pairs]
+    order = [*map(str, RequirementType), "unlabelled"]
+    return _accuracy(model, pairs, types, order, "type", Bootstrap(n_boot, seed))
+
+
+def accuracy_by_kind(
+    model: RewardModel, pairs: Sequence[PreferencePair], *, n_boot: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """As :func:`accuracy_by_type`, one row per kind of the check that labelled a pair: ``kind``.
+
+    Pairs that were labelled by a dropped requirement are of the kind ``dropped``.
+    """
+    kinds = [pair.check_kind or "dropped" for pair in pairs]
+    return _accuracy(model, pairs, kinds, sorted(set(kinds)), "kind", Bootstrap(n_boot, seed))
+
+
+def _accuracy(
+    model: RewardModel,
+    pairs: Sequence[PreferencePair],
+    groups: Sequence[str],
+    order: Sequence[str],
+    column: str,
+    bootstrap: Bootstrap,
+) -> pd.DataFrame:
+    """The accuracy of every group of pairs, and of all of them."""
     margin, was_cut = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=bool)
-    for sign, side in ((1, "chosen"), (-1, "rejected")):
-        margin += sign * model.rewards(instructions, [getattr(pair, side) for pair in pairs])
+    for i, (sign, side) in enumerate(((1, "chosen"), (-1, "rejected"))):
+        asked = [pair.instructions[i] for pair in pairs]
+        margin += sign * model.rewards(asked, [getattr(pair, side) for pair in pairs])
         was_cut |= model.was_cut
-    types = np.array([str(pair.requirement_type or "unlabelled") for pair in pairs])
-    chain_ids = np.array([pair.chain_id for pair in pairs])
-    known = [t for t in [*map(str, RequirementType), "unlabelled"] if (types == t).any()]
+    types, chain_ids = np.array(groups), np.array([pair.chain_id for pair in pairs])
+    known = [name for name in order if (types == name).any()]
     rows = []
     for name in [*(known if len(known) > 1 else []), "all"]:
         members = (types == name) | (name == "all")
         part, units = margin[members], chain_ids[members]
         right = 0.5 * (np.sign(part) + 1)
-        interval = Bootstrap(n_boot, seed).means(right, "accuracy", name, units=units)
-        value, low, high, n_chains = (column[0] for column in interval)
+        interval = bootstrap.means(right, "accuracy", name, units=units)
+        value, low, high, n_chains = (ends[0] for ends in interval)
         rated = part[~np.isnan(part)]
         shares = [(rated == 0).mean(), np.isnan(part).mean(), was_cut[members].mean()]
         mean = rated.mean() if len(rated) else np.nan
         rows.append([name, value, low, high, len(part), n_chains, mean, *shares])
-    columns = "type value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
-    return pd.DataFrame(rows, columns=columns)
+    columns = "value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
+    return pd.DataFrame(rows, columns=[column, *columns])
 
 
 class RewardModelScorer:
