@@ -54,13 +54,15 @@ _DO = _longest_first(
     "|call for|cite|reference|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
 )
 _DO_IT = _longest_first(
-    "write|tell|compose|present|make|craft|draft|produce|create|express|summari[sz]e|deliver|phrase|"
-    "say|put|build|divide|split|break|structure|organi[sz]e|arrange|set|give|format|keep|break up"
+    "tell|present|deliver|express|summari[sz]e|phrase|say|put|build|divide|split|break|structure"
+    "|organi[sz]e|arrange|set|give|format|keep|break up|write|compose|make|craft|draft|produce"
+    "|create"
 )
+_MAKE_IT = "write|compose|make|craft|draft|produce|create"
 _MENTION = _longest_first(
     "mention|name|cover|bring up|refer to|talk about|speak of|touch on|address|deal with|bring in"
     "|make mention of|reference|discuss|include|use|contain|work in|incorporate|feature|have"
-    "|mention all of|include all of|use all of"
+    ""
 )
 _MENTIONED = (
     "be (?:included|used|given|present|mentioned|added|found|there|provided|shown|named|covered)"
@@ -80,14 +82,15 @@ _FRAMES: tuple[tuple[str, Sense], ...] = (
     (rf"{_S} (?:{MODAL} (?:be )?|is |are )?(?:{_HAVE})? ?(?:kept|limited|restricted) (?:to|at) (?P<o>.+)",
      "limit"),
     (rf"(?:{_DO}) (?P<o>.+)", "wanted"),
-    (rf"(?:{_DO_IT}) {SUBJECT} (?:in|with|using|of|into|at|to|have|contain|about)(?: just)? (?P<o>.+)", "wanted"),
+    (rf"(?:{_DO_IT}) {SUBJECT} (?:in|using|into) (?P<o>.+)", "wanted"),
+    (rf"(?:{_MAKE_IT}) {SUBJECT} (?:with|of|have|contain) (?P<o>.+)", "wanted"),
     (rf"(?:the|its|your) (?:length|word count|total length|total word count|number) {MODAL} be (?P<o>.+)", "wanted"),
     (rf"(?:there )(?:{MODAL} be|is|are|has to be) (?P<o>.+)", "wanted"),
     (rf"(?P<o>.+?) {MODAL} (?:{_MENTIONED})", "wanted"),
     (r"(?P<o>.+?) (?:is|are) (?:required|needed|expected|wanted|called for|mandatory)", "wanted"),
     (r"(?P<o>.+?),? (?:is|are) (?:allowed|permitted|your limit|the limit|the maximum)", "allowed"),
     (rf"(?P<o>(?:not|no|zero) .+?) (?:may|can) (?:{_MENTIONED})", "wanted"),
-    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}|between|under|up to|"
+    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}(?:-\d+)?|between|under|up to|"
      r"maximum|max|minimum|no|zero) .+)", "wanted"),
     (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to (?P<o>.+)", "limit"),
     (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?:to|within|down to|at) (?P<o>.+)", "limit"),
@@ -120,7 +123,7 @@ _PATTERNS = [(re.compile(body, re.IGNORECASE), sense) for body, sense in _FRAMES
 _DEMANDING = re.compile(
     r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never|none"
     r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if|whether|may|might"
-    r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|first|second"
+    r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|consider\w*|try|tries|trying|attempt\w*|free|fine|first|second"
     r"|third|last|final|one|two|three|four|five|six|seven|eight|nine|ten|begin\w*|start\w*|end\w*"
     r"|words?|sentences?|paragraphs?|characters?|lists?|bullets?|headings?|titles?|tables?|bold"
     r"|questions?|quotations?|quotes?|citations?|mention\w*|includ\w*|contain\w*|use|using|section"
@@ -131,8 +134,18 @@ _DEMANDING = re.compile(
 """What carries a demand, or takes one back: none may stand in the part of a sentence that is left
 aside."""
 
-_AIM = re.compile(r"(?P<aim>[a-z][^:;]*?)(?:,? (?P<link>with|without|by using|using)|:) (?P<means>.+)",
-                  re.IGNORECASE)  # fmt: skip
+_AIM = re.compile(
+    r"(?P<aim>[a-z][^:;]*?)(?P<comma>,?) (?P<link>with|without|by using|using) (?P<means>.+)",
+    re.IGNORECASE,
+)
+# "Describe a book with …" says of the book what "Support it with …" says of the text.
+_TAKES_MEANS = re.compile(
+    r"(?:support|back up|illustrate|enrich|strengthen|underpin|enliven|season|substantiate|bolster"
+    r"|reinforce|lighten|engage|appeal to|address) (?!.*\ban? ).+"
+    r"|.+ (?:it|them|us|up|him|her|you)",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"(?:length|word count|required length|format|style): (?P<means>.+)", re.I)
 _READERS = re.compile(
     rf"(?P<aim>(?:it|the (?:{GENRE})|this) is (?:meant|written|intended|for) [^;:]+?"
     r"|(?:most of |all of |some of )?(?:the|its|your) (?:audience|readers?|listeners?|readership)\b"
@@ -159,6 +172,8 @@ def _aims(text: str) -> Iterator[str]:
     "Keep the tone formal, without a single contraction" is read by its means: no contraction. What
     is left aside carries no demand that could be counted.
     """
+    if match := _LABEL.fullmatch(text):
+        yield match["means"]
     for pattern in (_AIM, _MANNER, _READERS):
         match = pattern.fullmatch(text)
         if match and _is_aside(match):
@@ -168,9 +183,12 @@ def _aims(text: str) -> Iterator[str]:
 
 def _is_aside(match: re.Match[str]) -> bool:
     """Whether the aim of a sentence asks for nothing that a check could count."""
+    aim = match["aim"]
     if match.re is _READERS:
-        return _ASKED_OF_READERS.search(match["aim"]) is None
-    return not carries_demand(match["aim"]) or _TONE.fullmatch(match["aim"]) is not None
+        return _ASKED_OF_READERS.search(aim) is None
+    if match.re is _AIM and not match["comma"] and not _TAKES_MEANS.fullmatch(aim):
+        return False
+    return not carries_demand(aim) or _TONE.fullmatch(aim) is not None
 
 
 @lru_cache(maxsize=512)

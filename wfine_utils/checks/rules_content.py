@@ -218,8 +218,19 @@ def person(wording: Wording) -> Iterator[Check]:
             yield from _so_often("second_person", match["q"])
 
 
+_OF_OTHERS = re.compile(
+    r"\b(?:who|which|that|about|explain|discuss|describe|compare|quote|why|how|like|character)\b",
+    re.IGNORECASE,
+)
+
+
 def _speaks(lead: str) -> bool:
-    return lead.lower() == "use" or (_SPEAKS.search(lead) is not None and not carries_demand(lead))
+    """Whether a sentence says how the text as a whole speaks, and asks for nothing else."""
+    if lead.lower() == "use":
+        return True
+    if not _SPEAKS.search(lead) or carries_demand(lead):
+        return False
+    return lead.lower().startswith(("let ", "have ")) or not _OF_OTHERS.search(lead)
 
 
 def _so_often(kind: str, often: str | None) -> Iterator[Check]:

@@ -47,7 +47,7 @@ _LEADS = re.compile(
     |(?:please\ )?(?:make\ (?:sure|certain)|ensure|see\ to\ it|check|be\ careful|take\ care
         |be\ sure|remember|do\ not\ forget|don't\ forget|it\ is\ (?:important|essential|required))
         (?:\ that|\ to(?=\ (?!{SUBJECT})))?
-    |(?:could|can|would|will)\ you\ (?:please\ )?(?=.*\?$)
+    |(?:could|can|would|will)\ you(?:\ please)?
     |you\ {MODAL}|(?:i|we)\ (?:want|need|would\ like|'d\ like)\ you\ to
     |for\ (?:rhythm|emphasis|effect|clarity|brevity|variety|this),
     |(?:in|for|within|across|throughout)\ (?:your|the|this)\ (?:whole\ |entire\ |full\ )?
