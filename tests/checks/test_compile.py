@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from check_strategies import KINDS, checks_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from check_strategies import KINDS, checks_of
 from wfine_utils.checks import compile_requirement, compiled
 from wfine_utils.checks.dispatch import check
 from wfine_utils.checks.phrases import own_twin, phrase
@@ -118,7 +118,8 @@ def test_any_text_gives_a_check_that_works_or_none(text):
 @pytest.mark.parametrize(
     "text",
     ["use " * 140, "at least " * 60, "no more than " * 45, '"a", ' * 110, "A, " * 190,
-     "Facts, " * 80 + "and Law with a colon on a line", "in the text " * 48, "one hundred and " * 36,
+     "Facts, " * 80 + "and Law with a colon on a line", "in the text " * 48, "one hundred and "
+                                                                             "" * 36,
      "the last paragraph should " * 22, "(" * 590, "a-" * 290, "between 1 and " * 40],
 )  # fmt: skip
 def test_long_and_odd_texts_are_refused_quickly(text):

@@ -137,7 +137,8 @@ def _measure_of(check: _Check) -> str:
     """A name for what a check measures; checks of one name share their bounds."""
     kind = check["kind"]
     if kind == "list_items":
-        return {"any": "list items"}.get(check.get("marker", "any"), check.get("marker", "any"))
+        marker = str(check.get("marker", "any"))
+        return "list items" if marker == "any" else marker
     if kind == "headings":
         return f"headings of level {check['level']}" if "level" in check else "headings"
     if kind == "char_count":

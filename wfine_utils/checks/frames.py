@@ -37,7 +37,8 @@ _HAVE = _longest_first(
     "|be|be written in|be told in|be written with|be written using|hold|carry|employ|provide|give"
     "|show|total|come to|amount to|be limited to exactly|fall|be kept to exactly|make use of"
     "|incorporate|be divided into|be split into|be broken into|be structured in|be set out in"
-    "|be organi[sz]ed into|have a length of|be of|offer|present|display|keep to|span|count|stretch to"
+    "|be organi[sz]ed into|have a length of|be of|offer|present|display|keep to|span|count"
+    "|stretch to"
 )
 _HAS = _longest_first(
     "contains|includes|has|uses|features|comprises|consists of|is composed of|is made up of|runs to"
@@ -75,36 +76,47 @@ _EXCEED = _longest_first(
     "|write more than|include more than|be any longer than|exceed more than"
 )
 _S = rf"(?:{SUBJECT}|you)"
-_MODAL_NOT = "(?:should|must|may|can|shall|is to|does|do|ought|is allowed|will) ?not(?: to)?|mustn't|shouldn't|can't"
+_MODAL_NOT = (
+    "(?:should|must|may|can|shall|is to|does|do|ought|is allowed|will) ?not(?: to)?"
+    "|mustn't|shouldn't|can't"
+)
 
 _FRAMES: tuple[tuple[str, Sense], ...] = (
     (rf"{_S} (?:{MODAL} (?:only )?(?:{_HAVE})|{_HAS}) (?P<o>.+)", "wanted"),
-    (rf"{_S} (?:{MODAL} (?:be )?|is |are )?(?:{_HAVE})? ?(?:kept|limited|restricted) (?:to|at) (?P<o>.+)",
+    (rf"{_S} (?:{MODAL} (?:be )?|is |are )?(?:{_HAVE})? ?(?:kept|limited|restricted) (?:to|at) "
+     rf"(?P<o>.+)",
      "limit"),
     (rf"(?:{_DO}) (?P<o>.+)", "wanted"),
     (rf"(?:{_DO_IT}) {SUBJECT} (?:in|using|into) (?P<o>.+)", "wanted"),
     (rf"(?:{_MAKE_IT}) {SUBJECT} (?:with|of|have|contain) (?P<o>.+)", "wanted"),
-    (rf"(?:the|its|your) (?:length|word count|total length|total word count|number) {MODAL} be (?P<o>.+)", "wanted"),
+    (rf"(?:the|its|your) (?:length|word count|total length|total word count|number) {MODAL} be "
+     rf"(?P<o>.+)", "wanted"),
     (rf"(?:there )(?:{MODAL} be|is|are|has to be) (?P<o>.+)", "wanted"),
     (rf"(?P<o>.+?) {MODAL} (?:{_MENTIONED})", "wanted"),
     (r"(?P<o>.+?) (?:is|are) (?:required|needed|expected|wanted|called for|mandatory)", "wanted"),
     (r"(?P<o>.+?),? (?:is|are) (?:allowed|permitted|your limit|the limit|the maximum)", "allowed"),
     (rf"(?P<o>(?:not|no|zero) .+?) (?:may|can) (?:{_MENTIONED})", "wanted"),
-    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}(?:-\d+)?|between|under|up to|"
+    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}(?:-\d+)?"
+     rf"|between|under|up to|"
      r"maximum|max|minimum|no|zero) .+)", "wanted"),
-    (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to (?P<o>.+)", "limit"),
+    (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to "
+     rf"(?P<o>.+)", "limit"),
     (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?:to|within|down to|at) (?P<o>.+)", "limit"),
-    (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?P<o>(?:under|below|between|shorter than|over) .+)", "wanted"),
+    (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?P<o>(?:under|below|between|shorter than|over) "
+     rf".+)", "wanted"),
     (r"(?:your|the) (?:word |character )?(?:limit|maximum|max) is (?P<o>.+)", "limit"),
     (rf"(?:(?:{_NOT})|{_S} (?:{_MODAL_NOT})) (?:{_EXCEED}) (?P<o>.+)", "beyond"),
     (rf"(?:{_NOT}) (?:{_DO}|write with) (?P<o>.+)", "unwanted"),
     (rf"{_S} (?:{_MODAL_NOT}) (?:{_HAVE}) (?P<o>.+)", "unwanted"),
     (r"(?:avoid|leave out|omit|refrain from|exclude|steer clear of|skip|eschew|abstain from|"
-     r"write without|do without|stay away from|without|keep out)(?: all| the use of| using| any use of"
+     r"write without|do without|stay away from|without|keep out)(?: all| the use of| using| any "
+     r"use of"
      r"| including| writing| any)* (?P<o>.+)", "unwanted"),
-    (rf"{_S} {MODAL} (?:be free of|be free from|do without|avoid|be without|not contain) (?P<o>.+)", "unwanted"),
+    (rf"{_S} {MODAL} (?:be free of|be free from|do without|avoid|be without|not contain) "
+     rf"(?P<o>.+)", "unwanted"),
     (rf"(?P<o>.+?) (?:{_MODAL_NOT}) (?:{_MENTIONED})", "unwanted"),
-    (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|not permitted|prohibited|banned|to be avoided)", "unwanted"),
+    (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|not permitted|prohibited|banned|to be "
+     r"avoided)", "unwanted"),
     (rf"you are (?:not allowed|forbidden|not permitted) to (?:{_DO}) (?P<o>.+)", "unwanted"),
     (rf"(?:{_MENTION}) (?P<o>.+)", "mention"),
     (rf"{_S} {MODAL} (?:{_MENTION}) (?P<o>.+)", "mention"),
@@ -114,15 +126,18 @@ _FRAMES: tuple[tuple[str, Sense], ...] = (
     (rf"{_S} (?:{_MODAL_NOT}) (?:{_MENTION}|say) (?P<o>.+)", "avoid"),
     (rf"you are (?:not allowed|forbidden|not permitted) to (?:{_MENTION}) (?P<o>.+)", "avoid"),
     (r"(?:avoid|leave out|omit|refrain from|exclude|steer clear of|skip|write without|without|"
-     r"do without|eschew)(?: using| mentioning| the use of| saying| any mention of)? (?P<o>.+)", "avoid"),
+     r"do without|eschew)(?: using| mentioning| the use of| saying| any mention of)? "
+     r"(?P<o>.+)", "avoid"),
     (rf"(?P<o>.+?) (?:{_MODAL_NOT}) (?:{_MENTIONED})", "avoid"),
     (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|prohibited|banned|to be avoided)", "avoid"),
 )  # fmt: skip
 _PATTERNS = [(re.compile(body, re.IGNORECASE), sense) for body, sense in _FRAMES]
 
 _DEMANDING = re.compile(
-    r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never|none"
-    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if|whether|may|might"
+    r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never"
+    r"|none"
+    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if"
+    r"|whether|may|might"
     r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|consider\w*|try|tries|trying|attempt\w*|free|fine|first|second"
     r"|third|last|final|one|two|three|four|five|six|seven|eight|nine|ten|begin\w*|start\w*|end\w*"
     r"|words?|sentences?|paragraphs?|characters?|lists?|bullets?|headings?|titles?|tables?|bold"

@@ -59,7 +59,8 @@ _LEADS = re.compile(
 
 _TAILS = re.compile(
     rf"""(?:,?\ (?:in\ total|in\ all|overall|altogether|all\ told|please|anywhere|at\ all|whatsoever
-    |throughout|at\ any\ point|in\ length|long|all\ in\ all|from\ (?:start|beginning)\ to\ (?:finish|end)
+    |throughout|at\ any\ point|in\ length|long|all\ in\ all
+    |from\ (?:start|beginning)\ to\ (?:finish|end)
     |somewhere|in\ it|for\ (?:emphasis|rhythm|effect|clarity|brevity|variety)
     |(?:anywhere\ |somewhere\ )?(?:in|within|throughout|across|of|for)\ (?:all\ of\ )?
         (?:(?:your|the|this|its|my)\ (?:whole\ |entire\ |full\ |complete\ |final\ )?(?:{GENRE})
