@@ -137,6 +137,8 @@ def _paragraphs(check: Check) -> Check:
     for low in ("low", "words_low"):
         if check.get(low, 1) <= 0:
             del check[low]
+    if check.get("high") == 0:
+        return {"kind": "paragraphs", "high": 0}
     if len(check) == 1:
         raise _vacuous("paragraphs")
     return check
