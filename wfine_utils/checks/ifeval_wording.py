@@ -22,7 +22,7 @@ _PHRASE = "[|the words |~the phrase |~the exact phrase |~this exact phrase |~the
 _IN_ENGLISH = "[in English and |~in English, and |~in English, |~]"
 _LOWER = "[lowercase letters|small letters|~lower case letters|~lowercase|~lower case|~lowercases]"
 _UPPER = "[capital letters|capitals|~uppercase letters|~upper case letters|~uppercase|~caps]"
-_IS = "[must be|should be|has to be|~is|~are|~needs to be]"
+_IS = "[must be|should be|has to be|~needs to be]"
 _SEPARATED = "[separated by|~separated with|~separated using|~, separated by|~each separated by]"
 _CAPITAL_WORDS = (
     "word(s) [in|~with|~that are in] [all capital letters|capital letters only|~all caps]"
@@ -61,19 +61,18 @@ IFEVAL: dict[str, list[Said]] = {
     "keywords:frequency": [
         "use the {term:keyword} [|~for ]{times:frequency,relation}",
         "[mention|~include|~repeat] the {term:keyword} [|~for ]{times:frequency,relation}",
-        "[let |]the {term:keyword} [appear|occur] {times:frequency,relation}",
+        "let the {term:keyword} [appear|occur] {times:frequency,relation}",
         "the {term:keyword} @must [appear|occur|~be used|~show up] {times:frequency,relation}",
-        "@reply @must [contain|include|~mention|~use] the {term:keyword} "
+        "@reply @must [contain|~include|~have|~use] the {term:keyword} "
         "{times:frequency,relation}",
-        "the {term:keyword} [appears|occurs|~shows up|~is used] {times:frequency,relation}",
     ],
     "keywords:letter_frequency": [
         "use the {letter:letter} [|~for ]{times:let_frequency,let_relation}",
         "the {letter:letter} @must [appear|occur|~show up|~be used] "
         "{times:let_frequency,let_relation}",
-        "@reply @must [contain|include|~use] the {letter:letter} "
+        "@reply @must [contain|~include|~have|~use] the {letter:letter} "
         "{times:let_frequency,let_relation}",
-        "[let |~]the {letter:letter} [appear|occur|~appears] {times:let_frequency,let_relation}",
+        "let the {letter:letter} [appear|occur] {times:let_frequency,let_relation}",
         "~include the {letter:letter} {times:let_frequency,let_relation}",
         ("[do not|never|~don't] use the {letter:letter}[| anywhere]", _NEVER),
         ("[do not|~don't] [include|~contain] the {letter:letter}[| anywhere]", _NEVER),
@@ -88,9 +87,9 @@ IFEVAL: dict[str, list[Said]] = {
         "@reply @must be [entirely |completely |~]in [|~only ][|~the ]{language:language}"
         "[|~ language][|~ only][|~, [and |]no other language is allowed]",
         "[use|~answer using|~respond using|~write using] only [|the ]{language:language}"
-        "[|~ language][|~, no other language is allowed]",
+        "[|~ language][|~ in @reply][|~, no other language is allowed]",
         "write in {language:language} and in no other language",
-        "~@reply [is|must be|should be] [written |][entirely |completely |]in "
+        "~@reply [must be|should be] [written |][entirely |completely |]in "
         "[|the ]{language:language}[| language][|, no other language is allowed]",
         "~outside of {language:language}, no other language is allowed",
         "~no [other language except|language other than|other language than] {language:language} "
@@ -126,7 +125,8 @@ IFEVAL: dict[str, list[Said]] = {
         "[in|~represented by|~with|~wrapped in|~represented with] square brackets"
         "[|@with_example {brackets}[|~)]]",
         "@reply @must [contain|have|include] {least:num_placeholders} placeholder(s) "
-        "[in|~represented by|~, represented by|~, wrapped in] square brackets"
+        "[in|~represented by|~, represented by|~, wrapped in|~which should be represented by] "
+        "square brackets"
         "[|@with_example {brackets}[|~)]]",
         "leave {least:num_placeholders} placeholder(s) in square brackets[|@with_example "
         "{brackets}]",
@@ -134,7 +134,7 @@ IFEVAL: dict[str, list[Said]] = {
         "~@reply @must [also |][contain|have|include] {least:num_placeholders} placeholder(s)"
         "[@with_example |, such as | (i.e., | (an example of a placeholder is ]{brackets}[|)]",
         "~[include|use|add] {least:num_placeholders} placeholder(s)[, | ]such as {brackets}",
-        "~[contain|contains] {least:num_placeholders} placeholder(s) represented by square "
+        "~contain {least:num_placeholders} placeholder(s) represented by square "
         "brackets[|@with_example {brackets}]",
     ],
     "detectable_content:postscript": [
@@ -196,7 +196,6 @@ IFEVAL: dict[str, list[Said]] = {
         f"answer in {_JSON}[| and in nothing else]",
         f"~i want @reply in {_JSON}", f"~wrap all words into {_JSON}",
         f"~@reply @must [just contain|only contain|contain only] {_JSON}[|, nothing else]",
-        "~@reply only contains a JSON block",
     ],
     "detectable_format:title": [
         "[|~please ]@write a title [in|wrapped in|~, wrapped in|~contained in|~that is wrapped in] "
@@ -207,8 +206,6 @@ IFEVAL: dict[str, list[Said]] = {
         "[|@with_example {title}]",
         "give @reply a title and put it in double angle brackets[|@with_example {title}]",
         "~the title[| of @reply] @must be [|wrapped ]in double [angle|angular] brackets"
-        "[|@with_example {title}]",
-        "~@reply [contains|has] a title wrapped in double [angle|angular] brackets"
         "[|@with_example {title}]",
     ],
     "combination:two_responses": [
@@ -251,7 +248,7 @@ IFEVAL: dict[str, list[Said]] = {
         f"[use|write|~have|~include] {{bound:capital_frequency,capital_relation}} {_CAPITAL_WORDS}",
         f"@reply @must [contain|have|include] {{bound:capital_frequency,capital_relation}} "
         f"{_CAPITAL_WORDS}",
-        "{bound:capital_frequency,capital_relation} word(s) should be in "
+        "{bound:capital_frequency,capital_relation} word(s) [|~in @reply ]should be in "
         "[all capital letters|capital letters only|~all caps]",
         f"there [must|should] be {{bound:capital_frequency,capital_relation}} {_CAPITAL_WORDS}",
         "~[the |]words [with|in] all capital letters should appear "
@@ -272,6 +269,7 @@ IFEVAL: dict[str, list[Said]] = {
         f"~@reply {_IS} [all capital letters and in English|in all capital letters and in English|"
         "all capital letters|in English, all capital letters]",
         "~not a single word [in|of] @reply should contain lowercase letters",
+        f"~all [the |]letters in @reply @must be [in |]{_UPPER}",
         "~[capitalize|capitalise] every letter", "~no lowercase letters are allowed",
         f"~in all {_UPPER}, no lowercase letters allowed",
     ],
@@ -288,7 +286,8 @@ IFEVAL: dict[str, list[Said]] = {
         "should not contain any capital letters|have no capital letters]",
         "~@reply must be in English and contain only lowercase letters",
         "~no capital letters are allowed",
-        "~@reply [is in English and only use|should use|must use] [all |]lowercase letters",
+        f"~all [the |]letters in @reply @must be [in |]{_LOWER}",
+        "~@reply [should be in English and only use|should use|must use] [all |]lowercase letters",
         "~[do not|don't] use [any |]capital letters", "~answer with lowercase letters",
     ],
     "punctuation:no_comma": [
