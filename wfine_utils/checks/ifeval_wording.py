@@ -11,11 +11,13 @@ from typing import Any
 
 Said = str | tuple[str, dict[str, Any]]
 
+_NO_KEYWORD = {"frequency": 1, "relation": "less than"}
 _NEVER = {"let_frequency": 1, "let_relation": "less than"}
 _NOTHING_AFTER = (
     "[| and write nothing after it|~, and [no other words|nothing] should follow [this|that] "
     "[phrase|statement]|~ and no other words should follow [this|that] [phrase|statement]|"
-    "~. no [other|additional] words should follow [this|it|[this|that] phrase|{quote:end_phrase}]|"
+    "~[.|] no [other|additional] words should follow [this|it|[this|that] phrase|"
+    "{quote:end_phrase}]|"
     "~ with no other words after it]"
 )
 _PHRASE = "[|the words |~the phrase |~the exact phrase |~this exact phrase |~the exact phrase of ]"
@@ -37,8 +39,8 @@ IFEVAL: dict[str, list[Said]] = {
         "mention {terms:keywords}", "[include|bring in] {terms:keywords}",
     ],
     "keywords:forbidden_words": [
-        "do not use {terms:forbidden_words}", "do not mention {terms:forbidden_words}",
-        "@reply @must not contain {terms:forbidden_words}",
+        "do not use {either:forbidden_words}", "do not mention {either:forbidden_words}",
+        "@reply @may_not contain {either:forbidden_words}",
         "[avoid|leave out] {terms:forbidden_words}",
     ],
     "length_constraints:number_words": [
@@ -65,6 +67,9 @@ IFEVAL: dict[str, list[Said]] = {
         "the {term:keyword} @must [appear|occur|~be used|~show up] {times:frequency,relation}",
         "@reply @must [contain|~include|~have|~use] the {term:keyword} "
         "{times:frequency,relation}",
+        ("[do not|never] [use|mention] the {term:keyword}", _NO_KEYWORD),
+        ("@reply @may_not contain the {term:keyword}", _NO_KEYWORD),
+        ("the {term:keyword} @may_not [appear|occur]", _NO_KEYWORD),
     ],
     "keywords:letter_frequency": [
         "use the {letter:letter} [|~for ]{times:let_frequency,let_relation}",
@@ -185,9 +190,9 @@ IFEVAL: dict[str, list[Said]] = {
         "use {least:num_sections} section(s) and open each with {quote:section_spliter} and a "
         "number",
         "~@reply @must [also |][contain|have|include] [{n:num_sections}|{least:num_sections}] "
-        "sections[. | and |, | with ][the beginning of |][mark the beginning of |][each|each of "
-        "them|each section] [marked |starting |should be explicitly noted |should start |]"
-        "[with|as] {bare_word:section_spliter} X",
+        "sections[. | and |, | with |, with ][the beginning of |][mark the beginning of |]"
+        "[each|each of them|each section] [marked |starting |should start |"
+        "should be explicitly noted |][with|as] {bare_word:section_spliter} X",
     ],
     "detectable_format:json_format": [
         f"[write|give|~put|~wrap|~format] @reply [as|in] {_JSON}",
@@ -215,12 +220,13 @@ IFEVAL: dict[str, list[Said]] = {
         "[separated by|~separated with] @six_stars",
         "answer in two different ways and put @six_stars between the two answers",
         "there [must|should] be two different [responses|answers], separated by @six_stars",
-        "~give [me |][exactly |]two different responses[. |, | and ][separate|separating|"
+        "~give [me |][exactly |]two different [responses|answers][. |, | and ][separate|separating|"
         "responses and only responses should be separated] "
         "[the responses |them |][with|by] @six_stars",
     ],
     "combination:repeat_prompt": [
-        "[first |]repeat this request word for word[|, then answer it]: {quote:prompt_to_repeat}",
+        "[first |~first, |]repeat this request word for word[|, then answer it]: "
+        "{quote:prompt_to_repeat}",
         "[begin|open] @reply with this request, word for word: {quote:prompt_to_repeat}",
         "before you answer, repeat these words without change: {quote:prompt_to_repeat}",
         "@reply @must [begin|open] with these words: {quote:prompt_to_repeat}",
