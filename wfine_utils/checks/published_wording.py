@@ -158,7 +158,7 @@ def phrase_published(check: Mapping[str, Any], rng: np.random.Generator) -> str:
         WfineError: as of :func:`published_twin`.
 
     >>> phrase_published({"kind": "ifeval/punctuation:no_comma"}, np.random.default_rng(1))
-    'Avoid commas.'
+    'No comma is allowed.'
     """
     published_twin(check)  # refuses what every text meets
     canonical = _canonical(check)
@@ -194,6 +194,9 @@ _AFTER = re.compile(
 )
 
 
+_MOST_FILLERS = 9  # before a demand; a text with more of them is none
+
+
 def _demanded(stated: re.Match[str]) -> str:
     """What is stated as a demand: (make sure that it) "is" becomes "should be"."""
     return f"should {_DEMANDED.get(stated[1], stated[1].removesuffix('s'))}"
@@ -203,14 +206,15 @@ def _without_fillers(text: str) -> Iterator[str]:
     """The text, and what is left of it when fillers are taken off, one after another."""
     text = re.sub(r"\s*[.!]$", "", text)
     yield text
-    while match := _BEFORE.match(text):
+    for _ in range(_MOST_FILLERS):
+        if (match := _BEFORE.match(text)) is None:
+            break
         text = ("do not " if match["refrain"] else "") + text[match.end() :]
         if match["sure"]:
             text = _STATED.sub(_demanded, text, count=1)
         yield text
-    while match := _AFTER.search(text):
-        text = text[: match.start()]
-        yield text
+    if match := _AFTER.search(text):
+        yield text[: match.start()]
 
 
 def compile_published(text: str) -> Check | None:
