@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from wfine_utils.checks.numerals import NUMBER
 from wfine_utils.checks.quantities import quantities
-from wfine_utils.checks.wording import MODAL, SUBJECT, without_fillers
+from wfine_utils.checks.wording import GENRE, MODAL, SUBJECT, without_fillers
 
 Sense = Literal["wanted", "unwanted", "limit", "beyond", "allowed", "mention", "avoid"]
 """What a frame says of its object: it is wanted, unwanted, a limit ("keep to"), what must not be
@@ -26,32 +27,37 @@ class Demand(NamedTuple):
     object: str
 
 
-_HAVE = (
+def _longest_first(alternatives: str) -> str:
+    """Alternatives of a pattern so that "be told in" is tried before "be"."""
+    return "|".join(sorted(alternatives.split("|"), key=len, reverse=True))
+
+
+_HAVE = _longest_first(
     "contain|include|have|use|feature|comprise|consist of|be composed of|be made up of|run to"
     "|be|be written in|be told in|be written with|be written using|hold|carry|employ|provide|give"
     "|show|total|come to|amount to|be limited to exactly|fall|be kept to exactly|make use of"
     "|incorporate|be divided into|be split into|be broken into|be structured in|be set out in"
     "|be organi[sz]ed into|have a length of|be of|offer|present|display|keep to|span|count|stretch to"
 )
-_HAS = (
+_HAS = _longest_first(
     "contains|includes|has|uses|features|comprises|consists of|is composed of|is made up of|runs to"
     "|is|is written in|is written with|employs|needs|requires|is divided into|has a length of"
     "|is exactly|incorporates"
 )
-_DO = (
+_DO = _longest_first(
     "include|use|write|have|employ|add|insert|incorporate|feature|provide|give|put in|work in"
     "|weave in|bring in|integrate|contain|ask|pose|aim for|keep to|stick to|produce|compose|supply"
     "|offer|make use of|build in|create|present|answer in|respond with|reply with|respond in"
     "|reply in|write in|give me|put|slip in|make it|make|set|reach|hit|let there be|quote|format"
     "|break it up with|break it up into|divide it into|split it into|structure it in"
     "|arrange it in|break it into|write using|write with|respond using|answer with|answer using"
-    "|call for|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
+    "|call for|cite|reference|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
 )
-_DO_IT = (
+_DO_IT = _longest_first(
     "write|tell|compose|present|make|craft|draft|produce|create|express|summari[sz]e|deliver|phrase|"
     "say|put|build|divide|split|break|structure|organi[sz]e|arrange|set|give|format|keep|break up"
 )
-_MENTION = (
+_MENTION = _longest_first(
     "mention|name|cover|bring up|refer to|talk about|speak of|touch on|address|deal with|bring in"
     "|make mention of|reference|discuss|include|use|contain|work in|incorporate|feature|have"
     "|mention all of|include all of|use all of"
@@ -61,7 +67,7 @@ _MENTIONED = (
     "|appear|occur|feature|be made|mark off its parts|be employed|stand"
 )
 _NOT = "do not|don't|never|do not ever|you may not|you must not|you should not|please do not|not to"
-_EXCEED = (
+_EXCEED = _longest_first(
     "exceed|go beyond|run past|surpass|go over|be longer than|run to more than|be more than"
     "|use more than|have more than|contain more than|run over|pass|be over|take more than"
     "|write more than|include more than|be any longer than|exceed more than"
@@ -81,8 +87,8 @@ _FRAMES: tuple[tuple[str, Sense], ...] = (
     (r"(?P<o>.+?) (?:is|are) (?:required|needed|expected|wanted|called for|mandatory)", "wanted"),
     (r"(?P<o>.+?),? (?:is|are) (?:allowed|permitted|your limit|the limit|the maximum)", "allowed"),
     (rf"(?P<o>(?:not|no|zero) .+?) (?:may|can) (?:{_MENTIONED})", "wanted"),
-    (r"(?P<o>(?:at least|at most|no more than|no fewer than|exactly|\d|between|under|up to|maximum|"
-     r"max|minimum|without|no|zero|in exactly|in) ?.+)", "wanted"),
+    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}|between|under|up to|"
+     r"maximum|max|minimum|no|zero) .+)", "wanted"),
     (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to (?P<o>.+)", "limit"),
     (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?:to|within|down to|at) (?P<o>.+)", "limit"),
     (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?P<o>(?:under|below|between|shorter than|over) .+)", "wanted"),
@@ -111,10 +117,9 @@ _FRAMES: tuple[tuple[str, Sense], ...] = (
 )  # fmt: skip
 _PATTERNS = [(re.compile(body, re.IGNORECASE), sense) for body, sense in _FRAMES]
 
-_CONTEXT_OPENING = r"(?:it|the|this|most|some|many|our|its|your|we|they|there|he|she)"
 _DEMANDING = re.compile(
     r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never|none"
-    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|than|if|whether|may|might"
+    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if|whether|may|might"
     r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|first|second"
     r"|third|last|final|one|two|three|four|five|six|seven|eight|nine|ten|begin\w*|start\w*|end\w*"
     r"|words?|sentences?|paragraphs?|characters?|lists?|bullets?|headings?|titles?|tables?|bold"
@@ -128,9 +133,16 @@ aside."""
 
 _AIM = re.compile(r"(?P<aim>[a-z][^:;]*?)(?:,? (?P<link>with|without|by using|using)|:) (?P<means>.+)",
                   re.IGNORECASE)  # fmt: skip
-_REASON = re.compile(
-    rf"(?P<aim>{_CONTEXT_OPENING} [^;:]+?),? so (?:please )?(?P<means>.+)", re.IGNORECASE
+_READERS = re.compile(
+    rf"(?P<aim>(?:it|the (?:{GENRE})|this) is (?:meant|written|intended|for) [^;:]+?"
+    r"|(?:most of |all of |some of )?(?:the|its|your) (?:audience|readers?|listeners?|readership)\b"
+    r"[^;:]+?),? so (?:please )?(?P<means>.+)",
+    re.IGNORECASE,
 )
+_ASKED_OF_READERS = re.compile(
+    r"\b(?:must|should|not|no|never|only|without)\b|[\ue000-\ue0ff]", re.IGNORECASE
+)
+_TONE = re.compile(r"the tone (?:should|must|has to) be [a-z ]+", re.IGNORECASE)
 _MANNER = re.compile(
     r"(?P<means>.+?), (?P<aim>(?:the way|just as|as is usual|as befits) .+)", re.IGNORECASE
 )
@@ -147,19 +159,26 @@ def _aims(text: str) -> Iterator[str]:
     "Keep the tone formal, without a single contraction" is read by its means: no contraction. What
     is left aside carries no demand that could be counted.
     """
-    for pattern in (_AIM, _REASON, _MANNER):
-        for match in pattern.finditer(text):
-            if match.span() != (0, len(text)) or carries_demand(match["aim"]):
-                continue
+    for pattern in (_AIM, _MANNER, _READERS):
+        match = pattern.fullmatch(text)
+        if match and _is_aside(match):
             link = match.groupdict().get("link") or ""
             yield f"without {match['means']}" if link == "without" else match["means"]
+
+
+def _is_aside(match: re.Match[str]) -> bool:
+    """Whether the aim of a sentence asks for nothing that a check could count."""
+    if match.re is _READERS:
+        return _ASKED_OF_READERS.search(match["aim"]) is None
+    return not carries_demand(match["aim"]) or _TONE.fullmatch(match["aim"]) is not None
 
 
 @lru_cache(maxsize=512)
 def sentences_of(text: str) -> tuple[str, ...]:
     """The sentence as it stands, without its fillers, and without its aim or reason."""
-    plain = without_fillers(text)
-    variants = [plain, *(without_fillers(v) for v in _aims(plain))]
+    variants = [without_fillers(text)]
+    for _ in range(2):  # an aim within an aim
+        variants += [without_fillers(v) for variant in variants for v in _aims(variant)]
     return tuple(dict.fromkeys(variants))
 
 

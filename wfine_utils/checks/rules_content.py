@@ -202,6 +202,10 @@ _PERSON: list[tuple[str, re.Pattern[str]]] = [
 _AS_YOU = re.compile(rf"(?P<lead>.+?) as (?P<t>{TERM}),? {_TIMES}", re.IGNORECASE)
 
 
+VOICE = 4
+"""So many words of a person make a text told in it, where no number is given: as in WEval-Hand."""
+
+
 def person(wording: Wording) -> Iterator[Check]:
     """Who speaks, and to whom: "in the second person, five times or more"."""
     for sentence in sentences_of(wording.text):
@@ -220,7 +224,7 @@ def _speaks(lead: str) -> bool:
 
 def _so_often(kind: str, often: str | None) -> Iterator[Check]:
     if often is None:
-        yield {"kind": kind, "low": 1}
+        yield {"kind": kind, "low": VOICE}
         return
     for low, high, plain, noun in quantities(often):
         if noun.lower() == "times" and not plain and high is None:

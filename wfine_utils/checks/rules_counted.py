@@ -60,7 +60,7 @@ _COUNTED: tuple[_Counted, ...] = (
              "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
     _Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
              "author-year (?:style|form|format|manner)(?: usual in the discipline)?"
-             "|(?:citations?|references?) in brackets(?:,)? (?:with )?(?:author and year|the author and the year)"
+             "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author and the year)"
              "|apa[- ]style (?:in-text )?citations?|in-text citations? in apa style",
              {"kind": "citations"}),
     _Counted("numeric citations?|numbered citations? in (?:square )?brackets|"

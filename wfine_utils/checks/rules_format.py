@@ -85,6 +85,7 @@ def letter(wording: Wording) -> Iterator[Check]:
 
 
 _BARE = r"[A-Z][\w'’-]*(?: (?:of |and the )?[A-Za-z][\w'’-]*)?"
+_COLON_LIST = rf"{_BARE}(?:,(?: and)? {_BARE})+"
 _BARE_LIST = rf"{_BARE}(?:, {_BARE})*,? and {_BARE}"
 
 
@@ -201,6 +202,26 @@ _BOLD_TERMS = [
 ]
 
 
+_BOLD_COUNT = re.compile(
+    rf"(?:put|set|print|highlight|mark)(?: his| her| their| the| its| your)? (?P<q>[\w' -]+?) {_BOLD}",
+    re.IGNORECASE,
+)
+_NO_PHRASE = re.compile(
+    r".*\b(?:words?|sentences?|letters?|lines?|paragraphs?|headings?|per|each)\b.*", re.I
+)
+
+
+def bold_count(wording: Wording) -> Iterator[Check]:
+    """ "Put his three or four most urgent orders in bold"."""
+    for sentence in sentences_of(wording.text):
+        if not (match := _BOLD_COUNT.fullmatch(sentence)):
+            continue
+        for low, high, _, noun in quantities(match["q"]):
+            if not _NO_PHRASE.fullmatch(noun) and (low, high) != (1, None):
+                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                yield {"kind": "bold_count", **bounds}
+
+
 def bold_terms(wording: Wording) -> Iterator[Check]:
     """ "Set X and Y in bold"."""
     for sentence in sentences_of(wording.text):
@@ -222,7 +243,7 @@ _OF_RECORDS = frozenset(
 def record(wording: Wording) -> Iterator[Check]:
     """Labelled lines: "the labels Place and Outlook should each open a line, with a colon after"."""
     for sentence in sentences_of(wording.text):
-        lists = re.findall(rf"{TERMS}|(?:(?<=[a-z:,] )|^){_BARE_LIST}", sentence)
+        lists = re.findall(rf"{TERMS}|(?<=[a-z,] ){_BARE_LIST}|(?<=: ){_COLON_LIST}", sentence)
         if len(lists) != 1:
             continue
         fields = _listed(wording, lists[0])
@@ -252,4 +273,4 @@ def numbered_lines(wording: Wording) -> Iterator[Check]:
             yield {"kind": "line_starts", "prefix": stem, "low": len(labels)}
 
 
-RULES = (plain, letter, table, headings, bold_terms, record, numbered_lines)
+RULES = (plain, letter, table, headings, bold_count, bold_terms, record, numbered_lines)
