@@ -95,10 +95,14 @@ def table_t1_types(folder: Path) -> pd.DataFrame:
 # --- T2: WEval ----------------------------------------------------------------------------------
 
 
+_LATEST = "compiled_rate"
+"""The share that WEval has told last: a run that was kept before does not tell it."""
+
+
 def read_weval(folder: Path) -> pd.DataFrame:
     """The tidy table of notebook 05: ``scorer, training_pairs``, the columns of ``evaluate``."""
     texts = ["scorer", "metric", "subset_kind", "subset"]
-    numbers = [*TIDY, "n_chains", "training_pairs", *SHARES]
+    numbers = [*TIDY, "n_chains", "training_pairs", *(x for x in SHARES if x != _LATEST)]
     return read_results(folder, WEVAL, "weval.csv", texts, numbers)
 
 
@@ -111,7 +115,8 @@ def table_t2(folder: Path) -> pd.DataFrame:
         raise malformed(path, f"found no rows for {', '.join(absent)}", "every metric")
     counted = ("tie_rate", "nan_rate")  # and not estimated: they need no interval
     columns = [x for m in METRICS for x in (interval(m)[:1] if m in counted else interval(m))]
-    told = ["saturated_rate", "cut_rate"]  # what bends a value; ties and NaN are among the metrics
+    # What bends a value; ties and NaN are among the metrics.
+    told = [x for x in SHARES if x not in counted and x in df]
     counts = df[["scorer", "n_chains", "training_pairs", *told]].drop_duplicates("scorer")
     wide = _wide(df, ["scorer"], "metric", path).merge(counts, on="scorer")
     wide = wide[[*counts, *columns]]
@@ -126,7 +131,8 @@ def _t2_subsets(folder: Path, kind: str, metric: str) -> pd.DataFrame:
             f"{WEVAL}/weval.csv has no {metric} by {kind}: its chains are not labelled with a "
             f"{kind}. Run notebook {WEVAL} on chains that are."
         )
-    first = table_t2(folder).set_index("scorer")[list(SHARES)]  # over all chains, best first
+    overall = table_t2(folder).set_index("scorer")  # best first
+    first = overall[[x for x in SHARES if x in overall]]
     wide = _wide(df, ["scorer"], "subset", f"{WEVAL}/weval.csv").set_index("scorer")
     return first.join(wide)[[*wide, *first]].reset_index()
 

@@ -270,13 +270,15 @@ def test_null_baselines_on_the_released_chains():
 def test_what_can_bend_a_number_stands_beside_it():
     chains = [chain_of([0, 1, 2], f"c{i}", [*TaskCategory][i % 2], [L, F]) for i in range(4)]
     nan = float("nan")
-    scores = ScoreList([[1, 1, 2], [nan, 1, 2], [0, 1, 2], [nan, nan, 1]], 0.25, 0.125)
+    scores = ScoreList([[1, 1, 2], [nan, 1, 2], [0, 1, 2], [nan, nan, 1]], 0.25, 0.125, 0.5)
     frame = evaluate(chains, scores, n_boot=0)
     assert tuple(frame.columns) == COLUMNS and set(SHARES) < set(COLUMNS)
     told = frame.groupby(["subset_kind", "subset"])[list(SHARES)].agg(["min", "max"])
     assert (told.xs("min", axis=1, level=1) == told.xs("max", axis=1, level=1)).all(axis=None)
     beside = frame.drop_duplicates(["subset_kind", "subset"]).set_index("subset")
-    assert (beside["cut_rate"] == 0.25).all() and (beside["saturated_rate"] == 0.125).all()
+    assert (beside[["cut_rate", "saturated_rate", "compiled_rate"]] == [0.25, 0.125, 0.5]).all(
+        axis=None
+    )
     nan_rate, tie_rate = beside["nan_rate"].to_dict(), beside["tie_rate"].to_dict()
     first, second, *_ = TaskCategory
     assert nan_rate == pytest.approx(
@@ -286,7 +288,9 @@ def test_what_can_bend_a_number_stands_beside_it():
                                       "format": 0})  # fmt: skip
     row = compare(chains, scores, [[0, 1, 2]] * 4, n_boot=0).iloc[0]
     assert row[[f"{name}_a" for name in SHARES]].tolist() == pytest.approx(
-        [1 / 9, 0.125, 0.25, 0.25]
+        [1 / 9, 0.125, 0.25, 0.25, 0.5]
     )
     assert row[["tie_rate_b", "nan_rate_b"]].tolist() == [0, 0]
-    assert row[["saturated_rate_b", "cut_rate_b"]].isna().all()  # a plain list does not say
+    assert (
+        row[["saturated_rate_b", "cut_rate_b", "compiled_rate_b"]].isna().all()
+    )  # a plain list does not say

@@ -83,7 +83,7 @@ def test_scores_survive_the_table_in_any_row_order(tmp_path):
     scores = score_all([RandomScorer(0), LengthScorer()], chains)
     scores["length"][1][2] = np.nan
     table = scores_table(scores, chains)
-    told = ["cut_rate", "saturated_rate"]
+    told = ["cut_rate", "saturated_rate", "compiled_rate"]
     assert list(table) == ["scorer", "chain_id", "response", "gold", "score", *told]
     assert table["gold"].head(6).tolist() == [0, 1, 0, 1, 1, 1]
     table.sample(frac=1, random_state=0).to_parquet(tmp_path / "scores.parquet")
@@ -139,7 +139,7 @@ def test_ids_and_places_may_have_become_numbers_or_texts(kind):
 
 
 class _Cuts:
-    name, n_cut, saturated_rate = "cuts", 0, 0.25
+    name, n_cut, saturated_rate, compiled_rate = "cuts", 0, 0.25, 0.75
 
     def score(self, chains):
         self.n_cut = 1
@@ -152,8 +152,8 @@ def test_what_a_scorer_says_of_its_scores_goes_along_with_them():
     assert (scores["cuts"].cut_rate, scores["cuts"].saturated_rate) == (0.25, 0.25)
     assert np.isnan([scores["bad"].cut_rate, scores["bad"].saturated_rate]).all()
     back = scores_from_table(scores_table(scores, chains), chains)
-    assert vars(back["cuts"]) == vars(scores["cuts"])
-    assert np.isnan([*vars(back["bad"]).values()]).all()
+    assert back["cuts"].told() == scores["cuts"].told()
+    assert np.isnan([*back["bad"].told().values()]).all()
 
 
 def test_ties_that_rounding_makes_are_told_apart_from_real_ones():

@@ -67,6 +67,7 @@ def test_shards_hold_the_scores_of_all_chains_in_order(tmp_path):
     assert found == {
         "n_chains": 60, "n_responses": n, "n_nan": 0, "n_shards": 8, "n_kept": 0,
         "tie_rate": pytest.approx(ties), "cut_rate": 0, "saturated_rate": 0,
+        "compiled_rate": pytest.approx(np.nan, nan_ok=True),
     }  # fmt: skip
     parts = [pd.read_parquet(p) for p in sorted(tmp_path.glob("scores-*.parquet"))]
     assert [len(part) for part in parts] == [40] * 7 + [20]
@@ -97,6 +98,7 @@ class Cuts(ConstantScorer):
     def score(self, chains):
         object.__setattr__(self, "n_cut", len(chains))
         object.__setattr__(self, "saturated_rate", 0.5)
+        object.__setattr__(self, "compiled_rate", 0.75)
         return super().score(chains)
 
 
@@ -105,13 +107,14 @@ def test_what_was_not_scored_was_cut_or_is_tied_is_counted(tmp_path):
     assert never["n_nan"] == 300
     assert all(np.isnan(never[x]) for x in ("tie_rate", *TOLD))
     cuts = run(tmp_path / "cuts", scorer=Cuts())
-    assert [cuts[x] for x in ("tie_rate", *TOLD)] == pytest.approx([1, 0.2, 0.5])
+    assert [cuts[x] for x in ("tie_rate", *TOLD)] == pytest.approx([1, 0.2, 0.5, 0.75])
     (tmp_path / "cuts" / "scores-00003.parquet").unlink()
     again = run(tmp_path / "cuts", scorer=Cuts())  # of kept shards, too
     assert again == cuts | {"n_kept": 7}
     chains = load_weval_hand()
     scores = scores_from_table(score_file.load_scores(tmp_path / "cuts"), chains)["constant"]
-    assert vars(scores) == pytest.approx({"cut_rate": 0.2, "saturated_rate": 0.5})
+    rates = {"cut_rate": 0.2, "saturated_rate": 0.5, "compiled_rate": 0.75}
+    assert scores.told() == pytest.approx(rates)
 
 
 def test_a_chain_is_never_cut(tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -221,18 +222,25 @@ class RewardModelScorer:
 
     Of the latest call of ``score``: ``n_cut``, responses of which only a part was read;
     ``saturated_rate``, share of ties that rounding made, see
-    :func:`wfine_utils.weval.scorers.saturated_rate`.
+    :func:`wfine_utils.weval.scorers.saturated_rate`; ``rewards``, before σ, float
+    [chains][responses, requirements], None of a model that reads whole prompts.
     ``fingerprint`` is of all that a score depends on, apart from the two texts.
     """
 
     def __init__(self, folder: str | Path, *, name: str, progress: bool = True) -> None:
         self.name, self._progress = name, progress
         self.n_cut, self.saturated_rate = 0, 0.0
+        self.rewards: list[np.ndarray] | None = None
         self._reward_model = load_reward_model(folder)
         precision = self._reward_model.manifest["settings"].get("precision", "fp32")
         # The base is in it too: the manifest names the files that loading has compared.
         facts = f"{folder_fingerprint(folder)} {devices.compute_dtype(precision)}"
         self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()
+
+    @property
+    def reward_model(self) -> RewardModel:
+        """What it scores with."""
+        return self._reward_model
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One reward per response, higher is better; see ``RewardModel.score``."""
@@ -248,4 +256,6 @@ class RewardModelScorer:
         self.saturated_rate = saturated_rate(chains, scores, np.concatenate(rewards))
         ends = np.cumsum([len(each) for each in rewards])
         self.n_cut = sum(bool(part.any()) for part in np.split(model.was_cut, ends[:-1]))
+        first = np.cumsum([0, *(len(chain.responses) for chain in chains)])
+        self.rewards = [np.stack(rewards[a:b]) for a, b in pairwise(first)]
         return scores

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         RandomScorer,
         null_baselines,
     )
+    from wfine_utils.weval.compiled import CompiledChecks, compiled_by_type, compiled_verdicts
     from wfine_utils.weval.controls import by_gap, length_matched, partial_tau
     from wfine_utils.weval.drops import by_type_dropped_first, drop_shifts
     from wfine_utils.weval.evaluation import compare, evaluate, evaluate_all, per_chain

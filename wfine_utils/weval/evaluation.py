@@ -32,8 +32,8 @@ from wfine_utils.weval.metrics import (
 from wfine_utils.weval.resampling import Bootstrap, FloatArray, paired_difference
 from wfine_utils.weval.scorers import TOLD
 
-SHARES = ("tie_rate", "saturated_rate", "nan_rate", "cut_rate")
-"""What bends a number and stands beside it; see :func:`evaluate`."""
+SHARES = ("tie_rate", "saturated_rate", "nan_rate", "cut_rate", "compiled_rate")
+"""What bends a number, or makes it, and stands beside it; see :func:`evaluate`."""
 
 _MEAN = ("metric", "subset_kind", "subset", "value", "ci_low", "ci_high", "n_chains")
 COLUMNS = (*_MEAN, *SHARES)
@@ -67,10 +67,11 @@ def evaluate(
     A NaN score means "could not be scored". It raises ``nan_rate``, and the other metrics of that
     chain are computed over its scored responses; a chain in which these have no two different gold
     ranks is left out of the mean of those metrics. So a scorer that refuses the hard chains can
-    look better than it is. No bounds are computed; four shares stand beside every value instead:
+    look better than it is. No bounds are computed; shares stand beside every value instead:
     ``tie_rate`` and ``nan_rate`` of the same chains (of all chains, for a requirement type),
-    ``saturated_rate``, the part of the ties that is due to rounding, and ``cut_rate``, responses
-    of which the scorer read only a part. The latter two are what the scorer says of all it scored
+    ``saturated_rate``, the part of the ties that is due to rounding, ``cut_rate``, responses of
+    which the scorer read only a part, and ``compiled_rate``, requirements that were judged by
+    checks made of their wording. The latter three are what the scorer says of all it scored
     (:class:`~wfine_utils.weval.scorers.ScoreList`), NaN where it says nothing.
 
     Args:

@@ -20,7 +20,7 @@ from wfine_utils.errors import WfineError
 Scores = list[NDArray[np.float64]]
 """Shape [chains][responses of the chain]; NaN where a response could not be scored."""
 
-TOLD = ("cut_rate", "saturated_rate")
+TOLD = ("cut_rate", "saturated_rate", "compiled_rate")
 """What a scorer may say of its scores; see :class:`ScoreList`."""
 
 
@@ -38,9 +38,10 @@ class Scorer(Protocol):
 
         It must depend neither on the order of the chains nor on how they are batched.
 
-        A scorer may tell two things of its latest call, in attributes, which then stand beside
-        what is made of the scores: ``n_cut``, of how many responses it read only a part, and
-        ``saturated_rate`` (see :func:`saturated_rate`).
+        A scorer may tell three things of its latest call, in attributes, which then stand beside
+        what is made of the scores: ``n_cut``, of how many responses it read only a part;
+        ``saturated_rate`` (see :func:`saturated_rate`); and ``compiled_rate``, which share of the
+        requirements checks have judged that were made of their wording alone.
         """
         ...
 
@@ -52,6 +53,9 @@ class ScoreList(list[NDArray[np.float64]]):
         cut_rate: share of the responses of which the scorer read only a part; NaN: it does not say.
         saturated_rate: share of the pairs with different gold that are tied only because numbers
             close to 0 or 1 were rounded to them; see :func:`saturated_rate`. NaN: it does not say.
+        compiled_rate: share of the requirements that were judged by checks made of their wording;
+            see :mod:`wfine_utils.weval.compiled`. NaN: it does not say.
+        rewards: before they became scores, [chains][responses, requirements]; None: it keeps none.
     """
 
     def __init__(
@@ -59,15 +63,25 @@ class ScoreList(list[NDArray[np.float64]]):
         arrays: Iterable[NDArray[np.float64]],
         cut_rate: float = np.nan,
         saturated_rate: float = np.nan,
+        compiled_rate: float = np.nan,
     ) -> None:
         super().__init__(arrays)
         self.cut_rate, self.saturated_rate = cut_rate, saturated_rate
+        self.compiled_rate = compiled_rate
+        self.rewards: list[NDArray[np.float64]] | None = None
 
     @classmethod
     def of(cls, scorer: Scorer, scores: Scores) -> ScoreList:
         """Scores that a scorer has just returned, with what it says of them."""
         n_cut, n = getattr(scorer, "n_cut", np.nan), sum(map(len, scores))
-        return cls(scores, n_cut / n, getattr(scorer, "saturated_rate", np.nan))
+        rates = (getattr(scorer, name, np.nan) for name in TOLD[1:])
+        with_rates = cls(scores, n_cut / n, *rates)
+        with_rates.rewards = getattr(scorer, "rewards", None)
+        return with_rates
+
+    def told(self) -> dict[str, float]:
+        """:data:`TOLD`, by name."""
+        return {name: getattr(self, name) for name in TOLD}
 
 
 def saturated_rate(
@@ -182,8 +196,8 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
 
     Returns:
         One row per scorer, chain and response: ``scorer, chain_id, response`` (place in the
-        chain, from 0), ``gold, score``; and ``cut_rate, saturated_rate`` of :class:`ScoreList`,
-        for scores that are one.
+        chain, from 0), ``gold, score``; and :data:`TOLD`, for scores that are a
+        :class:`ScoreList`.
     """
     sizes = [len(chain.responses) for chain in chains]
     columns = {
@@ -193,7 +207,7 @@ def scores_table(scores: Mapping[str, Scores], chains: Sequence[Chain]) -> pd.Da
     }
     parts = []
     for name, arrays in scores.items():
-        told = vars(arrays) if isinstance(arrays, ScoreList) else {}
+        told = arrays.told() if isinstance(arrays, ScoreList) else {}
         part = {"scorer": name, **columns, "score": np.concatenate(arrays), **told}
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
