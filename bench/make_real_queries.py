@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +23,11 @@ from wfine_utils.seeds import rng_for
 
 SEED = 0
 PER_CATEGORY = {"train": 88, "validation": 12, "test": 36}
-FILES = dict(zip(("creative", "frameworks", "academic", "discussion", "practical"), TaskCategory))
+FILES = dict(
+    zip(
+        ("creative", "frameworks", "academic", "discussion", "practical"), TaskCategory, strict=True
+    )
+)
 
 
 def read_written(folder: Path) -> list[Task]:
@@ -47,14 +51,15 @@ def by_split(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     repeated = [t for t, n in Counter(task.topic for task in tasks).items() if n > 1]
     if repeated:
         raise SystemExit(f"found the topics {', '.join(repeated)} twice, expected each once")
-    splits: dict[str, list[Task]] = {split: [] for split in PER_CATEGORY}
+    mixed: dict[TaskCategory, Iterator[Task]] = {}
     for category in TaskCategory:
         own = sorted((t for t in tasks if t.category == category), key=lambda task: task.query_id)
         order = rng_for(SEED, "real queries", "split", str(category)).permutation(len(own))
-        mixed = iter([own[int(i)] for i in order])
-        for split, n in PER_CATEGORY.items():
-            splits[split] += [task for task, _ in zip(mixed, range(n), strict=False)]
-    return splits
+        mixed[category] = iter([own[int(i)] for i in order])
+    return {
+        split: [next(mixed[category]) for _ in range(n) for category in TaskCategory]
+        for split, n in PER_CATEGORY.items()
+    }
 
 
 def ask(tasks: Sequence[Task]) -> list[Query]:

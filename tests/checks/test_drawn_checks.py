@@ -1,4 +1,4 @@
-"""Requirements that are drawn for a task: that they are near, fit together, and are said exactly."""
+"""Requirements drawn for a task: that they are near, go together, and are said exactly."""
 
 from __future__ import annotations
 
