@@ -68,8 +68,6 @@ def _at_least(n: int, noun: Noun, rng: np.random.Generator) -> str:
         f"a minimum of {said} {noun.of(n)}",
         f"{said} or more {noun.many}",
     ]
-    if " " not in noun.many:
-        options.append(f"{said} {noun.of(n)} or more")
     if n > 1:
         options.append(f"more than {numeral(n - 1, rng)} {noun.of(n - 1)}")
     return pick(rng, options)
@@ -87,8 +85,6 @@ def _at_most(n: int, noun: Noun, rng: np.random.Generator) -> str:
     ]
     if n > 1:
         options.append(f"{said} or fewer {noun.many}")
-        if " " not in noun.many:
-            options.append(f"{said} {noun.many} or fewer")
     return pick(rng, options)
 
 

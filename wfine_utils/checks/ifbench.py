@@ -73,12 +73,13 @@ _STOP_WORDS = frozenset(
     "couldn didn doesn hadn hasn haven isn ma mightn mustn needn shan shouldn wasn weren won "
     "wouldn".split()
 )
-_NAMES = frozenset(
+PERSON_NAMES = frozenset(
     "Emma Liam Sophia Jackson Olivia Noah Ava Lucas Isabella Mason Mia Ethan Charlotte Alexander "
     "Amelia Benjamin Harper Leo Zoe Daniel Chloe Samuel Lily Matthew Grace Owen Abigail Gabriel "
     "Ella Jacob Scarlett Nathan Victoria Elijah Layla Nicholas Audrey David Hannah Christopher "
     "Penelope Thomas Nora Andrew Aria Joseph Claire Ryan Stella Jonathan".split()
-)  # those that the instruction lists
+)
+"""The names that `count:person_names` lists and counts."""
 
 _NUMBER = re.compile(r"\d+(?:[!-/:-@\[-`{-~]+\d+)*")
 
@@ -136,7 +137,7 @@ def conjunctions(text: str, small_n: Count) -> bool:
 @_instruction("count:person_names")
 def person_names(text: str, N: Count) -> bool:
     """At least so many different names out of the 50 that the instruction lists."""
-    return len(_NAMES.intersection(re.findall(r"\w+", text))) >= N
+    return len(PERSON_NAMES.intersection(re.findall(r"\w+", text))) >= N
 
 
 @_instruction("count:numbers")

@@ -55,8 +55,10 @@ COUNTED: dict[str, tuple[Noun, ...]] = {
     "percentages": make_nouns("percentage/percentages", "percentage figure/percentage figures"),
     "quotations": make_nouns("quotation/quotations", "direct quotation/direct quotations",
         "passage in double quotation marks/passages in double quotation marks"),
-    "dialogue_turns": make_nouns("line of dialogue/lines of dialogue",
-        "turn of dialogue/turns of dialogue", "dialogue turn/dialogue turns"),
+    "dialogue_turns": make_nouns("line of dialogue with the speaker's name and a colon before it/"
+        "lines of dialogue with the speaker's name and a colon before them",
+        "line of the form NAME: speech/lines of the form NAME: speech",
+        "script line (name, colon, speech)/script lines (name, colon, speech)"),
     "block_quotes": make_nouns("block quote/block quotes", "block quotation/block quotations",
         "blockquote/blockquotes"),
     "bold_count": make_nouns("phrase in bold/phrases in bold", "bold phrase/bold phrases",

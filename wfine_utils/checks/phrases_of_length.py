@@ -26,11 +26,20 @@ def counted(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
 
 
 def _framed(frames: Sequence[str], check: Check, noun: Noun, rng: _Rng) -> str:
-    """An amount in a frame; an exact one may be followed by "no more and no fewer"."""
+    """An amount in a frame; at its end, what binds may follow the noun: "nine words or more"."""
     frame, (low, high) = pick(rng, frames), bounds(check)
-    if low is not None and low == high and frame.endswith("{a}.") and rng.random() < 0.25:
-        end = pick(rng, ("no more and no fewer", "no more, no less"))
-        return frame.format(a=f"{numeral(low, rng)} {noun.of(low)}, {end}")
+    n = low if high in (None, low) else high
+    if (
+        frame.endswith("{a}.")
+        and n
+        and (high in (None, low) or low is None)
+        and rng.random() < 0.25
+    ):
+        ends = {(True, True): (", no more and no fewer", ", no more, no less"),
+                (True, False): (" or more",), (False, True): (" or fewer",)}  # fmt: skip
+        end = pick(rng, ends[low is not None, high is not None])
+        if end[0] == "," or (" " not in noun.many and (n > 1 or end == " or more")):
+            return frame.format(a=f"{numeral(n, rng)} {noun.of(n)}{end}")
     return frame.format(a=amount(low, high, noun, rng))
 
 

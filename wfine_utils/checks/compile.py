@@ -1,0 +1,96 @@
+"""From a requirement's words to its check, or to nothing: :func:`compile_requirement`.
+
+Deterministic, without a model, for English. Every rule reads a whole sentence, so that no part of
+it goes unread, and a check is given only where all rules that read it agree. What is not sure is
+no check:
+
+* a second demand, a condition, a wish ("ideally"), a permission, a sentence of two sentences;
+* "about 100 words", and a plain number where it may be meant roughly or as a least: "200 words",
+  "two questions". A plain number of sentences, paragraphs, headings, list items and bold phrases is
+  exact;
+* a requirement that contradicts itself, such as "at least 200 and at most 100 words".
+
+An aim that is said together with its means is read by its means: "Keep the tone formal, without a
+single contraction" is no contraction.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from wfine_utils.checks import rules_content, rules_counted, rules_format, rules_length
+from wfine_utils.checks.contradictions import contradiction
+from wfine_utils.checks.ifeval import identify_language
+from wfine_utils.checks.twins import Check, own_twin
+from wfine_utils.checks.wording import read_wording
+from wfine_utils.errors import WfineError
+
+_RULES = (*rules_counted.RULES, *rules_length.RULES, *rules_format.RULES, *rules_content.RULES)
+
+
+class Compiled(NamedTuple):
+    """What the words of a requirement say.
+
+    Args:
+        check: ``{"kind": …, **arguments}`` in the form of :func:`own_twin`; None if it is not sure.
+        reason: why there is no check: "no rule", "two readings: …", "contradicts itself: …", "asks
+            for nothing", "not English", "unreadable quotation marks or too long", "empty"; "" with
+            a check.
+    """
+
+    check: Check | None
+    reason: str = ""
+
+
+def compile_requirement(text: str) -> Check | None:
+    """The check that the words of a requirement ask for; None where it is not sure.
+
+    >>> compile_requirement("Please write no more than a hundred and twenty words.")
+    {'kind': 'word_count', 'high': 120}
+    >>> compile_requirement("Write a gripping story.") is None
+    True
+    """
+    return compiled(text).check
+
+
+def compiled(text: str) -> Compiled:
+    """The check that the words of a requirement ask for, or why there is none."""
+    if not isinstance(text, str):
+        raise WfineError(f"compile: found {text!r}, expected the text of a requirement.")
+    if not text.strip():
+        return Compiled(None, "empty")
+    check, reason = _compiled(text)
+    return Compiled(None if check is None else json.loads(check), reason)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> tuple[str | None, str]:
+    """As :func:`compiled`, the check as JSON so that the cache hands out no shared dict."""
+    wording = read_wording(text)
+    if wording is None:
+        return None, "unreadable quotation marks or too long"
+    readings: dict[str, Check] = {}
+    reason = ""
+    for rule in _RULES:
+        for found in rule(wording):
+            try:
+                twin = own_twin(found)
+            except WfineError:
+                reason = "asks for nothing"
+                continue
+            readings[json.dumps(twin, sort_keys=True)] = twin
+    if len(readings) > 1:
+        return None, "two readings: " + " or ".join(readings)
+    if not readings:
+        return None, reason or _why_none(text)
+    twin = next(iter(readings.values()))
+    if clash := contradiction(twin):
+        return None, f"contradicts itself: {clash}"
+    return json.dumps(twin), ""
+
+
+def _why_none(text: str) -> str:
+    language: Any = identify_language(text)
+    return "no rule" if language in ("en", "und", None) else "not English"

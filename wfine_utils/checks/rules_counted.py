@@ -1,0 +1,150 @@
+"""Rules for what is only counted: words, sentences, headings, questions, contractions and so on.
+
+Each is a line of a table: how the counted thing is called, its check, and what a plain number
+without "at least" means. "Write five sentences" is exact; "Write 200 words" or "Ask two questions"
+may be meant roughly or as a least, and no rule is sure of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wfine_utils.checks.frames import counts, sentences_of
+from wfine_utils.checks.numerals import ORDINALS
+from wfine_utils.checks.quantities import quantities
+from wfine_utils.checks.twins import Check
+from wfine_utils.checks.wording import TERM, Wording
+
+
+class _Counted(NamedTuple):
+    noun: str  # a pattern, in one or in many
+    check: Check
+    plain_is_exact: bool = False
+
+
+_BLANKS = "(?:the )?(?:spaces|blanks|whitespace|white space)"
+_WITHOUT = "excluding|without|not counting|not including|exclusive of|leaving out"
+_HOW_BLANKS = (
+    rf"(?:(?:including|with|counting|inclusive of|(?P<without{{i}}>{_WITHOUT})) {_BLANKS}"
+    rf"|{_BLANKS} (?:included|counted|(?P<left{{i}}>excluded|not counted|not included|left out)))"
+)
+_OF_BLANKS = re.compile(
+    rf"{_HOW_BLANKS.format(i=1)},? (?P<after>.+)"
+    rf"|(?P<before>.+?),? (?:\()?{_HOW_BLANKS.format(i=2)}(?:\))?",
+    re.IGNORECASE,
+)
+_LIST = "(?:the |a |your )?(?:lists?|bulleted lists?|bullet lists?)"
+_BOLD = "(?:in bold(?: type| print| face|face| letters)?|in boldface)"
+_PRONOUNS = r"(?: \((?:such as |like |e\.g\., ?|e\.g\. )?[a-z', ]+(?: etc\.?)?\))?"
+_ENDING = "(?:that end|that ends|ending|which end|which ends|that finish|finishing)"
+
+_COUNTED: tuple[_Counted, ...] = (
+    _Counted("words?", {"kind": "word_count"}),
+    _Counted("(?:complete |full )?sentences?", {"kind": "sentences"}, True),
+    _Counted("paragraphs?(?: of (?:running )?text| of prose)?", {"kind": "paragraphs"}, True),
+    _Counted("characters?", {"kind": "char_count"}),
+    _Counted("list items?|items? in (?:a list|lists|the list)", {"kind": "list_items"}, True),
+    _Counted("bullet points?|bullets?|bulleted (?:list )?items?|bulleted points?|bullet items?|"
+             "(?:items?|points?) in a bullet(?:ed)? list|bullet points? in (?:a|the) list",
+             {"kind": "list_items", "marker": "bullet"}, True),
+    _Counted("numbered (?:list )?(?:items?|points?)|(?:items?|points?) in a numbered list",
+             {"kind": "list_items", "marker": "numbered"}, True),
+    _Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
+    *(_Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} headings?"
+               f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
+               f"|headings? at (?:the {name} level|level {i})",
+               {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS, 1)),
+    _Counted(f"(?:key )?(?:phrases?|expressions?)(?:,? (?:set|printed|put|written|typed))? {_BOLD}"
+             "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
+    _Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
+             "author-year (?:style|form|format|manner)(?: usual in the discipline)?"
+             "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author and the year)"
+             "|apa[- ]style (?:in-text )?citations?|in-text citations? in apa style",
+             {"kind": "citations"}),
+    _Counted("numeric citations?|numbered citations? in (?:square )?brackets|"
+             r"citations? with (?:a number|numbers) in square brackets|numeric citations? such as \[\d\]",
+             {"kind": "citations", "style": "numeric"}),
+    _Counted(r"(?:lines?|turns?) of dialogue with the speaker's name and a colon before (?:it|them)"
+             r"|(?:dialogue )?lines? of the form name: speech"
+             r"|turns? of dialogue written as name: speech|script lines? \(name, colon, speech\)",
+             {"kind": "dialogue_turns"}, True),
+    _Counted("block ?quot(?:e|ation)s?", {"kind": "block_quotes"}, True),
+    _Counted("(?:rhetorical |direct )?questions?|question sentences?|"
+             f"sentences? {_ENDING} (?:with|in) (?:a )?question marks?"
+             "|(?:rhetorical )?questions? (?:to the reader|for the reader)",
+             {"kind": "question_count"}),
+    _Counted("exclamations?|exclamatory sentences?|exclamation sentences?|"
+             f"sentences? {_ENDING} (?:with|in) (?:an )?exclamation (?:marks?|points?)",
+             {"kind": "exclamation_sentences"}),
+    _Counted("similes?", {"kind": "similes"}),
+    _Counted(f"first[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the first person{_PRONOUNS}"
+             f"|words? (?:of|in) the first person{_PRONOUNS}|first[- ]person words?{_PRONOUNS}",
+             {"kind": "first_person"}),
+    _Counted(f"second[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the second person{_PRONOUNS}"
+             f"|words? (?:of|in) the second person{_PRONOUNS}|second[- ]person words?{_PRONOUNS}",
+             {"kind": "second_person"}),
+    _Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
+    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)(?: such as [a-z, ]+?)?,? (?:written |given |expressed |stated )?"
+             "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic numerals?",
+             {"kind": "numbers"}),
+    _Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"}),
+    _Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
+             "quoted passages?", {"kind": "quotations"}),
+)  # fmt: skip
+_PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in _COUNTED]
+
+_WITH = rf"(?:(?:the )?(?:same )?(?:two |three )?(?:words?|phrase|label|text|characters?|prefix|mark),? )?(?P<t>{TERM})"
+_STARTING = [
+    (re.compile(rf"{noun} (?:(?:that|which) (?:all )?)?(?:begin|start|open)(?:s|ning|ing)? (?:with|by) {_WITH}",
+                re.IGNORECASE), kind, argument)
+    for noun, kind, argument in (("lines?", "line_starts", "prefix"), ("sentences?", "anaphora", "start"))
+]  # fmt: skip
+
+
+def counted(wording: Wording) -> Iterator[Check]:
+    """Bounds of what the table names: "no more than two questions"."""
+    for low, high, plain, noun in counts(wording.text):
+        bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+        for pattern, row in _PATTERNS:
+            if pattern.fullmatch(noun) and (row.plain_is_exact or not plain):
+                yield {**row.check, **bounds}
+        for pattern, kind, argument in _STARTING:
+            match = pattern.fullmatch(noun)
+            if match and not plain:
+                yield {"kind": kind, argument: wording.names(match["t"])[0], **bounds}
+
+
+def characters(wording: Wording) -> Iterator[Check]:
+    """A number of characters where it is said whether blanks count."""
+    for sentence in sentences_of(wording.text):
+        if not (match := _OF_BLANKS.fullmatch(sentence)):
+            continue
+        blanks_count = not any(match[name] for name in ("without1", "left1", "without2", "left2"))
+        for low, high, plain, noun in counts(match["before"] or match["after"]):
+            if noun.lower() in ("character", "characters") and not plain:
+                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                yield {"kind": "char_count", "spaces": blanks_count, **bounds}
+
+
+_SHOULD_START = re.compile(
+    rf"(?P<how>.+?) (?:should|must|has to|have to|are to|will|need to) (?:all )?(?:begin|start|open) with {_WITH}",
+    re.IGNORECASE,
+)
+
+
+def starting(wording: Wording) -> Iterator[Check]:
+    """ "At least three sentences should begin with …"."""
+    for sentence in sentences_of(wording.text):
+        if not (match := _SHOULD_START.fullmatch(sentence)):
+            continue
+        for low, high, plain, noun in quantities(match["how"]):
+            kinds = {"line": ("line_starts", "prefix"), "sentence": ("anaphora", "start")}
+            found = kinds.get(noun.rstrip("s").lower())
+            if found and not plain:
+                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                yield {"kind": found[0], found[1]: wording.names(match["t"])[0], **bounds}
+
+
+RULES = (counted, characters, starting)
