@@ -19,6 +19,9 @@ PairPlan = Literal["neighbours", "single", "nested", "both"]
 Precision = Literal["fp32", "auto"]
 AnswerFormat = Literal["plain", "think_answer"]
 RewardName = Literal["requirement", "prompt", "coarse", "hybrid", "checks", "likelihood"]
+WITHOUT_MODEL: tuple[RewardName, ...] = ("checks", "likelihood")
+"""Rewards that read no reward model; what each reward is: :mod:`wfine_utils.policy.rewards`."""
+
 QuerySource = Literal["tiny", "real"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
