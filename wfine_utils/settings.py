@@ -18,6 +18,11 @@ Granularity = Literal["prompt", "requirement"]
 PairPlan = Literal["neighbours", "single", "nested", "both"]
 Precision = Literal["fp32", "auto"]
 AnswerFormat = Literal["plain", "think_answer"]
+RewardName = Literal["requirement", "prompt", "coarse", "hybrid", "checks", "likelihood"]
+WITHOUT_MODEL: tuple[RewardName, ...] = ("checks", "likelihood")
+"""Rewards that read no reward model; what each reward is: :mod:`wfine_utils.policy.rewards`."""
+
+QuerySource = Literal["tiny", "real"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -95,6 +100,7 @@ class PolicySettings(Settings):
     """How a policy is trained by GRPO."""
 
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
+    precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
     learning_rate: float = Field(gt=0, lt=1)

@@ -19,25 +19,29 @@ from pydantic import Field, model_validator
 
 from wfine_study.cells import ValidityParams, all_cells
 from wfine_utils.adherence.prompt_sets import BUILT_IN, load_prompt_sets
-from wfine_utils.chains import weval_hand
+from wfine_utils.chains import real_queries, weval_hand
 from wfine_utils.chains.files import load_chains
+from wfine_utils.chains.real_queries import REAL_QUERIES
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml, resolve
 from wfine_utils.notebook import params
 from wfine_utils.notebook.code_digest import imported_modules
-from wfine_utils.settings import Settings
+from wfine_utils.settings import WITHOUT_MODEL, Settings
 
 BASE, DROPS, COLLECTS = "00_base_model", "02_requirement_dropping", "07_paper_tables"
 """The second reads the first if the model is to write its chains; the third reads whatever is
 there, while the others need all that they read."""
 
+TRAINS, POLICIES = "03_reward_model", "04_wrl_policy"
+"""The second reads the first if one of its rewards is a reward model."""
+
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     BASE: (),
     "01_data_taxonomy": (),
     DROPS: (),
-    "03_reward_model": (BASE, DROPS),
-    "04_wrl_policy": (BASE, DROPS, "03_reward_model"),
-    "05_weval_correlation": (BASE, DROPS, "03_reward_model"),
+    TRAINS: (BASE, DROPS),
+    POLICIES: (BASE, DROPS, TRAINS),
+    "05_weval_correlation": (BASE, DROPS, TRAINS),
     "06_validity_and_ablations": (BASE, DROPS),
 }
 NOTEBOOKS[COLLECTS] = tuple(NOTEBOOKS)
@@ -83,6 +87,8 @@ class Choice(Settings):
             )
         for name in self.notebooks:
             missing = [other for other in NOTEBOOKS[name] if other not in self.notebooks]
+            if name == POLICIES:  # whether it needs them, its own parameters say
+                missing = [other for other in missing if other != TRAINS]
             if missing and name != COLLECTS:
                 raise ValueError(
                     f"notebooks: found {name} without {', '.join(missing)}, whose results it "
@@ -107,11 +113,12 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
 
     Raises:
         WfineError: its ``preset.yaml`` does not hold, or no notebook makes the model that writes
-            chains.
+            chains or the reward models that policies are trained for.
     """
     chosen = preset_choice(preset).notebooks
     edges = {name: tuple(x for x in NOTEBOOKS[name] if x in chosen) for name in chosen}
-    path = project_root() / "params" / preset / f"{DROPS}.yaml"
+    folder = project_root() / "params" / preset
+    path = folder / f"{DROPS}.yaml"
     if DROPS in edges and path.exists() and params.DroppingParams.from_file(path).writer == "model":
         if BASE not in chosen:
             raise WfineError(
@@ -119,6 +126,15 @@ def preset_notebooks(preset: str) -> dict[str, tuple[str, ...]]:
                 f'Expected that notebook in {CHOICE}, or writer: "tiny".'
             )
         edges[DROPS] = (BASE,)
+    path = folder / f"{POLICIES}.yaml"
+    if POLICIES in edges and TRAINS not in chosen and path.exists():
+        rewards = params.PolicyParams.from_file(path).rewards
+        if needed := [name for name in rewards if name not in WITHOUT_MODEL]:
+            raise WfineError(
+                f"{display_path(path)}: found rewards: {', '.join(needed)} without {TRAINS}, which "
+                f"trains their models. Expected that notebook in {CHOICE}, or some of "
+                f"{', '.join(WITHOUT_MODEL)}."
+            )
     return edges
 
 
@@ -172,10 +188,11 @@ def load_preset(preset: str) -> dict[str, params.NotebookParams]:
 
 
 def notebook_sources(notebook: str) -> list[str]:
-    """Paths from here of our modules that a notebook imports, and of WEval-Hand if one reads it."""
+    """Paths from here of our modules that a notebook imports, and of the data that they read."""
     paths = [*imported_modules(notebook)]
-    if Path(weval_hand.__file__) in paths:
-        paths += [path for path in sorted(weval_hand.FOLDER.iterdir()) if path.suffix != ".md"]
+    for module, folder in ((weval_hand, weval_hand.FOLDER), (real_queries, REAL_QUERIES)):
+        if Path(module.__file__) in paths:
+            paths += [path for path in sorted(folder.iterdir()) if path.suffix != ".md"]
     return [os.path.relpath(path) for path in paths]
 
 

@@ -95,7 +95,7 @@ def evaluate_policies(
         prompts.assign(policy=policy, text=list(answers[policy])).join(frame)
         for policy, frame in measured.items()
     ]
-    pairs = [(b, a) for a, b in combinations(measured, 2)] if pairs is None else pairs
+    pairs = _pairs(measured) if pairs is None else pairs
     tables = [
         pd.concat(completions, ignore_index=True),
         _values(prompt_set, measured, n_boot, seed),
@@ -108,6 +108,49 @@ def evaluate_policies(
     for table in tables:
         table.insert(0, "prompt_set", prompt_set.name)
     return Evaluation(*tables)
+
+
+class Comparison(NamedTuple):
+    """What :func:`compare_measures` returns: two tidy tables."""
+
+    table: pd.DataFrame
+    comparisons: pd.DataFrame
+
+
+def compare_measures(
+    prompt_set: PromptSet,
+    measured: Measures,
+    *,
+    pairs: Pairs | None = None,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Numbers of policies on the same prompts, with intervals and paired differences.
+
+    For what is told beside adherence: Holm's correction is over these measures alone.
+
+    Args:
+        prompt_set: what was answered.
+        measured: one row per prompt for each policy, the same columns for all; NaN where a measure
+            has nothing to say of a prompt.
+        pairs, n_boot, seed: as of :func:`evaluate_policies`.
+
+    Returns:
+        ``table``: ``prompt_set, policy, measure, value, ci_low, ci_high, n``. ``comparisons``:
+        ``prompt_set, policy_a, policy_b, measure, difference, ci_low, ci_high, p_value, p_holm,
+        n``.
+    """
+    pairs = _pairs(measured) if pairs is None else pairs
+    table = _values(prompt_set, measured, n_boot, seed).drop(columns="n_unreadable")
+    tables = table, _differences(prompt_set, measured, pairs, n_boot, seed)
+    for one in tables:
+        one.insert(0, "prompt_set", prompt_set.name)
+    return Comparison(*tables)
+
+
+def _pairs(policies: Mapping[str, object]) -> Pairs:
+    """Each policy with every one before it."""
+    return [(b, a) for a, b in combinations(policies, 2)]
 
 
 def _check_answers(prompt_set: PromptSet, answers: Answers) -> None:
@@ -132,6 +175,7 @@ def _values(prompt_set: PromptSet, measured: Measures, n_boot: int, seed: int) -
     weights, units = prompt_set.weights(), _units(prompt_set)
     parts = []
     for policy, frame in measured.items():
+        weights = {name: weight for name, weight in weights.items() if name in frame}
         rows = linearised(frame, weights).to_numpy(dtype=float)
         mean, low, high, _ = Bootstrap(n_boot, seed).means(rows, units=units)
         for k in map(frame.columns.get_loc, weights):  # a linearised interval may stick out
@@ -184,6 +228,8 @@ def linearised(frame: pd.DataFrame, weights: Mapping[str, NDArray[np.float64]]) 
     """
     linear = frame.copy()
     for measure, weight in weights.items():
+        if measure not in frame:
+            continue
         x = frame[measure].to_numpy(dtype=float)
         known = ~np.isnan(x)
         if known.any():

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from wfine_utils.adherence.measure import ALL_MET, MEAN, adherence
 from wfine_utils.adherence.prompt_files import layout, load_ifeval, load_writingbench
 from wfine_utils.chains.files import load_chains
+from wfine_utils.chains.real_queries import load_real_queries
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, RequirementType, Response
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks.dispatch import CHECKS, check
@@ -34,9 +35,9 @@ from wfine_utils.judges.backends import Backend
 from wfine_utils.judges.judges import Critic, RequirementJudge
 from wfine_utils.weval.scorers import Scorer, score_all
 
-TINY, WEVAL_HAND = "tiny", "weval_hand"
+TINY, REAL, WEVAL_HAND = "tiny", "real", "weval_hand"
 
-BUILT_IN = (TINY, WEVAL_HAND)
+BUILT_IN = (TINY, REAL, WEVAL_HAND)
 """Sets that go by a name; any other is a file."""
 
 JUDGED, CHECKLIST = "by judge", "checklist score"
@@ -171,7 +172,7 @@ class PromptSet(ABC):
 
 
 class RequirementSet(PromptSet):
-    """Typed requirements, judged by checkers or else by the judge: the tiny world, WEval-Hand.
+    """Typed requirements, judged by checkers or else by the judge: all but files of benchmarks.
 
     Measures: those of :func:`~wfine_utils.adherence.measure.adherence`, by exact checkers; and
     ``by judge``, the scorer's value for the requirements without a check, where there are any.
@@ -268,13 +269,17 @@ class ChecklistSet(PromptSet):
         return pd.DataFrame({CHECKLIST: [len(query.requirements) for query in self.queries]})
 
 
-def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> list[PromptSet]:
+def load_prompt_sets(
+    sources: Sequence[str], *, tiny: Sequence[Query] = (), real: Sequence[Query] = ()
+) -> list[PromptSet]:
     """Prompt sets by name or from files, each checked as a whole.
 
     Args:
-        sources: "tiny"; "weval_hand", its test chains; or a file, seen from the project root, in
-            one of the layouts of :mod:`wfine_utils.adherence.prompt_files` or of ``load_chains``.
+        sources: "tiny"; "real", the real queries; "weval_hand", its test chains; or a file, seen
+            from the project root, in one of the layouts of
+            :mod:`wfine_utils.adherence.prompt_files` or of ``load_chains``.
         tiny: the queries that "tiny" stands for: those of notebook 02.
+        real: the queries that "real" stands for; none: the test queries that come with us.
 
     Returns:
         The sets in this order, without judges. That of a file has the file's name without suffix.
@@ -284,7 +289,7 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
     """
     sets: dict[str, PromptSet] = {}
     for source in sources:
-        one = _load(source, tiny)
+        one = _load(source, tiny, real)
         if one.name in sets or (one.name in BUILT_IN and one.name != source):
             raise WfineError(
                 f"prompt_sets: found {source!r}, but the name {one.name!r} is another set's; "
@@ -295,7 +300,7 @@ def load_prompt_sets(sources: Sequence[str], *, tiny: Sequence[Query] = ()) -> l
     return list(sets.values())
 
 
-def _load(source: str, tiny: Sequence[Query]) -> PromptSet:
+def _load(source: str, tiny: Sequence[Query], real: Sequence[Query]) -> PromptSet:
     if source == TINY:
         if not tiny:
             raise WfineError(
@@ -303,6 +308,8 @@ def _load(source: str, tiny: Sequence[Query]) -> PromptSet:
                 "notebook 02. Pass load_prompt_sets(..., tiny=queries)."
             )
         return RequirementSet(TINY, tuple(tiny))
+    if source == REAL:
+        return RequirementSet(REAL, tuple(real or load_real_queries("test")))
     if source == WEVAL_HAND:
         return RequirementSet(source, tuple(chain.query for chain in load_weval_hand("test")))
     path = resolve(source)

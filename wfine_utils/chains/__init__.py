@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         n_identical,
         preference_pairs,
     )
+    from wfine_utils.chains.real_queries import load_real_queries
     from wfine_utils.chains.splits import split_chains, swap_requirements
     from wfine_utils.chains.taxonomy import (
         SUBTYPES,

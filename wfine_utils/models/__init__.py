@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from wfine_utils.base_model import Base, located, read_base, write_base
     from wfine_utils.models.devices import compute_dtype
     from wfine_utils.models.encoding import encode, is_encoder
-    from wfine_utils.models.likelihood import LikelihoodScorer
+    from wfine_utils.models.likelihood import LikelihoodScorer, load_fluency
     from wfine_utils.models.loading import load_config, load_quantised, load_tokenizer
     from wfine_utils.models.packaged import fetch
 

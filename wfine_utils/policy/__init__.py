@@ -14,5 +14,6 @@ if TYPE_CHECKING:
         text_lengths,
     )
     from wfine_utils.policy.grpo import train_policy
+    from wfine_utils.policy.rewards import REWARDS, load_reward, reads_models
 
 __getattr__ = on_demand(__name__)

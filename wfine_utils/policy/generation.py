@@ -20,7 +20,7 @@ from wfine_utils.models import loading, places
 from wfine_utils.models.adapters import load_adapter
 from wfine_utils.models.encoding import padded, prompt_ids
 from wfine_utils.models.memory import tokens_of_logits
-from wfine_utils.settings import AnswerFormat
+from wfine_utils.settings import AnswerFormat, Precision
 
 THINK_ANSWER = (
     "Before you write, think about what the task asks for and plan how to meet it. Put these "
@@ -71,14 +71,14 @@ def extract_answer(text: str, answer_format: AnswerFormat) -> str | None:
 
 
 def load_policy(
-    base: Base, adapter: Path | None = None, *, quantise: bool = True
+    base: Base, adapter: Path | None = None, *, quantise: bool = True, precision: Precision = "fp32"
 ) -> tuple[PreTrainedModel | PeftModel, PreTrainedTokenizerBase]:
     """A policy ready to generate: the base, with a trained adapter or as it is.
 
     Args:
         base: a language model.
         adapter: folder written by :func:`.train_policy`; None gives the base policy.
-        quantise: whether the base policy is in 4-bit; a trained one is as it was in training.
+        quantise, precision: of the base policy; a trained one is as it was in training.
 
     Raises:
         WfineError: one of the two cannot be loaded, or they do not belong together.
@@ -87,7 +87,9 @@ def load_policy(
         adapted, tokenizer, _ = load_adapter(adapter, "causal", base)
         return adapted.eval(), tokenizer
     tokenizer = loading.load_tokenizer(base)
-    model = loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise)
+    model = loading.load_quantised(
+        base, "causal", tokenizer=tokenizer, quantise=quantise, precision=precision
+    )
     return model.eval(), tokenizer
 
 

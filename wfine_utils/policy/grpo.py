@@ -31,7 +31,7 @@ from wfine_utils.models import adapters, devices, loading, places
 from wfine_utils.models.encoding import prompt_ids
 from wfine_utils.models.memory import Meter, estimate_grpo
 from wfine_utils.policy.generation import extract_answer, prompt_messages
-from wfine_utils.rewards.reward_model import RewardModel
+from wfine_utils.policy.rewards import Reward
 from wfine_utils.settings import AnswerFormat, PolicySettings
 
 
@@ -45,7 +45,7 @@ class RewardFunction:
     """
 
     def __init__(
-        self, model: RewardModel, queries: Sequence[Query], answer_format: AnswerFormat = "plain"
+        self, model: Reward, queries: Sequence[Query], answer_format: AnswerFormat = "plain"
     ) -> None:
         self.__name__ = f"reward_model_{model.granularity}"  # names the logged metric
         self._model, self._queries, self._answer_format = model, queries, answer_format
@@ -66,7 +66,7 @@ class RewardFunction:
 
 def train_policy(
     queries: Sequence[Query],
-    reward_model: RewardModel,
+    reward_model: Reward,
     base: Base,
     settings: PolicySettings,
     *,
@@ -78,7 +78,8 @@ def train_policy(
     Args:
         queries: training queries; ``prompts_per_rollout`` of them are answered
             ``num_generations`` times in each rollout.
-        reward_model: gives the reward of a completion.
+        reward_model: gives the reward of a completion: a reward model, or any other
+            :class:`~wfine_utils.policy.rewards.Reward`.
         base: a language model; with its adapters off it is the reference model too.
         settings: hyper-parameters.
         seed: of the adapters, the order of prompts, and sampling.
@@ -116,9 +117,12 @@ def train_policy(
     )
     torch.manual_seed(seed)
     data = {"prompt": prompts, "query_index": list(range(len(queries)))}
-    quantise = settings.quantise
+    model = loading.load_quantised(
+        base, "causal", tokenizer=tokenizer,
+        quantise=settings.quantise, precision=settings.precision,
+    )  # fmt: skip
     trainer = GRPOTrainer(
-        model=loading.load_quantised(base, "causal", tokenizer=tokenizer, quantise=quantise),
+        model=model,
         reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
         args=args,
         train_dataset=Dataset.from_dict(data),
@@ -192,7 +196,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         num_completions_to_print=0,
         save_strategy="no",
         seed=seed,
-        **devices.precision_flags(),
+        **devices.precision_flags(settings.precision),
     )
 
 

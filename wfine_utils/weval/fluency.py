@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import FOLDER
@@ -47,7 +48,18 @@ class FluencyScorer(ReadsAll):
             for context, followers in counts.items():
                 total[context].update(followers)
         pairs = zip(chains, own, strict=True)
-        return [np.array(self._likelihoods(chain, total, counts)) for chain, counts in pairs]
+        return [
+            np.array(self._likelihoods([r.text for r in chain.responses], total, counts))
+            for chain, counts in pairs
+        ]
+
+    def of_texts(self, texts: Sequence[str], reference: Sequence[str]) -> NDArray[np.float64]:
+        """The same of n texts under a model of reference texts, none of which is among them.
+
+        Returns:
+            float64 [n], in nats per character; NaN for an empty text.
+        """
+        return np.array(self._likelihoods(texts, self._count(reference), defaultdict(Counter)))
 
     def _steps(self, text: str) -> Iterator[tuple[str, str]]:
         """Every character with the ``order`` characters before it."""
@@ -63,7 +75,7 @@ class FluencyScorer(ReadsAll):
                     counts[context[start:]][character] += 1
         return counts
 
-    def _likelihoods(self, chain: Chain, total: _Counts, own: _Counts) -> list[float]:
+    def _likelihoods(self, texts: Sequence[str], total: _Counts, own: _Counts) -> list[float]:
         seen: dict[str, tuple[int, int]] = {}  # context -> times and kinds of followers elsewhere
 
         def elsewhere(context: str) -> tuple[int, int]:
@@ -74,9 +86,9 @@ class FluencyScorer(ReadsAll):
             return seen[context]
 
         means = []
-        for response in chain.responses:
+        for text in texts:
             logs = []
-            for context, character in self._steps(response.text):
+            for context, character in self._steps(text):
                 p = 1 / 256  # where nothing is known
                 for start in range(self.order, -1, -1):  # from no context to the longest
                     suffix = context[start:]
