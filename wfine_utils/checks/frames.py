@@ -52,7 +52,9 @@ _DO = _longest_first(
     "|reply in|write in|give me|put|slip in|make it|make|set|reach|hit|let there be|quote|format"
     "|break it up with|break it up into|divide it into|split it into|structure it in"
     "|arrange it in|break it into|write using|write with|respond using|answer with|answer using"
-    "|call for|cite|reference|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
+    "|ask the reader|ask the readers|ask yourself|put to the reader|reason through|think through"
+    "|work through|weigh|raise|state|consider|answer|quote|list|open with|back it up with"
+    "|call for|call|cite|reference|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
 )
 _DO_IT = _longest_first(
     "tell|present|deliver|express|summari[sz]e|phrase|say|put|build|divide|split|break|structure"
@@ -170,6 +172,11 @@ _READERS = re.compile(
 _ASKED_OF_READERS = re.compile(
     r"\b(?:must|should|not|no|never|only|without)\b|[\ue000-\ue0ff]", re.IGNORECASE
 )
+_COLON = re.compile(
+    r"(?P<aim>(?:go for|aim (?:at|for)|appeal to|touch|move|stir|sound|stay|keep) [^:;]+)"
+    r": (?P<means>.+)",
+    re.IGNORECASE,
+)
 _TONE = re.compile(r"the tone (?:should|must|has to) be [a-z ]+", re.IGNORECASE)
 _MANNER = re.compile(
     r"(?P<means>.+?), (?P<aim>(?:the way|just as|as is usual|as befits) .+)", re.IGNORECASE
@@ -189,7 +196,7 @@ def _aims(text: str) -> Iterator[str]:
     """
     if match := _LABEL.fullmatch(text):
         yield match["means"]
-    for pattern in (_AIM, _MANNER, _READERS):
+    for pattern in (_AIM, _MANNER, _READERS, _COLON):
         match = pattern.fullmatch(text)
         if match and _is_aside(match):
             link = match.groupdict().get("link") or ""

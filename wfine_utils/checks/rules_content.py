@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wfine_utils.checks.frames import carries_demand, demands, sentences_of
+from wfine_utils.checks.frames import carries_demand, counts, demands, sentences_of
 from wfine_utils.checks.numerals import NUMBER
 from wfine_utils.checks.quantities import quantities
 from wfine_utils.checks.twins import Check
@@ -251,4 +251,45 @@ def _so_often(kind: str, often: str | None) -> Iterator[Check]:
             yield {"kind": kind, "low": low}
 
 
-RULES = (mentions, forbidden, in_order, some, years, person)
+MARKERS: tuple[tuple[str, list[str]], ...] = (
+    (
+        r"(?:[a-z'-]+ ){0,2}?(?:hypotheticals?|hypothetical (?:situations?|cases?|"
+        r"questions?|scenarios?)"
+        r"|imagined (?:situations?|cases?|scenarios?|predicaments?)|thought experiments?"
+        r"|what-if (?:questions?|scenarios?|cases?)|things that have not (?:come to pass|"
+        r"happened))",
+        ["suppose", "supposing", "imagine", "what if", "were to", "picture"],
+    ),
+    (
+        r"(?:[a-z'-]+ ){0,2}?(?:objections?|counter-?arguments?|opposing (?:views?|arguments?))",
+        ["critics", "sceptics", "skeptics", "opponents", "objectors", "doubters"],
+    ),
+    (
+        r"(?:[a-z'-]+ ){0,2}?(?:emotions?|feelings?)(?: by (?:their|its) (?:own )?names?)?",
+        ["anger", "fear", "grief", "guilt", "hope", "joy", "loneliness", "longing", "love", "pride",
+         "relief", "shame", "sorrow"],
+    ),
+)  # fmt: skip
+"""What English marks with a few words, as WEval-Hand's checks of its development chains do."""
+
+_MARKED = [
+    (re.compile(rf"(?:{noun})(?P<after>(?:,? (?:to|that|which|about|of|from|,|and|by|on|attrib|each|"
+                r"put|introduced|opened|bear)[^.;:]*)?)", re.IGNORECASE), marks)
+    for noun, marks in MARKERS
+]  # fmt: skip
+
+
+def marked(wording: Wording) -> Iterator[Check]:
+    """ "At least two objections": so many of the words that mark them; quoted ones, if any are."""
+    for low, high, plain, noun in counts(wording.text):
+        for pattern, marks in _MARKED:
+            if low is None or high is not None or plain or not (match := pattern.fullmatch(noun)):
+                continue
+            after = match["after"]
+            named = wording.names(after)
+            rest = re.sub(r"\b(?:each|first|one|mention\w*)\b", "", after)
+            if named or not carries_demand(rest):
+                yield {"kind": "mentions_some", "terms": named or marks, "low": low}
+
+
+RULES = (mentions, forbidden, in_order, some, years, person, marked)

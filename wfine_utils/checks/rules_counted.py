@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wfine_utils.checks.frames import counts, sentences_of
+from wfine_utils.checks.frames import carries_demand, counts, sentences_of
 from wfine_utils.checks.numerals import ORDINALS
 from wfine_utils.checks.quantities import quantities
 from wfine_utils.checks.twins import Check
@@ -22,6 +22,7 @@ class _Counted(NamedTuple):
     noun: str  # a pattern, in one or in many
     check: Check
     plain_is_exact: bool = False
+    takes_words: bool = False  # "two searching questions about the past" are two questions
 
 
 _BLANKS = "(?:the )?(?:spaces|blanks|whitespace|white space)"
@@ -49,7 +50,10 @@ _COUNTED: tuple[_Counted, ...] = (
     _Counted("bullet points?|bullets?|bulleted (?:list )?items?|bulleted points?|bullet items?|"
              "(?:items?|points?) in a bullet(?:ed)? list|bullet points? in (?:a|the) list",
              {"kind": "list_items", "marker": "bullet"}, True),
-    _Counted("numbered (?:list )?(?:items?|points?)|(?:items?|points?) in a numbered list",
+    _Counted((
+        "numbered (?:list )?(?:items?|points?|steps?|entries|lines?)|(?:items?|points?) in a "
+        "numbered list"
+    ),
              {"kind": "list_items", "marker": "numbered"}, True),
     _Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
     *(_Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} "
@@ -63,7 +67,9 @@ _COUNTED: tuple[_Counted, ...] = (
              "author-year (?:style|form|format|manner)(?: usual in the discipline)?"
              "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author "
              "and the year)"
-             "|apa[- ]style (?:in-text )?citations?|in-text citations? in apa style",
+             "|apa[- ]style (?:in-text )?citations?|(?:in-text )?(?:citations?|"
+             "references?|sources?) "
+             "in (?:apa|harvard|author-date) style|author-date citations?",
              {"kind": "citations"}),
     _Counted("numeric citations?|numbered citations? in (?:square )?brackets|"
              r"citations? with (?:a number|numbers) in square brackets|numeric citations? such "
@@ -71,17 +77,18 @@ _COUNTED: tuple[_Counted, ...] = (
              {"kind": "citations", "style": "numeric"}),
     _Counted(r"(?:lines?|turns?) of dialogue with the speaker's name and a colon before (?:it|them)"
              r"|(?:dialogue )?lines? of the form name: speech"
-             r"|turns? of dialogue written as name: speech|script lines? \(name, colon, speech\)",
+             r"|turns? of dialogue written as name: speech|lines? of dialogue|turns? of "
+             r"dialogue|script lines? \(name, colon, speech\)",
              {"kind": "dialogue_turns"}, True),
     _Counted("block ?quot(?:e|ation)s?", {"kind": "block_quotes"}, True),
     _Counted("(?:rhetorical |direct )?questions?|question sentences?|"
              f"sentences? {_ENDING} (?:with|in) (?:a )?question marks?"
              "|(?:rhetorical )?questions? (?:to the reader|for the reader)",
-             {"kind": "question_count"}),
+             {"kind": "question_count"}, takes_words=True),
     _Counted("exclamations?|exclamatory sentences?|exclamation sentences?|"
              f"sentences? {_ENDING} (?:with|in) (?:an )?exclamation (?:marks?|points?)",
-             {"kind": "exclamation_sentences"}),
-    _Counted("similes?", {"kind": "similes"}),
+             {"kind": "exclamation_sentences"}, takes_words=True),
+    _Counted("similes?", {"kind": "similes"}, takes_words=True),
     _Counted(f"first[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the first person{_PRONOUNS}"
              f"|words? (?:of|in) the first person{_PRONOUNS}|first[- ]person words?{_PRONOUNS}",
              {"kind": "first_person"}),
@@ -90,16 +97,30 @@ _COUNTED: tuple[_Counted, ...] = (
              f"|words? (?:of|in) the second person{_PRONOUNS}|second[- ]person words?{_PRONOUNS}",
              {"kind": "second_person"}),
     _Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
-    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)(?: such as [a-z, ]+?)?,? "
+    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
+             r"(?: (?:such as|from|on|of|about|for) [a-z', ]+?)?,? "
              r"(?:written |given |expressed |stated )?"
              "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic "
              "numerals?",
              {"kind": "numbers"}),
-    _Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"}),
+    _Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"},
+             takes_words=True),
     _Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
-             "quoted passages?", {"kind": "quotations"}),
+             "quoted passages?|quotes?", {"kind": "quotations"}, takes_words=True),
+    _Counted("statistics|statistical (?:data points?|figures?)|exact figures?|precise figures?",
+             {"kind": "numbers"}, takes_words=True),
 )  # fmt: skip
 _PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in _COUNTED]
+_ADJECTIVES = r"(?P<before>(?:(?!block )[a-z][\w'-]* ){0,3}?)"
+_QUALIFIER = (
+    r"(?P<after>(?:,? (?:about|on|from|of|by|to|for|that|which|taken|drawn|put|such as) "
+    r"[^.;:]+)?)"
+)
+_WITH_WORDS = [
+    (re.compile(f"{_ADJECTIVES}(?:{row.noun}){_QUALIFIER}", re.IGNORECASE), row)
+    for row in _COUNTED
+    if row.takes_words
+]
 
 _WITH = (
     rf"(?:(?:the )?(?:same )?(?:two |three )?(?:words?|phrase|label|text|characters?|prefix"
@@ -121,6 +142,10 @@ def counted(wording: Wording) -> Iterator[Check]:
         bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
         for pattern, row in _PATTERNS:
             if pattern.fullmatch(noun) and (row.plain_is_exact or not plain):
+                yield {**row.check, **bounds}
+        for pattern, row in _WITH_WORDS:
+            match = pattern.fullmatch(noun)
+            if match and not plain and not carries_demand(f"{match['before']} {match['after']}"):
                 yield {**row.check, **bounds}
         for pattern, kind, argument in _STARTING:
             match = pattern.fullmatch(noun)
