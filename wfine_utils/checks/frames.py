@@ -162,6 +162,14 @@ _TAKES_MEANS = re.compile(
     r"|.+ (?:it|them|us|up|him|her|you)",
     re.IGNORECASE,
 )
+_AIM_OPENING = re.compile(
+    r"(?:keep|follow|sound|be|stay|remain|aim|go|strike|adopt|let|have|make|give|win|set|speak|talk|address"
+    r"|appeal|touch|move|tug|persuade|engage|back|support|illustrate|enrich|strengthen|underpin"
+    r"|enliven|season|substantiate|bolster|reinforce|lighten|the tone|show|narrate|tell it|write it"
+    r"|use the)\b(?!.*\b(?:about|how|why|who|which)\b)",
+    re.IGNORECASE,
+)
+"""How an aim begins that is the writer's own; "refuse to be formal" is none."""
 _LABEL = re.compile(r"(?:length|word count|required length|format|style): (?P<means>.+)", re.I)
 _READERS = re.compile(
     rf"(?P<aim>(?:it|the (?:{GENRE})|this) is (?:meant|written|intended|for) [^;:]+?"
@@ -208,6 +216,8 @@ def _is_aside(match: re.Match[str]) -> bool:
     aim = match["aim"]
     if match.re is _READERS:
         return _ASKED_OF_READERS.search(aim) is None
+    if match.re is _AIM and not _AIM_OPENING.match(aim):
+        return False
     if match.re is _AIM and not match["comma"] and not _TAKES_MEANS.fullmatch(aim):
         return False
     return not carries_demand(aim) or _TONE.fullmatch(aim) is not None

@@ -73,7 +73,7 @@ _ONE_BOUND: list[tuple[re.Pattern[str], str]] = [
               rf"|max)"), "most"),
     (_pattern(rf"(?:{_EXACT} )?(?P<n>{_N}) (?P<noun>.+?),? {_NO_MORE_NO_LESS}"), "exact"),
     (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? (?:{_EXACT}),?"), "exact"),
-    (_pattern(rf"(?:a total of )?(?P<n>{_N}) (?P<noun>.+)"), "plain"),
+    (_pattern(rf"(?:a total of )?(?P<n>{_N}) (?P<noun>(?!or |to |and ).+)"), "plain"),
 ]  # fmt: skip
 _NONE = _pattern(
     "(?:no|zero|not a single|not one|not any|without any|never an?)(?: single)? (?P<noun>.+)"

@@ -227,19 +227,22 @@ def person(wording: Wording) -> Iterator[Check]:
             yield from _so_often("second_person", match["q"])
 
 
-_OF_OTHERS = re.compile(
-    r"\b(?:who|which|that|about|explain|discuss|describe|compare|quote|why|how|like|character)\b",
+_SPEAKER = re.compile(
+    r"(?:let|have)\b.*"  # let the nurse who was on duty speak
+    r"|(?:(?:the|an?|our) [a-z]+ (?!who|which|that)|it is |speak|talk|tell it|tell the|write"
+    r"|address|keep|narrate|stay|aim"
+    r"|go|appeal|be|use)\b(?!.*\b(?:who|which|that|about|explain|discuss|describe|compare|quote|why|how"
+    r"|like|character|asked|told|wants?)\b).*",
     re.IGNORECASE,
 )
+"""How a sentence begins that says who speaks, and not what somebody else should do."""
 
 
 def _speaks(lead: str) -> bool:
     """Whether a sentence says how the text as a whole speaks, and asks for nothing else."""
     if lead.lower() == "use":
         return True
-    if not _SPEAKS.search(lead) or carries_demand(lead):
-        return False
-    return lead.lower().startswith(("let ", "have ")) or not _OF_OTHERS.search(lead)
+    return bool(_SPEAKS.search(lead) and _SPEAKER.fullmatch(lead)) and not carries_demand(lead)
 
 
 def _so_often(kind: str, often: str | None) -> Iterator[Check]:

@@ -251,7 +251,7 @@ def bold_terms(wording: Wording) -> Iterator[Check]:
 _OF_RECORDS = frozenset(
     "use the labels label each opening a line and followed by colon in that this order set it out "
     "with on its own be should include fields field entries entry parts part new beginning begin "
-    "start write for of after every at head one labelled standard form as card case open all must "
+    "start write for of after at head one labelled standard form as card case open all must "
     "there two three four five six seven eight text have an lines are to starting separate placed "
     "is put name before them under these".split()
 )
