@@ -20,7 +20,13 @@ from prompt_rows import (
     writingbench_row,
 )
 
-from wfine_utils.adherence.compare import THOUGHTS, WORDS, evaluate_policies, linearised
+from wfine_utils.adherence.compare import (
+    THOUGHTS,
+    WORDS,
+    compare_measures,
+    evaluate_policies,
+    linearised,
+)
 from wfine_utils.adherence.prompt_sets import (
     CHECKLIST,
     INSTRUCTION_LEVEL,
@@ -203,3 +209,18 @@ def test_the_share_cut_stands_beside_differences_too(tmp_path):
     is_cut = {"base": [True, False], "new": [False, False]}
     told = evaluate_policies(ours, answers, is_cut=is_cut).comparisons
     assert told[["share_cut_a", "share_cut_b"]].drop_duplicates().to_numpy().tolist() == [[0, 0.5]]
+
+
+def test_measures_by_themselves_are_corrected_by_themselves():
+    (tiny,) = load_prompt_sets(["tiny"], tiny=QUERIES)
+    base = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": [np.nan] * 6 + [1.0] * 6})
+    table, comparisons = compare_measures(tiny, {"base": base, "new": base.assign(a=base["a"] + 1)})
+    row = table.set_index(["policy", "measure"])
+    assert row.loc[("new", "a"), "value"] == pytest.approx(1.5)
+    assert row["n"].tolist() == [12, 6, 12, 6] and "n_unreadable" not in table
+    differences = comparisons.set_index("measure")
+    assert (comparisons["policy_a"] == "new").all() and (comparisons["policy_b"] == "base").all()
+    assert differences["difference"].tolist() == pytest.approx([1, 0])
+    assert differences.loc["a", "p_holm"] == pytest.approx(2 * differences.loc["a", "p_value"])
+    own = evaluate_policies(tiny, {"base": BAD, "new": GOOD}).comparisons
+    assert len(own) > 2 and not own["measure"].isin(["a", "b"]).any()

@@ -201,6 +201,14 @@ class TestLoading:
         with pytest.raises(WfineError, match="no queries for it"):
             load_prompt_sets(["tiny"])
 
+    def test_the_real_queries_are_a_set_with_a_check_for_each_requirement(self):
+        (real,) = load_prompt_sets(["real"])
+        described = real.describe()
+        assert described["n_prompts"] == 180
+        assert described["n_by_machine"] == 450 and described["n_by_nobody"] == 0
+        (few,) = load_prompt_sets(["real"], real=QUERIES)
+        assert few.queries == tuple(QUERIES)
+
     def test_thinning_spreads_over_the_set(self, tmp_path):
         path = jsonl(tmp_path / "a.jsonl", [writingbench_row(i) for i in range(9)])
         (whole,) = load_prompt_sets([str(path)])

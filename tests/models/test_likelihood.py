@@ -11,7 +11,7 @@ import torch
 from wfine_utils.base_model import Base
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.models import loading
-from wfine_utils.models.likelihood import LikelihoodScorer
+from wfine_utils.models.likelihood import LikelihoodScorer, load_fluency
 from wfine_utils.tiny_world import vocabulary, writer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -86,3 +86,13 @@ def test_of_a_text_that_is_cut_the_tokens_of_the_answer_that_stay_count(
 def test_no_text_is_longer_than_the_model_has_places(tiny_base):
     scorer = LikelihoodScorer(Base(str(tiny_base)), quantise=False)
     assert len(scorer._cut("net " * 500, "boat")[0]) == 256
+
+
+def test_fluency_of_characters_prefers_english_and_of_a_model_is_its_likelihood(tiny_base):
+    texts = ["The old harbour was calm, and the boats lay still.", "xq zzkw vvpq jjh qqx"]
+    english, noise = load_fluency("")(texts)
+    assert noise < english < 0
+    scorer = LikelihoodScorer(Base(str(tiny_base)), instruction=False, quantise=False)
+    expected = scorer.likelihoods(["", ""], texts)
+    np.testing.assert_allclose(load_fluency(str(tiny_base))(texts), expected, atol=1e-5)
+    assert expected[0] != expected[1]

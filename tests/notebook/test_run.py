@@ -376,3 +376,26 @@ def test_a_killed_stage_leaves_no_finished_folder(tmp_path):
 def test_stage_key_refuses_nan(run):
     with pytest.raises(WfineError, match=r"stage wrl\.key\.lr is nan"):
         run.stage("wrl", {"lr": float("nan")}, count_calls()[0])
+
+
+def test_a_resumable_stage_finds_what_a_killed_one_had_kept(tmp_path):
+    class Killed(Exception):
+        pass
+
+    seen = []
+
+    def compute(folder, checkpoints):
+        seen.append(checkpoints)
+        if not checkpoints.exists():
+            checkpoints.mkdir(parents=True)
+            raise Killed
+        (folder / "a.txt").write_text("whole")
+
+    for key in ({"n": 1}, {"n": 2}):  # other inputs, another folder
+        with pytest.raises(Killed):
+            start_run(params(tmp_path)).stage("a/b", key, compute, resumable=True)
+    run = start_run(params(tmp_path))
+    folder = run.stage("a/b", {"n": 1}, compute, resumable=True)
+    assert (folder / "a.txt").read_text() == "whole"
+    assert seen[0] == seen[2] != seen[1]
+    assert not seen[0].exists() and seen[1].exists()

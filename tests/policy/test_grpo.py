@@ -189,3 +189,48 @@ class TestApiDrift:
         four = SETTINGS.model_copy(update={"updates_per_rollout": 4, "micro_batch_size": 2})
         args = grpo.grpo_config(four, tmp_path, seed=0)
         assert args.steps_per_generation == 4 and args.gradient_accumulation_steps == 1
+
+
+class StopsAt(LetterCount):
+    """Is killed when it is asked for the rewards of one more rollout than so many."""
+
+    def __init__(self, n):
+        self._left = n
+
+    def score(self, queries, responses):
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return super().score(queries, responses)
+
+
+def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tiny_base, tmp_path, monkeypatch):
+    monkeypatch.setattr(grpo, "ROLLOUTS_PER_CHECKPOINT", 1)
+    settings = SETTINGS.model_copy(update={"n_steps": 6, "updates_per_rollout": 2})
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    whole.mkdir()
+    again.mkdir()
+
+    def train(reward, folder, checkpoints=None):
+        base = Base(str(tiny_base))
+        return grpo.train_policy(
+            QUERIES, reward, base, settings, seed=0, folder=folder, checkpoints=checkpoints
+        )
+
+    expected = train(LetterCount(), whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(StopsAt(2), again, tmp_path / "kept")
+    asked_for = StopsAt(1)  # the third rollout, and none of those before
+    curve = train(asked_for, again, tmp_path / "kept")
+    pd.testing.assert_frame_equal(curve, expected)
+    first, second = (load_file(x / "adapter_model.safetensors") for x in (whole, again))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    names = [p.name for p in sorted((again / "trainer" / "completions").iterdir())]
+    assert names == [p.name for p in sorted((whole / "trainer" / "completions").iterdir())]
+
+
+def test_a_policy_is_trained_in_the_precision_of_its_settings(monkeypatch, tmp_path):
+    monkeypatch.setattr(grpo.devices, "cpu_has_bf16", lambda: True)
+    for precision, in_half in (("fp32", False), ("auto", True)):
+        settings = SETTINGS.model_copy(update={"precision": precision})
+        assert grpo.grpo_config(settings, tmp_path, seed=0).bf16 is in_half

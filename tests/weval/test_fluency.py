@@ -35,3 +35,12 @@ class TestFluency:
 
     def test_one_chain_alone_has_nothing_to_compare_with(self):
         assert np.isnan(FluencyScorer().score([self.chain("a", "One.", "Two.")])[0]).all()
+
+
+def test_texts_under_a_model_of_reference_texts():
+    """Each by itself: neither the other texts nor their number count."""
+    reference = ["The net waits on the quay.", "The tide is out."]
+    both = FluencyScorer().of_texts(["The net is out.", "zzz", ""], reference)
+    alone = FluencyScorer().of_texts(["The net is out."], reference)
+    assert both[0] == alone[0] > both[1]
+    assert np.isnan(both[2])

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from wfine_utils.errors import WfineError
 from wfine_utils.notebook.params import cell_defaults, merged
 from wfine_workflow.presets import (
     BY_HAND,
@@ -85,6 +86,29 @@ def test_the_files_of_a_user_are_told_apart_from_ours():
     }  # fmt: skip
 
 
+class TestPoliciesWithoutRewardModels:
+    """A preset whose rewards read no reward model need not train any."""
+
+    @pytest.fixture
+    def preset(self, tmp_path, monkeypatch) -> Path:
+        monkeypatch.setattr("wfine_workflow.presets.project_root", lambda: tmp_path)
+        folder = tmp_path / "params" / "own"
+        folder.mkdir(parents=True)
+        runs = ["00_base_model", "02_requirement_dropping", "04_wrl_policy"]
+        (folder / "preset.yaml").write_text(yaml.safe_dump({"notebooks": runs}))
+        return folder
+
+    def test_checks_and_likelihood(self, preset):
+        (preset / "04_wrl_policy.yaml").write_text("preset: own\nrewards: [likelihood, checks]\n")
+        edges = preset_notebooks("own")
+        assert edges["04_wrl_policy"] == ("00_base_model", "02_requirement_dropping")
+
+    def test_another_reward_needs_its_model(self, preset):
+        (preset / "04_wrl_policy.yaml").write_text("preset: own\nrewards: [checks, hybrid]\n")
+        with pytest.raises(WfineError, match="rewards: hybrid without 03_reward_model"):
+            preset_notebooks("own")
+
+
 def test_a_notebook_depends_on_what_it_imports_and_on_the_data_of_that(monkeypatch):
     monkeypatch.chdir(ROOT)
     sources = {name: notebook_sources(name) for name in NOTEBOOKS}
@@ -92,3 +116,5 @@ def test_a_notebook_depends_on_what_it_imports_and_on_the_data_of_that(monkeypat
     data = "wfine_utils/weval_hand/weval_hand.jsonl"
     assert data in sources["05_weval_correlation"]
     assert data not in sources["03_reward_model"]
+    queries = "wfine_utils/real_queries/train.jsonl"
+    assert queries in sources["02_requirement_dropping"]

@@ -17,12 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import copy_project
+from conftest import ROOT, copy_project
 from scipy import stats
 
 from wfine_utils.errors import WfineError
+from wfine_utils.files import read_yaml
 from wfine_utils.notebook.params import RewardModelParams, WevalParams
-from wfine_workflow.grid import cell_folder, collect, load_grid, main, over_seeds
+from wfine_utils.policy.rewards import REWARDS
+from wfine_workflow.grid import Grid, cell_folder, collect, load_grid, main, over_seeds
+from wfine_workflow.presets import presets
 
 GRID = {
     "presets": ["smoke", "other"],
@@ -125,6 +128,15 @@ def test_the_profile_also_serves_all_notebooks_of_one_preset(clone):
 def test_the_grid_that_comes_with_the_project_holds():
     grid = load_grid("workflow/grid.yaml")
     assert len(grid.seeds) > 1 and len(grid.scorers) > 1
+
+
+def test_the_grid_of_rewards_trains_a_policy_for_every_reward():
+    """Not by load_grid: its preset reads a file of prompts that is not ours to pass on."""
+    grid = Grid.checked(read_yaml(ROOT / "workflow" / "rewards.yaml"), "rewards.yaml")
+    rewards = [changes["04_wrl_policy"]["rewards"] for changes in grid.scorers.values()]
+    assert sorted(name for names in rewards for name in names) == sorted(REWARDS)
+    assert grid.notebooks == ["04_wrl_policy"] and len(grid.seeds) > 1
+    assert set(grid.presets) <= set(presets())
 
 
 # --- what is handed on ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from peft import LoraConfig, PeftModel, TaskType
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers.trainer_utils import get_last_checkpoint
 
 from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
 from wfine_utils.errors import WfineError
@@ -152,6 +153,8 @@ def train_and_save(
 ) -> pd.DataFrame:
     """Train adapters, and save them with their cost and the curve of the training.
 
+    A checkpoint in the trainer's folder is what the training goes on from.
+
     Args:
         trainer: of TRL, with adapters on a base.
         base, head: that the trainer's model was loaded with.
@@ -163,7 +166,8 @@ def train_and_save(
     model = cast(PeftModel, trainer.model)
     trainable_to_fp32(model)
     head_to_fp32(model)
-    trainer.train()
+    kept = Path(str(trainer.args.output_dir))
+    trainer.train(get_last_checkpoint(str(kept)) if kept.is_dir() else None)
     log = trainer.state.log_history
     table = curve(log)
     if trainer.is_world_process_zero():

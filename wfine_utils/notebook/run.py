@@ -7,10 +7,12 @@ kept apart from what is not: ``stamp.json`` says when and on what machine, ``sta
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -139,9 +141,10 @@ class Run:
         self,
         name: str,
         key: Mapping[str, Any],
-        compute: Callable[[Path], object],
+        compute: Callable[..., object],
         *,
         code: Sequence[Callable[..., object]] = (),
+        resumable: bool = False,
     ) -> Path:
         """Do a long job once: load its result if it belongs to the same inputs, else compute.
 
@@ -158,6 +161,8 @@ class Run:
                 older one, only when it returns.
             code: the functions that ``compute`` calls, if only their modules and what those import
                 are to count, and not all code that the notebook imports.
+            resumable: ``compute`` is called with a second folder, ``checkpoints=``, that belongs to
+                the same inputs and is there again for the next run if this one is killed.
 
         Returns:
             The folder of the result. ``self.stages[name]`` says how it came about.
@@ -173,7 +178,14 @@ class Run:
              "versions": versions()},
             f"stage {name}",
         )  # fmt: skip
+        key_digest = hashlib.sha256(json_text(inputs, name).encode()).hexdigest()[:16]
+        kept = self.path(f"checkpoints/{name}-{key_digest}")
+        if resumable:
+            compute = partial(compute, checkpoints=kept)
         self.stages[name] = stage(self.path(name), inputs, compute)
+        shutil.rmtree(kept, ignore_errors=True)
+        with suppress(OSError):  # there is none, or it holds those of another stage
+            kept.parent.rmdir()
         return self.path(name)
 
 

@@ -12,6 +12,7 @@ advantages, wherever their completions were made.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,10 @@ from wfine_utils.models.memory import Meter, estimate_grpo
 from wfine_utils.policy.generation import extract_answer, prompt_messages
 from wfine_utils.policy.rewards import Reward
 from wfine_utils.settings import AnswerFormat, PolicySettings
+
+
+ROLLOUTS_PER_CHECKPOINT = 3
+"""How many rollouts are lost at most where a training is killed."""
 
 
 class RewardFunction:
@@ -72,6 +77,7 @@ def train_policy(
     *,
     seed: int,
     folder: Path,
+    checkpoints: Path | None = None,
 ) -> pd.DataFrame:
     """Train LoRA adapters by GRPO, so that completions of the 4-bit base earn more reward.
 
@@ -85,6 +91,9 @@ def train_policy(
         seed: of the adapters, the order of prompts, and sampling.
         folder: exists already; for the adapter, the tokenizer, ``manifest.json``, ``cost.json`` and
             ``training_curve.csv``. Of several processes the first writes.
+        checkpoints: folder in which the training is kept on its way and, where one was killed,
+            goes on from: its result is that of a training that was not. It belongs to these
+            arguments alone. None: nothing is kept.
 
     Returns:
         The training curve, one row per rollout, as the trainer logged it at the first update:
@@ -103,7 +112,8 @@ def train_policy(
             f"policy: found {len(queries)} training queries, expected at least prompts_per_rollout"
             f" = {settings.prompts_per_rollout}; make more in notebook 02 or lower the parameter."
         )
-    args, tokenizer = grpo_config(settings, folder, seed=seed), loading.load_tokenizer(base)
+    args = grpo_config(settings, folder, seed=seed, checkpoints=checkpoints)
+    tokenizer = loading.load_tokenizer(base)
     loading.new_modules(base, "causal", tokenizer, quantise=settings.quantise)  # refuses others
     prompts = [prompt_messages(query, settings.answer_format) for query in queries]
     longest = max(len(prompt_ids(tokenizer, prompt)) for prompt in prompts)
@@ -130,12 +140,18 @@ def train_policy(
         peft_config=adapters.lora_config("causal", r=settings.lora_r, alpha=settings.lora_alpha),
     )
     facts = {"seed": seed, "n_queries": len(queries)}
-    return adapters.train_and_save(
+    curve = adapters.train_and_save(
         trainer, base, "causal", folder, meter, training_curve, settings=settings, **facts
     )
+    if checkpoints is not None:  # one process: notebooks alone give a folder
+        (folder / "trainer").mkdir(exist_ok=True)
+        shutil.move(checkpoints / "completions", folder / "trainer" / "completions")
+    return curve
 
 
-def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOConfig:
+def grpo_config(
+    settings: PolicySettings, folder: Path, *, seed: int, checkpoints: Path | None = None
+) -> GRPOConfig:
     """The arguments of ``trl.GRPOTrainer`` that follow from our settings.
 
     What the paper says of its training, by the names of EasyR1, beside the arguments of TRL
@@ -171,7 +187,7 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         raise WfineError(f"{label}, expected a multiple of that; change one of the three.")
     micro_size, n_forward = adapters.share_of_batch(per_update, settings.micro_batch_size, label)
     return GRPOConfig(
-        output_dir=str(folder / "trainer"),
+        output_dir=str(checkpoints or folder / "trainer"),
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0.05,
@@ -194,7 +210,9 @@ def grpo_config(settings: PolicySettings, folder: Path, *, seed: int) -> GRPOCon
         logging_steps=1,
         log_completions=True,  # one parquet file a step, in trainer/completions
         num_completions_to_print=0,
-        save_strategy="no",
+        save_strategy="steps" if checkpoints else "no",
+        save_steps=ROLLOUTS_PER_CHECKPOINT * settings.updates_per_rollout,  # rollouts stay whole
+        save_total_limit=1,
         seed=seed,
         **devices.precision_flags(settings.precision),
     )
