@@ -75,9 +75,9 @@ def _compiled(text: str) -> tuple[str | None, str]:
     readings: dict[str, Check] = {}
     reason = ""
     for rule in _RULES:
-        for found in rule(wording):
+        for reading in rule(wording):
             try:
-                twin = own_twin(found)
+                twin = own_twin(reading)
             except WfineError:
                 reason = "asks for nothing"
                 continue

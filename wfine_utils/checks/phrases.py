@@ -77,8 +77,9 @@ def phrase(check: Mapping[str, Any], rng: np.random.Generator) -> str:
         WfineError: the kind is unknown, no text or every text meets the check, or a term cannot be
             put in quotation marks.
 
+    >>> import numpy as np
     >>> phrase({"kind": "word_count", "low": 50, "high": 60}, np.random.default_rng(0))
-    'Please make sure that the text has from 50 to 60 words.'
+    'The text has to run to fifty to sixty words.'
     """
     twin = own_twin(check)
     if "/" in twin["kind"]:

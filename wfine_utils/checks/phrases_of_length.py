@@ -14,6 +14,7 @@ _Rng = np.random.Generator
 
 
 def bounds(check: Check) -> tuple[int | None, int | None]:
+    """``low`` and ``high``, inclusive; None where there is none."""
     return check.get("low"), check.get("high")
 
 
@@ -40,10 +41,12 @@ def _framed(frames: Sequence[str], check: Check, noun: Noun, rng: _Rng) -> str:
         end = pick(rng, ends[low is not None, high is not None])
         if end[0] == "," or (" " not in noun.many and (n > 1 or end == " or more")):
             return frame.format(a=f"{numeral(n, rng)} {noun.of(n)}{end}")
-    return frame.format(a=amount(low, high, noun, rng))
+    said = frame.format(a=amount(low, high, noun, rng))
+    return said.replace(" to from ", " to ")  # "has to run to from 50 to 60 words"
 
 
 def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
+    """A length of the whole text: words or sentences."""
     noun = nouns[0]
     low, high = bounds(check)
     if low is None and high and rng.random() < 0.4:
@@ -56,6 +59,7 @@ def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
 
 
 def characters(check: Check, rng: _Rng) -> str:
+    """Characters, and whether blanks count."""
     if check.get("spaces", True):
         ends: tuple[str, ...] = (
             "",
@@ -76,6 +80,7 @@ def characters(check: Check, rng: _Rng) -> str:
 
 
 def sentence_words(check: Check, rng: _Rng) -> str:
+    """Words of every sentence."""
     low, high = bounds(check)
     if low is None and high is not None and rng.random() < 0.6:
         n, more, words = (
@@ -99,6 +104,7 @@ def sentence_words(check: Check, rng: _Rng) -> str:
 
 
 def paragraphs(check: Check, rng: _Rng) -> str:
+    """Paragraphs, and the words of each."""
     noun = Noun("paragraph", "paragraphs")
     words = check.get("words_low"), check.get("words_high")
     has_words, has_count = any(n is not None for n in words), "low" in check or "high" in check

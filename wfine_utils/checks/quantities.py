@@ -93,12 +93,12 @@ def quantities(words: str) -> Iterator[Quantity]:
     """
     if _ABOUT.match(words):
         return
-    found = False
+    has_both = False
     for pattern in _BOTH:
         if (match := pattern.fullmatch(words)) and (both := _both(match)):
-            found = True
+            has_both = True
             yield both
-    if found:
+    if has_both:
         return
     for pattern, sense in _ONE_BOUND:
         if match := pattern.fullmatch(words):

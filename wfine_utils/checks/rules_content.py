@@ -138,9 +138,9 @@ def some(wording: Wording) -> Iterator[Check]:
     for words in dict.fromkeys(objects):
         if not (match := _SOME_OF.fullmatch(words)):
             continue
-        how, listed = match["how"] or match["how2"], match["l"] or match["l2"]
+        many, listed = match["how"] or match["how2"], match["l"] or match["l2"]
         terms = wording.names(listed)
-        for low, high, plain, noun in quantities(f"{how.removesuffix(' of')} of"):
+        for low, high, plain, noun in quantities(f"{many.removesuffix(' of')} of"):
             if noun == "of" and not plain and _links(listed) <= {"and", "or"} and len(terms) > 1:
                 bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
                 yield {"kind": "mentions_some", "terms": terms, **bounds}
@@ -276,8 +276,8 @@ MARKERS: tuple[tuple[str, list[str]], ...] = (
 """What English marks with a few words, as WEval-Hand's checks of its development chains do."""
 
 _MARKED = [
-    (re.compile(rf"(?:{noun})(?P<after>(?:,? (?:to|that|which|about|of|from|,|and|by|on|attrib|each|"
-                r"put|introduced|opened|bear)[^.;:]*)?)", re.IGNORECASE), marks)
+    (re.compile(rf"(?:{noun})(?P<after>(?:,? (?:to|that|which|about|of|from|,|and|by|on|attrib|"
+                r"each|put|introduced|opened|bear)[^.;:]*)?)", re.IGNORECASE), marks)
     for noun, marks in MARKERS
 ]  # fmt: skip
 

@@ -221,8 +221,8 @@ def _accuracy(
     """The accuracy of every group of pairs, and of all of them."""
     margin, was_cut = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=bool)
     for i, (sign, side) in enumerate(((1, "chosen"), (-1, "rejected"))):
-        asked = [pair.instructions[i] for pair in pairs]
-        margin += sign * model.rewards(asked, [getattr(pair, side) for pair in pairs])
+        instructions = [pair.instructions[i] for pair in pairs]
+        margin += sign * model.rewards(instructions, [getattr(pair, side) for pair in pairs])
         was_cut |= model.was_cut
     types, chain_ids = np.array(groups), np.array([pair.chain_id for pair in pairs])
     known = [name for name in order if (types == name).any()]
