@@ -191,7 +191,7 @@ def notebook_sources(notebook: str) -> list[str]:
     """Paths from here of our modules that a notebook imports, and of the data that they read."""
     paths = [*imported_modules(notebook)]
     for module, folder in ((weval_hand, weval_hand.FOLDER), (real_queries, REAL_QUERIES)):
-        if Path(module.__file__) in paths:
+        if Path(str(module.__file__)) in paths:
             paths += [path for path in sorted(folder.iterdir()) if path.suffix != ".md"]
     return [os.path.relpath(path) for path in paths]
 

@@ -35,7 +35,6 @@ from wfine_utils.policy.generation import extract_answer, prompt_messages
 from wfine_utils.policy.rewards import Reward
 from wfine_utils.settings import AnswerFormat, PolicySettings
 
-
 ROLLOUTS_PER_CHECKPOINT = 3
 """How many rollouts are lost at most where a training is killed."""
 
