@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from wfine_utils.checks import rules_content, rules_counted, rules_format, rules_length
 from wfine_utils.checks.contradictions import contradiction
 from wfine_utils.checks.ifeval import identify_language
+from wfine_utils.checks.published_wording import compile_published
 from wfine_utils.checks.twins import Check, own_twin
 from wfine_utils.checks.wording import read_wording
 from wfine_utils.errors import WfineError
@@ -81,6 +82,10 @@ def _compiled(text: str) -> tuple[str | None, str]:
                 reason = "asks for nothing"
                 continue
             readings[json.dumps(twin, sort_keys=True)] = twin
+    published = compile_published(text)
+    if published is not None:
+        twin = own_twin(published)
+        readings[json.dumps(twin, sort_keys=True)] = twin
     if len(readings) > 1:
         return None, "two readings: " + " or ".join(readings)
     if not readings:

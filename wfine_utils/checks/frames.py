@@ -37,7 +37,8 @@ _HAVE = _longest_first(
     "|be|be written in|be told in|be written with|be written using|hold|carry|employ|provide|give"
     "|show|total|come to|amount to|be limited to exactly|fall|be kept to exactly|make use of"
     "|incorporate|be divided into|be split into|be broken into|be structured in|be set out in"
-    "|be organi[sz]ed into|have a length of|be of|offer|present|display|keep to|span|count|stretch to"
+    "|be organi[sz]ed into|have a length of|be of|offer|present|display|keep to|span|count"
+    "|stretch to"
 )
 _HAS = _longest_first(
     "contains|includes|has|uses|features|comprises|consists of|is composed of|is made up of|runs to"
@@ -54,13 +55,15 @@ _DO = _longest_first(
     "|call for|cite|reference|say it in|do it in|it takes|organi[sz]e it into|sprinkle in"
 )
 _DO_IT = _longest_first(
-    "write|tell|compose|present|make|craft|draft|produce|create|express|summari[sz]e|deliver|phrase|"
-    "say|put|build|divide|split|break|structure|organi[sz]e|arrange|set|give|format|keep|break up"
+    "tell|present|deliver|express|summari[sz]e|phrase|say|put|build|divide|split|break|structure"
+    "|organi[sz]e|arrange|set|give|format|keep|break up|write|compose|make|craft|draft|produce"
+    "|create"
 )
+_MAKE_IT = "write|compose|make|craft|draft|produce|create"
 _MENTION = _longest_first(
     "mention|name|cover|bring up|refer to|talk about|speak of|touch on|address|deal with|bring in"
     "|make mention of|reference|discuss|include|use|contain|work in|incorporate|feature|have"
-    "|mention all of|include all of|use all of"
+    ""
 )
 _MENTIONED = (
     "be (?:included|used|given|present|mentioned|added|found|there|provided|shown|named|covered)"
@@ -73,35 +76,47 @@ _EXCEED = _longest_first(
     "|write more than|include more than|be any longer than|exceed more than"
 )
 _S = rf"(?:{SUBJECT}|you)"
-_MODAL_NOT = "(?:should|must|may|can|shall|is to|does|do|ought|is allowed|will) ?not(?: to)?|mustn't|shouldn't|can't"
+_MODAL_NOT = (
+    "(?:should|must|may|can|shall|is to|does|do|ought|is allowed|will) ?not(?: to)?"
+    "|mustn't|shouldn't|can't"
+)
 
 _FRAMES: tuple[tuple[str, Sense], ...] = (
     (rf"{_S} (?:{MODAL} (?:only )?(?:{_HAVE})|{_HAS}) (?P<o>.+)", "wanted"),
-    (rf"{_S} (?:{MODAL} (?:be )?|is |are )?(?:{_HAVE})? ?(?:kept|limited|restricted) (?:to|at) (?P<o>.+)",
+    (rf"{_S} (?:{MODAL} (?:be )?|is |are )?(?:{_HAVE})? ?(?:kept|limited|restricted) (?:to|at) "
+     rf"(?P<o>.+)",
      "limit"),
     (rf"(?:{_DO}) (?P<o>.+)", "wanted"),
-    (rf"(?:{_DO_IT}) {SUBJECT} (?:in|with|using|of|into|at|to|have|contain|about)(?: just)? (?P<o>.+)", "wanted"),
-    (rf"(?:the|its|your) (?:length|word count|total length|total word count|number) {MODAL} be (?P<o>.+)", "wanted"),
+    (rf"(?:{_DO_IT}) {SUBJECT} (?:in|using|into) (?P<o>.+)", "wanted"),
+    (rf"(?:{_MAKE_IT}) {SUBJECT} (?:with|of|have|contain) (?P<o>.+)", "wanted"),
+    (rf"(?:the|its|your) (?:length|word count|total length|total word count|number) {MODAL} be "
+     rf"(?P<o>.+)", "wanted"),
     (rf"(?:there )(?:{MODAL} be|is|are|has to be) (?P<o>.+)", "wanted"),
     (rf"(?P<o>.+?) {MODAL} (?:{_MENTIONED})", "wanted"),
     (r"(?P<o>.+?) (?:is|are) (?:required|needed|expected|wanted|called for|mandatory)", "wanted"),
     (r"(?P<o>.+?),? (?:is|are) (?:allowed|permitted|your limit|the limit|the maximum)", "allowed"),
     (rf"(?P<o>(?:not|no|zero) .+?) (?:may|can) (?:{_MENTIONED})", "wanted"),
-    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}|between|under|up to|"
+    (rf"(?:in )?(?P<o>(?:at least|at most|no more than|no fewer than|exactly|{NUMBER}(?:-\d+)?"
+     rf"|between|under|up to|"
      r"maximum|max|minimum|no|zero) .+)", "wanted"),
-    (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to (?P<o>.+)", "limit"),
+    (rf"(?:limit|restrict|confine|cut|hold) (?:{SUBJECT}|yourself) (?:down )?to "
+     rf"(?P<o>.+)", "limit"),
     (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?:to|within|down to|at) (?P<o>.+)", "limit"),
-    (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?P<o>(?:under|below|between|shorter than|over) .+)", "wanted"),
+    (rf"(?:keep|stay|remain)(?: {SUBJECT})? (?P<o>(?:under|below|between|shorter than|over) "
+     rf".+)", "wanted"),
     (r"(?:your|the) (?:word |character )?(?:limit|maximum|max) is (?P<o>.+)", "limit"),
     (rf"(?:(?:{_NOT})|{_S} (?:{_MODAL_NOT})) (?:{_EXCEED}) (?P<o>.+)", "beyond"),
     (rf"(?:{_NOT}) (?:{_DO}|write with) (?P<o>.+)", "unwanted"),
     (rf"{_S} (?:{_MODAL_NOT}) (?:{_HAVE}) (?P<o>.+)", "unwanted"),
     (r"(?:avoid|leave out|omit|refrain from|exclude|steer clear of|skip|eschew|abstain from|"
-     r"write without|do without|stay away from|without|keep out)(?: all| the use of| using| any use of"
+     r"write without|do without|stay away from|without|keep out)(?: all| the use of| using| any "
+     r"use of"
      r"| including| writing| any)* (?P<o>.+)", "unwanted"),
-    (rf"{_S} {MODAL} (?:be free of|be free from|do without|avoid|be without|not contain) (?P<o>.+)", "unwanted"),
+    (rf"{_S} {MODAL} (?:be free of|be free from|do without|avoid|be without|not contain) "
+     rf"(?P<o>.+)", "unwanted"),
     (rf"(?P<o>.+?) (?:{_MODAL_NOT}) (?:{_MENTIONED})", "unwanted"),
-    (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|not permitted|prohibited|banned|to be avoided)", "unwanted"),
+    (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|not permitted|prohibited|banned|to be "
+     r"avoided)", "unwanted"),
     (rf"you are (?:not allowed|forbidden|not permitted) to (?:{_DO}) (?P<o>.+)", "unwanted"),
     (rf"(?:{_MENTION}) (?P<o>.+)", "mention"),
     (rf"{_S} {MODAL} (?:{_MENTION}) (?P<o>.+)", "mention"),
@@ -111,16 +126,19 @@ _FRAMES: tuple[tuple[str, Sense], ...] = (
     (rf"{_S} (?:{_MODAL_NOT}) (?:{_MENTION}|say) (?P<o>.+)", "avoid"),
     (rf"you are (?:not allowed|forbidden|not permitted) to (?:{_MENTION}) (?P<o>.+)", "avoid"),
     (r"(?:avoid|leave out|omit|refrain from|exclude|steer clear of|skip|write without|without|"
-     r"do without|eschew)(?: using| mentioning| the use of| saying| any mention of)? (?P<o>.+)", "avoid"),
+     r"do without|eschew)(?: using| mentioning| the use of| saying| any mention of)? "
+     r"(?P<o>.+)", "avoid"),
     (rf"(?P<o>.+?) (?:{_MODAL_NOT}) (?:{_MENTIONED})", "avoid"),
     (r"(?P<o>.+?) (?:is|are) (?:forbidden|not allowed|prohibited|banned|to be avoided)", "avoid"),
 )  # fmt: skip
 _PATTERNS = [(re.compile(body, re.IGNORECASE), sense) for body, sense in _FRAMES]
 
 _DEMANDING = re.compile(
-    r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never|none"
-    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if|whether|may|might"
-    r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|first|second"
+    r"\b(?:not|no|without|every|each|all|only|must|should|exactly|least|most(?! of)|avoid|never"
+    r"|none"
+    r"|nor|neither|nobody|hardly|rarely|seldom|unless|except|until|instead|(?<!rather )than|if"
+    r"|whether|may|might"
+    r"|could|would|can|cannot|optional\w*|ideally|perhaps|possibly|preferably|wrong|consider\w*|try|tries|trying|attempt\w*|free|fine|first|second"
     r"|third|last|final|one|two|three|four|five|six|seven|eight|nine|ten|begin\w*|start\w*|end\w*"
     r"|words?|sentences?|paragraphs?|characters?|lists?|bullets?|headings?|titles?|tables?|bold"
     r"|questions?|quotations?|quotes?|citations?|mention\w*|includ\w*|contain\w*|use|using|section"
@@ -131,8 +149,26 @@ _DEMANDING = re.compile(
 """What carries a demand, or takes one back: none may stand in the part of a sentence that is left
 aside."""
 
-_AIM = re.compile(r"(?P<aim>[a-z][^:;]*?)(?:,? (?P<link>with|without|by using|using)|:) (?P<means>.+)",
-                  re.IGNORECASE)  # fmt: skip
+_AIM = re.compile(
+    r"(?P<aim>[a-z][^:;]*?)(?P<comma>,?) (?P<link>with|without|by using|using) (?P<means>.+)",
+    re.IGNORECASE,
+)
+# "Describe a book with …" says of the book what "Support it with …" says of the text.
+_TAKES_MEANS = re.compile(
+    r"(?:support|back up|illustrate|enrich|strengthen|underpin|enliven|season|substantiate|bolster"
+    r"|reinforce|lighten|engage|appeal to|address) (?!.*\ban? ).+"
+    r"|.+ (?:it|them|us|up|him|her|you)",
+    re.IGNORECASE,
+)
+_AIM_OPENING = re.compile(
+    r"(?:keep|follow|sound|be|stay|remain|aim|go|strike|adopt|let|have|make|give|win|set|speak|talk|address"
+    r"|appeal|touch|move|tug|persuade|engage|back|support|illustrate|enrich|strengthen|underpin"
+    r"|enliven|season|substantiate|bolster|reinforce|lighten|the tone|show|narrate|tell it|write it"
+    r"|use the)\b(?!.*\b(?:about|how|why|who|which)\b)",
+    re.IGNORECASE,
+)
+"""How an aim begins that is the writer's own; "refuse to be formal" is none."""
+_LABEL = re.compile(r"(?:length|word count|required length|format|style): (?P<means>.+)", re.I)
 _READERS = re.compile(
     rf"(?P<aim>(?:it|the (?:{GENRE})|this) is (?:meant|written|intended|for) [^;:]+?"
     r"|(?:most of |all of |some of )?(?:the|its|your) (?:audience|readers?|listeners?|readership)\b"
@@ -159,6 +195,8 @@ def _aims(text: str) -> Iterator[str]:
     "Keep the tone formal, without a single contraction" is read by its means: no contraction. What
     is left aside carries no demand that could be counted.
     """
+    if match := _LABEL.fullmatch(text):
+        yield match["means"]
     for pattern in (_AIM, _MANNER, _READERS):
         match = pattern.fullmatch(text)
         if match and _is_aside(match):
@@ -168,9 +206,14 @@ def _aims(text: str) -> Iterator[str]:
 
 def _is_aside(match: re.Match[str]) -> bool:
     """Whether the aim of a sentence asks for nothing that a check could count."""
+    aim = match["aim"]
     if match.re is _READERS:
-        return _ASKED_OF_READERS.search(match["aim"]) is None
-    return not carries_demand(match["aim"]) or _TONE.fullmatch(match["aim"]) is not None
+        return _ASKED_OF_READERS.search(aim) is None
+    if match.re is _AIM and not _AIM_OPENING.match(aim):
+        return False
+    if match.re is _AIM and not match["comma"] and not _TAKES_MEANS.fullmatch(aim):
+        return False
+    return not carries_demand(aim) or _TONE.fullmatch(aim) is not None
 
 
 @lru_cache(maxsize=512)

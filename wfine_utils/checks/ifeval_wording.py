@@ -11,18 +11,20 @@ from typing import Any
 
 Said = str | tuple[str, dict[str, Any]]
 
+_NO_KEYWORD = {"frequency": 1, "relation": "less than"}
 _NEVER = {"let_frequency": 1, "let_relation": "less than"}
 _NOTHING_AFTER = (
     "[| and write nothing after it|~, and [no other words|nothing] should follow [this|that] "
     "[phrase|statement]|~ and no other words should follow [this|that] [phrase|statement]|"
-    "~. no [other|additional] words should follow [this|it|[this|that] phrase|{quote:end_phrase}]|"
+    "~[.|] no [other|additional] words should follow [this|it|[this|that] phrase|"
+    "{quote:end_phrase}]|"
     "~ with no other words after it]"
 )
 _PHRASE = "[|the words |~the phrase |~the exact phrase |~this exact phrase |~the exact phrase of ]"
 _IN_ENGLISH = "[in English and |~in English, and |~in English, |~]"
 _LOWER = "[lowercase letters|small letters|~lower case letters|~lowercase|~lower case|~lowercases]"
 _UPPER = "[capital letters|capitals|~uppercase letters|~upper case letters|~uppercase|~caps]"
-_IS = "[must be|should be|has to be|~is|~are|~needs to be]"
+_IS = "[must be|should be|has to be|~needs to be]"
 _SEPARATED = "[separated by|~separated with|~separated using|~, separated by|~each separated by]"
 _CAPITAL_WORDS = (
     "word(s) [in|~with|~that are in] [all capital letters|capital letters only|~all caps]"
@@ -37,8 +39,8 @@ IFEVAL: dict[str, list[Said]] = {
         "mention {terms:keywords}", "[include|bring in] {terms:keywords}",
     ],
     "keywords:forbidden_words": [
-        "do not use {terms:forbidden_words}", "do not mention {terms:forbidden_words}",
-        "@reply @must not contain {terms:forbidden_words}",
+        "do not use {either:forbidden_words}", "do not mention {either:forbidden_words}",
+        "@reply @may_not contain {either:forbidden_words}",
         "[avoid|leave out] {terms:forbidden_words}",
     ],
     "length_constraints:number_words": [
@@ -61,19 +63,21 @@ IFEVAL: dict[str, list[Said]] = {
     "keywords:frequency": [
         "use the {term:keyword} [|~for ]{times:frequency,relation}",
         "[mention|~include|~repeat] the {term:keyword} [|~for ]{times:frequency,relation}",
-        "[let |]the {term:keyword} [appear|occur] {times:frequency,relation}",
+        "let the {term:keyword} [appear|occur] {times:frequency,relation}",
         "the {term:keyword} @must [appear|occur|~be used|~show up] {times:frequency,relation}",
-        "@reply @must [contain|include|~mention|~use] the {term:keyword} "
+        "@reply @must [contain|~include|~have|~use] the {term:keyword} "
         "{times:frequency,relation}",
-        "the {term:keyword} [appears|occurs|~shows up|~is used] {times:frequency,relation}",
+        ("[do not|never] [use|mention] the {term:keyword}", _NO_KEYWORD),
+        ("@reply @may_not contain the {term:keyword}", _NO_KEYWORD),
+        ("the {term:keyword} @may_not [appear|occur]", _NO_KEYWORD),
     ],
     "keywords:letter_frequency": [
         "use the {letter:letter} [|~for ]{times:let_frequency,let_relation}",
         "the {letter:letter} @must [appear|occur|~show up|~be used] "
         "{times:let_frequency,let_relation}",
-        "@reply @must [contain|include|~use] the {letter:letter} "
+        "@reply @must [contain|~include|~have|~use] the {letter:letter} "
         "{times:let_frequency,let_relation}",
-        "[let |~]the {letter:letter} [appear|occur|~appears] {times:let_frequency,let_relation}",
+        "let the {letter:letter} [appear|occur] {times:let_frequency,let_relation}",
         "~include the {letter:letter} {times:let_frequency,let_relation}",
         ("[do not|never|~don't] use the {letter:letter}[| anywhere]", _NEVER),
         ("[do not|~don't] [include|~contain] the {letter:letter}[| anywhere]", _NEVER),
@@ -88,9 +92,9 @@ IFEVAL: dict[str, list[Said]] = {
         "@reply @must be [entirely |completely |~]in [|~only ][|~the ]{language:language}"
         "[|~ language][|~ only][|~, [and |]no other language is allowed]",
         "[use|~answer using|~respond using|~write using] only [|the ]{language:language}"
-        "[|~ language][|~, no other language is allowed]",
+        "[|~ language][|~ in @reply][|~, no other language is allowed]",
         "write in {language:language} and in no other language",
-        "~@reply [is|must be|should be] [written |][entirely |completely |]in "
+        "~@reply [must be|should be] [written |][entirely |completely |]in "
         "[|the ]{language:language}[| language][|, no other language is allowed]",
         "~outside of {language:language}, no other language is allowed",
         "~no [other language except|language other than|other language than] {language:language} "
@@ -126,7 +130,8 @@ IFEVAL: dict[str, list[Said]] = {
         "[in|~represented by|~with|~wrapped in|~represented with] square brackets"
         "[|@with_example {brackets}[|~)]]",
         "@reply @must [contain|have|include] {least:num_placeholders} placeholder(s) "
-        "[in|~represented by|~, represented by|~, wrapped in] square brackets"
+        "[in|~represented by|~, represented by|~, wrapped in|~which should be represented by] "
+        "square brackets"
         "[|@with_example {brackets}[|~)]]",
         "leave {least:num_placeholders} placeholder(s) in square brackets[|@with_example "
         "{brackets}]",
@@ -134,7 +139,7 @@ IFEVAL: dict[str, list[Said]] = {
         "~@reply @must [also |][contain|have|include] {least:num_placeholders} placeholder(s)"
         "[@with_example |, such as | (i.e., | (an example of a placeholder is ]{brackets}[|)]",
         "~[include|use|add] {least:num_placeholders} placeholder(s)[, | ]such as {brackets}",
-        "~[contain|contains] {least:num_placeholders} placeholder(s) represented by square "
+        "~contain {least:num_placeholders} placeholder(s) represented by square "
         "brackets[|@with_example {brackets}]",
     ],
     "detectable_content:postscript": [
@@ -185,9 +190,9 @@ IFEVAL: dict[str, list[Said]] = {
         "use {least:num_sections} section(s) and open each with {quote:section_spliter} and a "
         "number",
         "~@reply @must [also |][contain|have|include] [{n:num_sections}|{least:num_sections}] "
-        "sections[. | and |, | with ][the beginning of |][mark the beginning of |][each|each of "
-        "them|each section] [marked |starting |should be explicitly noted |should start |]"
-        "[with|as] {bare_word:section_spliter} X",
+        "sections[. | and |, | with |, with ][the beginning of |][mark the beginning of |]"
+        "[each|each of them|each section] [marked |starting |should start |"
+        "should be explicitly noted |][with|as] {bare_word:section_spliter} X",
     ],
     "detectable_format:json_format": [
         f"[write|give|~put|~wrap|~format] @reply [as|in] {_JSON}",
@@ -196,7 +201,6 @@ IFEVAL: dict[str, list[Said]] = {
         f"answer in {_JSON}[| and in nothing else]",
         f"~i want @reply in {_JSON}", f"~wrap all words into {_JSON}",
         f"~@reply @must [just contain|only contain|contain only] {_JSON}[|, nothing else]",
-        "~@reply only contains a JSON block",
     ],
     "detectable_format:title": [
         "[|~please ]@write a title [in|wrapped in|~, wrapped in|~contained in|~that is wrapped in] "
@@ -208,8 +212,6 @@ IFEVAL: dict[str, list[Said]] = {
         "give @reply a title and put it in double angle brackets[|@with_example {title}]",
         "~the title[| of @reply] @must be [|wrapped ]in double [angle|angular] brackets"
         "[|@with_example {title}]",
-        "~@reply [contains|has] a title wrapped in double [angle|angular] brackets"
-        "[|@with_example {title}]",
     ],
     "combination:two_responses": [
         "[give|write|~provide] [|exactly ]two different [responses|answers] with @six_stars "
@@ -218,12 +220,13 @@ IFEVAL: dict[str, list[Said]] = {
         "[separated by|~separated with] @six_stars",
         "answer in two different ways and put @six_stars between the two answers",
         "there [must|should] be two different [responses|answers], separated by @six_stars",
-        "~give [me |][exactly |]two different responses[. |, | and ][separate|separating|"
+        "~give [me |][exactly |]two different [responses|answers][. |, | and ][separate|separating|"
         "responses and only responses should be separated] "
         "[the responses |them |][with|by] @six_stars",
     ],
     "combination:repeat_prompt": [
-        "[first |]repeat this request word for word[|, then answer it]: {quote:prompt_to_repeat}",
+        "[first |~first, |]repeat this request word for word[|, then answer it]: "
+        "{quote:prompt_to_repeat}",
         "[begin|open] @reply with this request, word for word: {quote:prompt_to_repeat}",
         "before you answer, repeat these words without change: {quote:prompt_to_repeat}",
         "@reply @must [begin|open] with these words: {quote:prompt_to_repeat}",
@@ -251,7 +254,7 @@ IFEVAL: dict[str, list[Said]] = {
         f"[use|write|~have|~include] {{bound:capital_frequency,capital_relation}} {_CAPITAL_WORDS}",
         f"@reply @must [contain|have|include] {{bound:capital_frequency,capital_relation}} "
         f"{_CAPITAL_WORDS}",
-        "{bound:capital_frequency,capital_relation} word(s) should be in "
+        "{bound:capital_frequency,capital_relation} word(s) [|~in @reply ]should be in "
         "[all capital letters|capital letters only|~all caps]",
         f"there [must|should] be {{bound:capital_frequency,capital_relation}} {_CAPITAL_WORDS}",
         "~[the |]words [with|in] all capital letters should appear "
@@ -272,6 +275,7 @@ IFEVAL: dict[str, list[Said]] = {
         f"~@reply {_IS} [all capital letters and in English|in all capital letters and in English|"
         "all capital letters|in English, all capital letters]",
         "~not a single word [in|of] @reply should contain lowercase letters",
+        f"~all [the |]letters in @reply @must be [in |]{_UPPER}",
         "~[capitalize|capitalise] every letter", "~no lowercase letters are allowed",
         f"~in all {_UPPER}, no lowercase letters allowed",
     ],
@@ -288,7 +292,8 @@ IFEVAL: dict[str, list[Said]] = {
         "should not contain any capital letters|have no capital letters]",
         "~@reply must be in English and contain only lowercase letters",
         "~no capital letters are allowed",
-        "~@reply [is in English and only use|should use|must use] [all |]lowercase letters",
+        f"~all [the |]letters in @reply @must be [in |]{_LOWER}",
+        "~@reply [should be in English and only use|should use|must use] [all |]lowercase letters",
         "~[do not|don't] use [any |]capital letters", "~answer with lowercase letters",
     ],
     "punctuation:no_comma": [

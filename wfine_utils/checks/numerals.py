@@ -18,7 +18,10 @@ _VALUES = {
 _UNIT = "|".join(_SMALL[1:10])
 _BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{_UNIT}))?|{'|'.join(reversed(_SMALL))})"
 _HUNDREDS = rf"(?:(?:an?|{_UNIT}) hundred(?:(?: and)? {_BELOW_100})?)"
-_THOUSANDS = rf"(?:(?:an?|{_BELOW_100}) thousand(?:(?: and)? {_BELOW_100}|,? (?:{_HUNDREDS}))?)"
+_THOUSANDS = (
+    rf"(?:(?:{_HUNDREDS}|an?|{_BELOW_100}) thousand"
+    rf"(?:(?: and)? {_BELOW_100}|,? (?:{_HUNDREDS}))?)"
+)
 _DOZEN = r"(?:(?:a|one|two|three|four|five) dozen|half a dozen)"
 
 NUMBER = (

@@ -35,6 +35,7 @@ from wfine_utils.checks.phrases_of_terms import (
     table,
     years_in_order,
 )
+from wfine_utils.checks.published_wording import phrase_published
 from wfine_utils.checks.twins import Check, own_twin
 from wfine_utils.errors import WfineError
 
@@ -80,6 +81,8 @@ def phrase(check: Mapping[str, Any], rng: np.random.Generator) -> str:
     'Please make sure that the text has from 50 to 60 words.'
     """
     twin = own_twin(check)
+    if "/" in twin["kind"]:
+        return phrase_published(twin, rng)
     kind, (low, high) = twin["kind"], bounds(twin)
     if low is not None and high is not None and low > high:
         raise WfineError(f"phrase: found low {low} above high {high} of {kind}; swap them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -20,6 +21,11 @@ _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("«", "»"), ("`", "`"))
 
 
 def quoted(term: str) -> str:
+    if re.search(r"\w,$", term):
+        raise WfineError(
+            f"phrase: found the term {term!r}; in quotation marks its comma would be read as one "
+            "of the sentence. Leave the comma out."
+        )
     for start, end in _QUOTES:
         if start not in term and end not in term:
             return f"{start}{term}{end}"
@@ -144,22 +150,25 @@ def headings(check: Check, rng: _Rng) -> str:
 
 
 def line_starts(check: Check, rng: _Rng) -> str:
-    prefix = quoted(check["prefix"])
-    lines = make_nouns(
-        f"line beginning with {prefix}/lines beginning with {prefix}",
-        f"line that starts with {prefix}/lines that start with {prefix}",
-        f"line starting with {prefix}/lines starting with {prefix}",
-    )
-    return counted(check, lines, rng)
+    return counted(check, _starting("line", check["prefix"], ""), rng)
 
 
 def anaphora(check: Check, rng: _Rng) -> str:
-    start = quoted(check["start"])
-    return counted(check, make_nouns(
-        f"sentence beginning with {start}/sentences beginning with {start}",
-        f"sentence that starts with {start}/sentences that start with {start}",
-        f"sentence starting with the words {start}/sentences starting with the words {start}",
-    ), rng)  # fmt: skip
+    return counted(check, _starting("sentence", check["start"], "the words "), rng)
+
+
+def _starting(unit: str, start: str, words: str) -> tuple[Noun, ...]:
+    """Lines or sentences with a given beginning, as nouns."""
+    return tuple(
+        Noun(
+            f"{unit} {one} with {link}{quoted(start)}", f"{unit}s {many} with {link}{quoted(start)}"
+        )
+        for one, many, link in (
+            ("beginning", "beginning", ""),
+            ("that starts", "that start", ""),
+            ("starting", "starting", words),
+        )
+    )
 
 
 def record(check: Check, rng: _Rng) -> str:

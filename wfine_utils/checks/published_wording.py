@@ -22,7 +22,7 @@ from wfine_utils.checks.dispatch import CHECKS, is_missing
 from wfine_utils.checks.dispatch import check as judge
 from wfine_utils.checks.ifbench_wording import IFBENCH
 from wfine_utils.checks.ifeval_wording import IFEVAL, Said
-from wfine_utils.checks.wording_grammar import Template
+from wfine_utils.checks.wording_grammar import Template, pattern_of
 from wfine_utils.checks.wording_quotes import Unquoted, unquoted
 from wfine_utils.checks.words import normalised
 from wfine_utils.errors import WfineError
@@ -158,7 +158,7 @@ def phrase_published(check: Mapping[str, Any], rng: np.random.Generator) -> str:
         WfineError: as of :func:`published_twin`.
 
     >>> phrase_published({"kind": "ifeval/punctuation:no_comma"}, np.random.default_rng(1))
-    'Avoid commas.'
+    'No comma is allowed.'
     """
     published_twin(check)  # refuses what every text meets
     canonical = _canonical(check)
@@ -175,35 +175,46 @@ def phrase_published(check: Mapping[str, Any], rng: np.random.Generator) -> str:
     raise WfineError(f"check {canonical}: found no words for these arguments; report this, please.")
 
 
-_REPLY = (
-    r"(?:your|the|this) (?:(?:entire|whole) )?(?:response|reply|answer|text|output|poem|song|story|"
-    r"essay|letter|article|post|blog post|email)"
-)
+_REPLY = pattern_of("@reply")
+_SUBJECT = r"(?:you|your|the|this|there|no|it|that)"
 _BEFORE = re.compile(
-    rf"(?:please|also|additionally|finally|in addition|(?:in|throughout) {_REPLY}|"
-    r"(?:be sure|make sure|remember|don't forget|do not forget|you (?:must|should|need to)) to"
-    r"(?= [a-z])|(?:make sure|ensure|be sure)(?: that)?(?= (?:you|your|the|this|there|no|it)\b)|"
-    r"(?:make sure|be sure)(?= not to )|i want you to),? ",
+    r"(?:please|and|also|additionally|finally|in addition|in particular|basically|\d+[.)]|"
+    rf"(?:in|throughout|within) {_REPLY}|"
+    r"(?:be sure|make sure|remember|don't forget|do not forget) to(?! not\b)|"
+    r"(?:you (?:must|should|need to)|i want you to)(?! not\b)|"
+    rf"(?P<sure>(?:make sure|ensure|be sure)(?: that)?)(?= {_SUBJECT}\b)|"
+    r"(?P<refrain>(?:make sure|be sure) not to)),? ",
     re.IGNORECASE,
 )
+_STATED = re.compile(r"\b(is|are|(?:only )?contains|has|includes|uses|appears|occurs|shows up)\b")
+_DEMANDED = {"is": "be", "are": "be", "has": "have", "shows up": "show up"}
 _AFTER = re.compile(
     rf",? (?:(?:anywhere |somewhere )?(?:in|throughout|within|across) {_REPLY}|please)$",
     re.IGNORECASE,
 )
 
 
+_MOST_FILLERS = 9  # before a demand; a text with more of them is none
+
+
+def _demanded(stated: re.Match[str]) -> str:
+    """What is stated as a demand: (make sure that it) "is" becomes "should be"."""
+    return f"should {_DEMANDED.get(stated[1], stated[1].removesuffix('s'))}"
+
+
 def _without_fillers(text: str) -> Iterator[str]:
     """The text, and what is left of it when fillers are taken off, one after another."""
     text = re.sub(r"\s*[.!]$", "", text)
     yield text
-    while match := _BEFORE.match(text):
-        text = text[match.end() :]
-        if match[0].lower().endswith("sure "):  # make sure not to use it
-            text = re.sub(r"^not to ", "do not ", text, flags=re.IGNORECASE)
+    for _ in range(_MOST_FILLERS):
+        if (match := _BEFORE.match(text)) is None:
+            break
+        text = ("do not " if match["refrain"] else "") + text[match.end() :]
+        if match["sure"]:
+            text = _STATED.sub(_demanded, text, count=1)
         yield text
-    while match := _AFTER.search(text):
-        text = text[: match.start()]
-        yield text
+    if match := _AFTER.search(text):
+        yield text[: match.start()]
 
 
 def compile_published(text: str) -> Check | None:

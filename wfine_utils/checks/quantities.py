@@ -51,7 +51,8 @@ _BOTH = [
     _pattern(rf"(?:{_EXACT} )?between (?P<a>{_N}) and (?P<b>{_N}) (?P<noun>.+)"),
     _pattern(rf"(?:{_EXACT} )?(?:from )?(?P<a>{_N})(?: to |-| - )(?P<b>{_N}) (?P<noun>.+)"),
     _pattern(
-        rf"(?:{_LEAST}) (?P<a>{_N})(?P<x> [a-z]+)?,? (?:and|but|or) (?:{_MOST}) (?P<b>{_N})(?P<y> .+)"
+        rf"(?:{_LEAST}) (?P<a>{_N})(?P<x> [a-z]+)?,? (?:and|but|or) (?:{_MOST}) "
+        rf"(?P<b>{_N})(?P<y> .+)"
     ),
     _pattern(rf"(?P<a>{_N}) or (?P<b>{_N}) (?P<noun>.+)"),
 ]
@@ -66,11 +67,13 @@ _ONE_BOUND: list[tuple[re.Pattern[str], str]] = [
     (_pattern(rf"(?P<n>{_N}) or (?:fewer|less) (?P<noun>.+)"), "most"),
     (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? or more"), "least"),
     (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? or (?:fewer|less)"), "most"),
-    (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? at (?:the )?(?:very )?(?:least|minimum|a minimum)"), "least"),
-    (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? (?:at (?:the )?(?:very )?(?:most|maximum)|maximum|max)"), "most"),
+    (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? at (?:the )?(?:very )?(?:least|minimum|a "
+              rf"minimum)"), "least"),
+    (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? (?:at (?:the )?(?:very )?(?:most|maximum)|maximum"
+              rf"|max)"), "most"),
     (_pattern(rf"(?:{_EXACT} )?(?P<n>{_N}) (?P<noun>.+?),? {_NO_MORE_NO_LESS}"), "exact"),
     (_pattern(rf"(?P<n>{_N}) (?P<noun>.+?),? (?:{_EXACT}),?"), "exact"),
-    (_pattern(rf"(?:a total of )?(?P<n>{_N}) (?P<noun>.+)"), "plain"),
+    (_pattern(rf"(?:a total of )?(?P<n>{_N}) (?P<noun>(?!or |to |and ).+)"), "plain"),
 ]  # fmt: skip
 _NONE = _pattern(
     "(?:no|zero|not a single|not one|not any|without any|never an?)(?: single)? (?P<noun>.+)"

@@ -16,7 +16,8 @@ _ONE = r"[\w'’-]+"
 _BARE = rf"{_ONE}(?: {_ONE})?(?:, {_ONE}(?: {_ONE})?)*(?:,? (?P<link>and|or) {_ONE}(?: {_ONE})?)?"
 _NAME = r"(?:the )?[A-Z][\w'’-]*(?: (?:of |the )?[A-Z][\w'’-]*)*"
 _OBJECT = re.compile(
-    rf"(?:both |all of |all )?(?:the |these |the following |all (?:of )?the following |this )?(?:{_WORD}:? )?(?:of )?(?P<l>{TERMS})",
+    rf"(?:both |all of |all )?(?:the |these |the following |all (?:of )?the following |this )?"
+    rf"(?:{_WORD}:? )?(?:of )?(?P<l>{TERMS})",
     re.IGNORECASE,
 )
 _BARE_OBJECT = re.compile(rf"(?:the )?(?:following )?key ?words?:? (?P<l>{_BARE})", re.IGNORECASE)
@@ -27,7 +28,8 @@ _ORDER = (
 _IN_ORDER = re.compile(rf"(?P<o>.+?)(?:{_ORDER})", re.IGNORECASE)
 _CHAIN = re.compile(rf"first {TERM}(?:,? (?:and )?then {TERM})+", re.IGNORECASE)
 _SOME_OF = re.compile(
-    rf"(?P<how>.+?) (?:of )?(?:the |these |the following |of the following )(?:{_WORD})?(?::|,)? ?(?P<l>{TERMS})"
+    rf"(?P<how>.+?) (?:of )?(?:the |these |the following |of the following )(?:{_WORD})?(?::|,)? "
+    rf"?(?P<l>{TERMS})"
     rf"|(?P<how2>.+?) of (?P<l2>{TERMS})",
     re.IGNORECASE,
 )
@@ -104,7 +106,8 @@ def in_order(wording: Wording) -> Iterator[Check]:
             if len(terms) > 1 and not _links(listed["l"]) - {"and", "then"}:
                 yield {"kind": "in_order", "terms": terms}
     for sentence in sentences_of(wording.text):
-        shown = re.fullmatch(rf"(?P<o>.+?) {MODAL} (?:be (?:mentioned|used|named)|appear|occur)(?:{_ORDER})",
+        shown = re.fullmatch(rf"(?P<o>.+?) {MODAL} (?:be (?:mentioned|used|named)|appear|occur)"
+                             rf"(?:{_ORDER})",
                              sentence, re.IGNORECASE)  # fmt: skip
         if shown and (listed := _OBJECT.fullmatch(shown["o"])):
             yield {"kind": "in_order", "terms": wording.names(listed["l"])}
@@ -144,7 +147,8 @@ def some(wording: Wording) -> Iterator[Check]:
 
 
 _RISING = (
-    r"(?:,? (?:in|by) (?:rising|ascending|chronological|increasing) order|,? from (?:the )?(?:earliest|oldest)"
+    r"(?:,? (?:in|by) (?:rising|ascending|chronological|increasing) order|,? from (?:the )?"
+    r"(?:earliest|oldest)"
     r" to (?:the )?(?:latest|most recent|newest))"
 )
 _YEARS = [
@@ -184,9 +188,13 @@ _PRONOUNS = {
     "first_person": "I|me|my|mine|myself|we|us|our|ours",
     "second_person": "you|your|yours",
 }
-_TIMES = rf"(?P<q>(?:at least |no fewer than |a minimum of )?{NUMBER} times(?: or more)?|{NUMBER} or more times)"
+_TIMES = (
+    rf"(?P<q>(?:at least |no fewer than |a minimum of )?{NUMBER} times(?: or more)?"
+    rf"|{NUMBER} or more times)"
+)
 _SPEAKS = re.compile(
-    r"\b(?:tells?|told|speaks?|talk|write|written|narrate[ds]?|hear|voice|it|stay|keep|address|say|be)\b",
+    r"\b(?:tells?|told|speaks?|talk|write|written|narrate[ds]?|hear|voice|it|stay|keep"
+    r"|address|say|be)\b",
     re.IGNORECASE,
 )
 _PERSON: list[tuple[str, re.Pattern[str]]] = [
@@ -195,7 +203,8 @@ _PERSON: list[tuple[str, re.Pattern[str]]] = [
     for body in (
         rf"(?P<lead>.+?),? in the {person} person(?: singular| throughout)?(?:,? {_TIMES})?",
         rf"(?P<lead>.+?),? (?:saying|as|using) [{TERM[1:-1]}]?"
-        rf"(?:{_PRONOUNS[f'{person}_person']})(?:(?:, | or |, or | and )(?:{_PRONOUNS[f'{person}_person']}))*,? {_TIMES}",
+        rf"(?:{_PRONOUNS[f'{person}_person']})(?:(?:, | or |, or | and )"
+        rf"(?:{_PRONOUNS[f'{person}_person']}))*,? {_TIMES}",
         rf"(?P<lead>use) the {person} person(?: singular| throughout)?(?:,? {_TIMES})?",
     )
 ]  # fmt: skip
@@ -218,8 +227,22 @@ def person(wording: Wording) -> Iterator[Check]:
             yield from _so_often("second_person", match["q"])
 
 
+_SPEAKER = re.compile(
+    r"(?:let|have)\b.*"  # let the nurse who was on duty speak
+    r"|(?:(?:the|an?|our) [a-z]+ (?!who|which|that)|it is |speak|talk|tell it|tell the|write"
+    r"|address|keep|narrate|stay|aim"
+    r"|go|appeal|be|use)\b(?!.*\b(?:who|which|that|about|explain|discuss|describe|compare|quote|why|how"
+    r"|like|character|asked|told|wants?)\b).*",
+    re.IGNORECASE,
+)
+"""How a sentence begins that says who speaks, and not what somebody else should do."""
+
+
 def _speaks(lead: str) -> bool:
-    return lead.lower() == "use" or (_SPEAKS.search(lead) is not None and not carries_demand(lead))
+    """Whether a sentence says how the text as a whole speaks, and asks for nothing else."""
+    if lead.lower() == "use":
+        return True
+    return bool(_SPEAKS.search(lead) and _SPEAKER.fullmatch(lead)) and not carries_demand(lead)
 
 
 def _so_often(kind: str, often: str | None) -> Iterator[Check]:

@@ -52,7 +52,8 @@ _COUNTED: tuple[_Counted, ...] = (
     _Counted("numbered (?:list )?(?:items?|points?)|(?:items?|points?) in a numbered list",
              {"kind": "list_items", "marker": "numbered"}, True),
     _Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
-    *(_Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} headings?"
+    *(_Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} "
+               f"headings?"
                f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
                f"|headings? at (?:the {name} level|level {i})",
                {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS, 1)),
@@ -60,11 +61,13 @@ _COUNTED: tuple[_Counted, ...] = (
              "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
     _Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
              "author-year (?:style|form|format|manner)(?: usual in the discipline)?"
-             "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author and the year)"
+             "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author "
+             "and the year)"
              "|apa[- ]style (?:in-text )?citations?|in-text citations? in apa style",
              {"kind": "citations"}),
     _Counted("numeric citations?|numbered citations? in (?:square )?brackets|"
-             r"citations? with (?:a number|numbers) in square brackets|numeric citations? such as \[\d\]",
+             r"citations? with (?:a number|numbers) in square brackets|numeric citations? such "
+             r"as \[\d\]",
              {"kind": "citations", "style": "numeric"}),
     _Counted(r"(?:lines?|turns?) of dialogue with the speaker's name and a colon before (?:it|them)"
              r"|(?:dialogue )?lines? of the form name: speech"
@@ -82,12 +85,15 @@ _COUNTED: tuple[_Counted, ...] = (
     _Counted(f"first[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the first person{_PRONOUNS}"
              f"|words? (?:of|in) the first person{_PRONOUNS}|first[- ]person words?{_PRONOUNS}",
              {"kind": "first_person"}),
-    _Counted(f"second[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the second person{_PRONOUNS}"
+    _Counted(f"second[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the second "
+             f"person{_PRONOUNS}"
              f"|words? (?:of|in) the second person{_PRONOUNS}|second[- ]person words?{_PRONOUNS}",
              {"kind": "second_person"}),
     _Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
-    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)(?: such as [a-z, ]+?)?,? (?:written |given |expressed |stated )?"
-             "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic numerals?",
+    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)(?: such as [a-z, ]+?)?,? "
+             r"(?:written |given |expressed |stated )?"
+             "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic "
+             "numerals?",
              {"kind": "numbers"}),
     _Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"}),
     _Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
@@ -95,11 +101,17 @@ _COUNTED: tuple[_Counted, ...] = (
 )  # fmt: skip
 _PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in _COUNTED]
 
-_WITH = rf"(?:(?:the )?(?:same )?(?:two |three )?(?:words?|phrase|label|text|characters?|prefix|mark),? )?(?P<t>{TERM})"
+_WITH = (
+    rf"(?:(?:the )?(?:same )?(?:two |three )?(?:words?|phrase|label|text|characters?|prefix"
+    rf"|mark),? )?(?P<t>{TERM})"
+)
 _STARTING = [
-    (re.compile(rf"{noun} (?:(?:that|which) (?:all )?)?(?:begin|start|open)(?:s|ning|ing)? (?:with|by) {_WITH}",
+    (re.compile(rf"{noun} (?:(?:that|which) (?:all )?)?(?:begin|start|open)(?:s|ning|ing)? "
+                rf"(?:with|by) {_WITH}",
                 re.IGNORECASE), kind, argument)
-    for noun, kind, argument in (("lines?", "line_starts", "prefix"), ("sentences?", "anaphora", "start"))
+    for noun, kind, argument in (
+        ("lines?", "line_starts", "prefix"), ("sentences?", "anaphora", "start")
+    )
 ]  # fmt: skip
 
 
@@ -129,7 +141,8 @@ def characters(wording: Wording) -> Iterator[Check]:
 
 
 _SHOULD_START = re.compile(
-    rf"(?P<how>.+?) (?:should|must|has to|have to|are to|will|need to) (?:all )?(?:begin|start|open) with {_WITH}",
+    rf"(?P<how>.+?) (?:should|must|has to|have to|are to|will|need to) (?:all )?(?:begin|start"
+    rf"|open) with {_WITH}",
     re.IGNORECASE,
 )
 

@@ -18,13 +18,19 @@ _ALL = r"(?:whole|entire|full|complete)"
 
 def _nothing_but(what: str, one: str) -> str:
     """The whole text is a list: a pattern."""
-    verb = r"(?:write|give|use|answer with|respond with|reply with|produce|provide|answer|reply|respond)"
+    verb = (
+        r"(?:write|give|use|answer with|respond with|reply with|produce|provide|answer|reply"
+        r"|respond)"
+    )
     return (
-        rf"{verb} nothing but {what}|{verb} (?:only|solely|exclusively)(?: with| in)? {what}|{verb}(?: with)? {what}"
+        rf"{verb} nothing but {what}|{verb} (?:only|solely|exclusively)(?: with| in)? {what}"
+        rf"|{verb}(?: with)? {what}"
         rf" (?:only|and nothing else|exclusively|alone)"
-        rf"|(?:give|write|make|present|format|put) (?:the|your) {_ALL} (?:[a-z]+)(?: as| in)? {what}"
+        rf"|(?:give|write|make|present|format|put) (?:the|your) {_ALL} (?:[a-z]+)(?: as| in)? "
+        rf"{what}"
         rf"|(?:the|your) {_ALL} [a-z]+ {MODAL} be (?:in )?{what}"
-        rf"|{SUBJECT} {MODAL} (?:consist|be made up|be composed) (?:solely|only|entirely|exclusively) of {what}"
+        rf"|{SUBJECT} {MODAL} (?:consist|be made up|be composed) (?:solely|only|entirely"
+        rf"|exclusively) of {what}"
         rf"|{SUBJECT} {MODAL} (?:be|contain) (?:nothing but|only) {what}"
         rf"|(?:every|each) line {MODAL} be an? {one}|make (?:every|each) line an? {one}"
     )
@@ -43,10 +49,13 @@ _PLAIN: list[tuple[re.Pattern[str], str]] = [
          rf"|give {SUBJECT} an? (?:markdown )?heading at the (?:start|top|beginning)"
          rf"|an? (?:markdown )?heading {MODAL} (?:come first|stand at the top|open {SUBJECT})"),
         ("exclamations",
-         r"(?:end|finish|close) (?:every|each)(?: single)? sentence (?:with|in|on) an exclamation (?:mark|point)"
-         rf"|(?:(?:every|each)(?: single)? sentence|all sentences) (?:{MODAL} (?:end|finish|close)|ends?)"
+         r"(?:end|finish|close) (?:every|each)(?: single)? sentence (?:with|in|on) an "
+         r"exclamation (?:mark|point)"
+         rf"|(?:(?:every|each)(?: single)? sentence|all sentences) (?:{MODAL} (?:end|finish"
+         rf"|close)|ends?)"
          r" (?:with|in|on) an exclamation (?:mark|point)"
-         r"|let (?:every|each) sentence (?:end|finish|close) (?:with|in) an exclamation (?:mark|point)"
+         r"|let (?:every|each) sentence (?:end|finish|close) (?:with|in) an exclamation (?:mark"
+         r"|point)"
          r"|make every sentence an exclamation"
          r"|write only sentences that end (?:with|in) an exclamation (?:mark|point)"),
     )
@@ -66,10 +75,13 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _OF_LETTERS = frozenset(
-    "write it as a an the lay out use form of text should be letter with and greeting closing format "
-    "reply response answer piece salutation name have set like give layout from to signature formal "
+    "write it as a an the lay out use form of text should be letter with and greeting closing "
+    "format "
+    "reply response answer piece salutation name have set like give layout from to signature "
+    "formal "
     "business proper properly correspondence complimentary close sender sender's formula beneath "
-    "below its at end must has is in line valediction sign-off traditional standard signed writer's "
+    "below its at end must has is in line valediction sign-off traditional standard signed "
+    "writer's "
     "under shape complete conventional opening your put compose this that on".split()
 )
 
@@ -97,12 +109,14 @@ def _listed(wording: Wording, said: str) -> list[str]:
 _COLUMNS = rf"(?:(?:with|of|having|containing|that has)(?: exactly)? (?P<c>{NUMBER}) columns?)"
 _TABLE = re.compile(
     rf"(?:an?|one) (?:markdown )?(?:(?P<h>[a-z]+|\d+)-column )?(?:markdown )?table(?: {_COLUMNS})?"
-    r"(?:,? (?:and|with) (?P<rows>.+ rows?|no rows) (?:below (?:its|the) header|under (?:its|the) header"
+    r"(?:,? (?:and|with) (?P<rows>.+ rows?|no rows) (?:below (?:its|the) header|under (?:its"
+    r"|the) header"
     r"|of data|besides (?:its|the) header|not counting (?:its|the) header))?",
     re.IGNORECASE,
 )
 _AS_TABLE = re.compile(
-    rf"(?:present|give|put|show|format|write|arrange|set out|lay out) {SUBJECT} (?:in|as) (?P<o>.+)",
+    rf"(?:present|give|put|show|format|write|arrange|set out|lay out) {SUBJECT} (?:in|as) "
+    rf"(?P<o>.+)",
     re.IGNORECASE,
 )
 
@@ -138,7 +152,8 @@ _HEADED = [
     for body, counts in (
         (rf"[Tt]he (?P<n>{_HEADING})(?::| named| called)? {_NAMES}{_ORDER}", False),
         (rf"[Tt]he (?P<n>{_HEADING}) {_NAMES} (?:should|must) appear{_ORDER}", False),
-        (rf"(?P<n>.+?headings?(?: of (?:level \d|the [a-z]+ level))?)(?:,? (?:among them|including))"
+        (rf"(?P<n>.+?headings?(?: of (?:level \d|the [a-z]+ level))?)(?:,? (?:among them"
+         rf"|including))"
          rf" {_NAMES}{_ORDER}", False),
         (rf"(?P<n>.+?headings?)(?:,? namely|:|,) {_NAMES}{_ORDER}", True),
         (rf"one (?P<n>{_HEADING}) each for {_NAMES}{_ORDER}", True),
@@ -195,7 +210,8 @@ _BOLD_TERMS = [
         rf" (?:the (?:words?|terms?|phrases?|names?) )?(?P<l>{TERMS}) {_BOLD}",
         rf"(?:the (?:words?|terms?|phrases?|names?) )?(?P<l>{TERMS}) {MODAL}"
         rf" (?:appear|stand|be(?: (?:set|put|printed|written|highlighted|shown))?) {_BOLD}",
-        rf"(?:the )?[a-z ]+,? namely (?P<l>{TERMS}|[a-z' -]+(?:, [a-z' -]+)*,? and [a-z' -]+),? {MODAL}"
+        rf"(?:the )?[a-z ]+,? namely (?P<l>{TERMS}|[a-z' -]+(?:, [a-z' -]+)*,? and [a-z' -]+),? "
+        rf"{MODAL}"
         rf" (?:appear|stand|be(?: (?:set|put|printed|written|highlighted|shown))?) {_BOLD}",
         rf"bold (?:the (?:words?|terms?|phrases?) )?(?P<l>{TERMS})",
     )
@@ -203,7 +219,8 @@ _BOLD_TERMS = [
 
 
 _BOLD_COUNT = re.compile(
-    rf"(?:put|set|print|highlight|mark)(?: his| her| their| the| its| your)? (?P<q>[\w' -]+?) {_BOLD}",
+    rf"(?:put|set|print|highlight|mark)(?: his| her| their| the| its| your)? (?P<q>[\w' -]+?) "
+    rf"{_BOLD}",
     re.IGNORECASE,
 )
 _NO_PHRASE = re.compile(
@@ -234,14 +251,15 @@ def bold_terms(wording: Wording) -> Iterator[Check]:
 _OF_RECORDS = frozenset(
     "use the labels label each opening a line and followed by colon in that this order set it out "
     "with on its own be should include fields field entries entry parts part new beginning begin "
-    "start write for of after every at head one labelled standard form as case card open all must "
-    "there three two four five six seven eight text have an lines are to starting separate followed "
-    "placed front is case file is it should put name before them their before under these".split()
+    "start write for of after at head one labelled standard form as card case open all must "
+    "there two three four five six seven eight text have an lines are to starting separate placed "
+    "is put name before them under these".split()
 )
+"""Every word that may stand beside the names of labelled lines, so that none asks for more."""
 
 
 def record(wording: Wording) -> Iterator[Check]:
-    """Labelled lines: "the labels Place and Outlook should each open a line, with a colon after"."""
+    """Labelled lines: "the labels Place and Outlook should each open a line, with a colon"."""
     for sentence in sentences_of(wording.text):
         lists = re.findall(rf"{TERMS}|(?<=[a-z,] ){_BARE_LIST}|(?<=: ){_COLON_LIST}", sentence)
         if len(lists) != 1:

@@ -26,13 +26,17 @@ _MAY = "(?:may|should|must|can|shall|is to|is allowed to|will)"
 
 def _of_each(unit: str) -> list[tuple[re.Pattern[str], str]]:
     """What says something of every sentence, or of every paragraph."""
-    each = rf"(?:(?:every|each)(?: single)? {unit}|each of the {unit}s|all (?:of the |the )?{unit}s|{unit}s)"
+    each = (
+        rf"(?:(?:every|each)(?: single)? {unit}|each of the {unit}s|all (?:of the |the "
+        rf")?{unit}s|{unit}s)"
+    )
     bodies = (
         (rf"{each} (?:{MODAL} (?:only )?(?:{_HAVE})|{_HAS}) (?P<q>.+)", "plain"),
         (rf"(?:let|have|make) {each} (?:{_HAVE}) (?P<q>.+)", "plain"),
         (rf"(?:keep|limit|restrict) {each} (?:down )?(?:to|within|at) (?P<q>.+)", "limit"),
         (rf"(?:keep) {each} (?P<q>(?:under|below|between|shorter than) .+)", "plain"),
-        (rf"(?:use|write|include|give|put) (?P<q>.+?) (?:per|in every|in each|for every|for each|to each"
+        (rf"(?:use|write|include|give|put) (?P<q>.+?) (?:per|in every|in each|for every|for each"
+         rf"|to each"
          rf"|to every|to the|a) {unit}", "plain"),
         (rf"no (?:single )?{unit} {_MAY} (?:{_OVER}) (?P<q>.+)", "limit"),
         (rf"{each} (?:must|should|may) not (?:{_OVER}) (?P<q>.+)", "limit"),
@@ -72,9 +76,12 @@ def every_part(wording: Wording) -> Iterator[Check]:
 
 _PARAGRAPHS = re.compile(
     r"(?P<count>.+?paragraphs?(?:, no more (?:and|or) no fewer)?)"
-    r"(?P<none>,? none (?:of them |of which )?(?:longer than|exceeding|with more than|of more than|(?:should|may|must) exceed) )?"
-    r"(?(none)(?P<most>.+)|(?:,? (?:and |with )?(?:each|every one|each one|all)(?: paragraph| of them)?"
-    r"(?: (?:of|with|being|containing|having|should have|must have|has|should be|must be|should contain"
+    r"(?P<none>,? none (?:of them |of which )?(?:longer than|exceeding|with more than|of more "
+    r"than|(?:should|may|must) exceed) )?"
+    r"(?(none)(?P<most>.+)|(?:,? (?:and |with )?(?:each|every one|each one|all)(?: paragraph| of "
+    r"them)?"
+    r"(?: (?:of|with|being|containing|having|should have|must have|has|should be|must be|should "
+    r"contain"
     r"|must contain|consisting of|running to))?|,? (?:of|with|containing)) (?P<each>.+?)"
     r"(?: each| per paragraph| in each(?: paragraph| one)?| in every paragraph| apiece)?)",
     re.IGNORECASE,
@@ -107,7 +114,10 @@ _OF = (
     "(?: of (?:all )?(?:the |your )?(?:words|total words|whole|text|total word count|total length"
     "|word count|length|total|entire text|whole text|reply|answer|response))?"
 )
-_ROUGHLY = "(?:(?:about|around|roughly) [a-z ]+?, (?:at any rate|that is|namely|or rather|more precisely),? )?"
+_ROUGHLY = (
+    "(?:(?:about|around|roughly) [a-z ]+?, (?:at any rate|that is|namely|or rather|more "
+    "precisely),? )?"
+)
 _SHARE = r"(?P<share>(?:[a-z- ]+ )?\d[\d.]*.*?|[a-z -]+?(?: per ?cent| half| third| quarter|%))"
 _TAKES = (
     "(?:make up|take up|account for|occupy|have|hold|contain|comprise|be|fill|cover|constitute"
@@ -118,7 +128,8 @@ _TAKES_NOW = (
     "|constitutes|represents|takes)"
 )
 _GO = (
-    "(?:go to|be in|be devoted to|fall on|belong to|be spent on|stand in|be reserved for|be given to"
+    "(?:go to|be in|be devoted to|fall on|belong to|be spent on|stand in|be reserved for|be "
+    "given to"
     "|fall to|be found in|go into|lie in|be allotted to|come in)"
 )
 _PROPORTIONS = [
@@ -136,13 +147,17 @@ _NUMERAL = rf"(?:\d{{1,3}}\.\d+|{NUMBER})"
 _SHARES: list[tuple[re.Pattern[str], str]] = [
     (re.compile(body, re.IGNORECASE), sense)
     for body, sense in (
-        (rf"(?:between|from) (?P<a>{_NUMERAL}){_SIGN}? (?:and|to) (?P<b>{_NUMERAL}){_SIGN}", "both"),
+        (rf"(?:between|from) (?P<a>{_NUMERAL}){_SIGN}? (?:and|to) "
+         rf"(?P<b>{_NUMERAL}){_SIGN}", "both"),
         (rf"(?P<a>{_NUMERAL}){_SIGN}?(?: to |-)(?P<b>{_NUMERAL}){_SIGN}", "both"),
-        (rf"(?:at least|no less than) (?P<a>{_NUMERAL}){_SIGN}? (?:and|but) (?:at most|no more than)"
+        (rf"(?:at least|no less than) (?P<a>{_NUMERAL}){_SIGN}? (?:and|but) (?:at most|no more "
+         rf"than)"
          rf" (?P<b>{_NUMERAL}){_SIGN}", "both"),
-        (rf"(?:at least|no less than|not less than|a minimum of) (?P<a>{_NUMERAL}){_SIGN}", "least"),
+        (rf"(?:at least|no less than|not less than|a minimum of) "
+         rf"(?P<a>{_NUMERAL}){_SIGN}", "least"),
         (rf"(?P<a>{_NUMERAL}){_SIGN} or more", "least"),
-        (rf"(?:at most|no more than|not more than|a maximum of|up to) (?P<a>{_NUMERAL}){_SIGN}", "most"),
+        (rf"(?:at most|no more than|not more than|a maximum of|up to) "
+         rf"(?P<a>{_NUMERAL}){_SIGN}", "most"),
         (rf"(?P<a>{_NUMERAL}){_SIGN} or less", "most"),
         (rf"(?:exactly|precisely) (?P<a>{_NUMERAL}){_SIGN}", "exact"),
     )

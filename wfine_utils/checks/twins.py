@@ -13,6 +13,7 @@ from typing import Any
 
 from wfine_utils.checks.dispatch import CHECKS, is_missing
 from wfine_utils.checks.markdown import seen_text
+from wfine_utils.checks.published_wording import published_twin
 from wfine_utils.checks.words import normalised
 from wfine_utils.errors import WfineError
 
@@ -136,6 +137,8 @@ def _paragraphs(check: Check) -> Check:
     for low in ("low", "words_low"):
         if check.get(low, 1) <= 0:
             del check[low]
+    if check.get("high") == 0:
+        return {"kind": "paragraphs", "high": 0}
     if len(check) == 1:
         raise _vacuous("paragraphs")
     return check
@@ -219,7 +222,8 @@ def own_twin(check: Mapping[str, Any]) -> Check:
     """The one form of a check among those of the same meaning, with the kinds of prose first.
 
     Arguments that are None or defaults are left out, bounds of counts are whole numbers, and a
-    bound that another implies is left out. Terms keep their order.
+    bound that another implies is left out. Terms keep their order. A published kind that is said
+    in the words of an own one is that one.
 
     >>> own_twin({"kind": "sentence_count", "n": 3})
     {'kind': 'sentences', 'low': 3, 'high': 3}
@@ -230,6 +234,9 @@ def own_twin(check: Mapping[str, Any]) -> Check:
         WfineError: the kind is unknown, or every text meets the check.
     """
     kind = check.get("kind")
+    if str(kind).startswith(("ifeval/", "ifbench/")):
+        published = published_twin(check)
+        return published if "/" in published["kind"] else own_twin(published)
     if kind not in CHECKS:
         raise WfineError(f"check: kind: found {kind!r}, expected one of {', '.join(CHECKS)}.")
     tidy = _tidied(check)

@@ -47,7 +47,7 @@ _LEADS = re.compile(
     |(?:please\ )?(?:make\ (?:sure|certain)|ensure|see\ to\ it|check|be\ careful|take\ care
         |be\ sure|remember|do\ not\ forget|don't\ forget|it\ is\ (?:important|essential|required))
         (?:\ that|\ to(?=\ (?!{SUBJECT})))?
-    |(?:could|can|would|will)\ you\ (?:please\ )?(?=.*\?$)
+    |(?:could|can|would|will)\ you(?:\ please)?
     |you\ {MODAL}|(?:i|we)\ (?:want|need|would\ like|'d\ like)\ you\ to
     |for\ (?:rhythm|emphasis|effect|clarity|brevity|variety|this),
     |(?:in|for|within|across|throughout)\ (?:your|the|this)\ (?:whole\ |entire\ |full\ )?
@@ -59,7 +59,8 @@ _LEADS = re.compile(
 
 _TAILS = re.compile(
     rf"""(?:,?\ (?:in\ total|in\ all|overall|altogether|all\ told|please|anywhere|at\ all|whatsoever
-    |throughout|at\ any\ point|in\ length|long|all\ in\ all|from\ (?:start|beginning)\ to\ (?:finish|end)
+    |throughout|at\ any\ point|in\ length|long|all\ in\ all
+    |from\ (?:start|beginning)\ to\ (?:finish|end)
     |somewhere|in\ it|for\ (?:emphasis|rhythm|effect|clarity|brevity|variety)
     |(?:anywhere\ |somewhere\ )?(?:in|within|throughout|across|of|for)\ (?:all\ of\ )?
         (?:(?:your|the|this|its|my)\ (?:whole\ |entire\ |full\ |complete\ |final\ )?(?:{GENRE})

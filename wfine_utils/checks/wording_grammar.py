@@ -42,7 +42,8 @@ PARTS = {
     "@contain": "[contain|have|include]",
     "@write": "[write|~use|~include|~give|~have|~provide|~add|~contain|~put|~make]",
     "@with_example": "[, such as|, like|~, i.e.|~,  i.e|~, i.e|~ i.e.|~ such as|~ like|~ (i.e.|"
-    "~: for example,|~. for example:|~. example:|~, for example|~, example:]",
+    "~: for example,|~. for example:|~. example:|~, for example:|~, for example|~, example:|"
+    "~ (like this:]",
     "@a_blank_line": "[a blank line|~two new lines|~2 new lines|~two line breaks|~an empty line|"
     "~double line breaks]",
     "@stars": "[three asterisks ({stars3})|the divider {stars3}|{stars3}|"
@@ -79,8 +80,8 @@ _MARKS = re.compile(r"(\\.|\(s\)|\{[^}]*\}|\[|\]|\||~)")
 
 
 def _parsed(template: str) -> _Parts:
-    for name in sorted(PARTS, key=len, reverse=True):
-        template = template.replace(name, PARTS[name])
+    while part := re.search(r"@\w+", template):
+        template = template[: part.start()] + PARTS[part[0]] + template[part.end() :]
     pieces = [piece for piece in _MARKS.split(template) if piece]
     parts, rest = _sequence(pieces)
     if rest:
@@ -116,6 +117,11 @@ def _choice(pieces: list[str]) -> tuple[_Choice, list[str]]:
         mark, *pieces = rest
         if mark == "]":
             return _Choice(tuple(said), tuple(only_read)), pieces
+
+
+def pattern_of(template: str) -> str:
+    """The pattern of a template without slots, for what stands around requirements."""
+    return _pattern(_parsed(template), [])
 
 
 class Template:

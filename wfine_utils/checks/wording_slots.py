@@ -119,6 +119,8 @@ def _say_times(values: Values, rng: _Rng) -> str | None:
     unit = "time" if n == 1 else "times"
     named = {number: word for word, number in _MULTIPLIERS.items()}
     is_named = n in named and rng.random() < 0.7
+    if is_named and before == "no fewer than":
+        before = "at least"
     number = named[n] if is_named else f"{_numeral(n, rng)} {unit}"
     if after and not is_named and rng.random() < 0.5:
         return f"{_numeral(n, rng)} {after} times"
@@ -219,13 +221,14 @@ def _read_letter(words: str, quotes: list[str]) -> Values | None:
     return values if values and len(values[0].strip()) == 1 else None
 
 
-def _say_terms(values: Values, _: _Rng) -> str:
-    shown = [quoted(term) for term in values[0]]
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+def _said_only(link: str) -> Slot:
+    """A list of terms, which is left to the compiler of the checks of prose to read."""
 
+    def say(values: Values, _: _Rng) -> str:
+        shown = [quoted(term) for term in values[0]]
+        return link.join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
-def _cannot_be_read(words: str, quotes: list[str]) -> Values | None:
-    return None
+    return Slot("(?!)", say, lambda words, quotes: None)
 
 
 _POSTSCRIPTS = {"P.S.": "P.S.", "P.S": "P.S.", "P.P.S.": "P.P.S", "P.P.S": "P.P.S"}
@@ -299,7 +302,8 @@ SLOTS: dict[str, Slot] = {
     "quote": Slot(QUOTE, _say_quote, _read_quote),
     "term": Slot(rf"{_TERM_NOUN} (?:{QUOTE}|{_BARE})", _say_term, _read_term),
     "letter": Slot(rf"(?:letter|character) (?:{QUOTE}|[^\W\d_])", _say_letter, _read_letter),
-    "terms": Slot("(?!)", _say_terms, _cannot_be_read),
+    "terms": _said_only(" and "),
+    "either": _said_only(" or "),
     "postscript": Slot(rf"(?:{QUOTE}|P\.P\.S\.?|P\.S\.?)", _say_quote, _read_postscript),
     "bare_word": Slot(_BARE, lambda values, rng: None, lambda words, _: [words]),
     "language": Slot(
