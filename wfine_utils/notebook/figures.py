@@ -9,6 +9,7 @@ markers or dashes as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from textwrap import fill
 
 import numpy as np
@@ -33,7 +34,8 @@ TYPE_COLOURS: dict[str, str] = {
 
 _TYPE_ORDER = {str(kind): place for place, kind in enumerate(TYPE_COLOURS)}
 
-GROUP_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#555555")
+GROUP_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#555555", "#CC79A7", "#E69F00", "#56B4E9")
+_DASHES = ("", (4, 1.5), (1, 1), (3, 1.25, 1.5, 1.25), (5, 1, 1, 1), (2, 1, 4, 1), (7, 2))
 """For models, policies and kinds of chains side by side."""
 
 LABELS = {
@@ -127,7 +129,8 @@ def group_plot(
     names = sorted(dict.fromkeys(table[rows]), key=lambda name: _TYPE_ORDER.get(name, 9))
     groups = list(dict.fromkeys(table[group]))
     step = 0.4 / max(1, len(groups) - 1)
-    for k, (name, colour, marker) in enumerate(zip(groups, GROUP_COLOURS, "osD^", strict=False)):
+    looks = zip(groups, cycle(GROUP_COLOURS), cycle("osD^vPX"), strict=False)
+    for k, (name, colour, marker) in enumerate(looks):
         part = table[table[group] == name].set_index(rows).reindex(names)
         y = np.arange(len(names)) + (k * step - 0.2 if len(groups) > 1 else 0)
         _dots(part, ax, y, "value", colour, marker, f"{readable(name)} ({_size(part[n], unit)})")
@@ -301,7 +304,13 @@ def length_by_kept(
 
 
 def curve_plot(
-    table: pd.DataFrame, ax: Axes, *, y: str, label: str, hue: str | None = None
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    y: str,
+    label: str,
+    hue: str | None = None,
+    order: Sequence[str] = (),
 ) -> Axes:
     """A quantity along training, one line per ``hue``.
 
@@ -310,14 +319,19 @@ def curve_plot(
         ax: where to draw.
         y: column to draw.
         label: what it is, with its unit.
-        hue: column whose values get a line each; None draws a single line.
+        hue: column whose values get a line each, of at most seven; None draws a single line.
+        order: all values of ``hue``, where panels with some of them each are to show a value by the
+            same colour and dashes; none: those of the table.
     """
+    looks = {}
     if hue:
         table = table.assign(**{hue: table[hue].map(readable)})
-    sns.lineplot(
-        table, x="step", y=y, hue=hue, style=hue, ax=ax, errorbar=None,
-        palette=GROUP_COLOURS[: table[hue].nunique()] if hue else None,
-    )  # fmt: skip
+        names = dict.fromkeys(map(readable, order or table[hue]))
+        looks = {
+            "palette": dict(zip(names, GROUP_COLOURS, strict=False)),
+            "dashes": dict(zip(names, _DASHES, strict=False)),
+        }
+    sns.lineplot(table, x="step", y=y, hue=hue, style=hue, ax=ax, errorbar=None, **looks)
     ax.set(xlabel="optimiser step", ylabel=label)
     ax.grid(axis="y", alpha=0.3)
     if hue:

@@ -204,17 +204,18 @@ def divergence(
     for start in tqdm(range(0, len(ids), batch_size), desc="divergence", unit="batch"):
         batch = ids[start : start + batch_size]
         inputs = padded(tokenizer, batch).to(model.device)
-        log_p = model(**inputs).logits.float().log_softmax(-1)
-        log_q = log_p
+        policy = base = model(**inputs).logits
         if isinstance(model, PeftModel):
             with model.disable_adapter():
-                log_q = model(**inputs).logits.float().log_softmax(-1)
-        p = log_p.exp()
-        kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
+                base = model(**inputs).logits
         for i, row in enumerate(batch):
             first = n_prompt[start + i]
             written = slice(first - 1, len(row) - 1)  # position t predicts token t + 1
-            rows.append([float(x[i, written].mean()) for x in (kl, entropy)] + [len(row) - first])
+            # one text at a time: in fp32 a whole batch would take several times its logits
+            log_p, log_q = (x[i, written].float().log_softmax(-1) for x in (policy, base))
+            p = log_p.exp()
+            kl, entropy = (p * (log_p - log_q)).sum(-1), -(p * log_p).sum(-1)
+            rows.append([float(kl.mean()), float(entropy.mean()), len(row) - first])
     return pd.DataFrame(rows, columns=["kl", "entropy", "n_tokens"])
 
 

@@ -45,20 +45,24 @@ class NamedReward(NamedTuple):
         policy: what tables call the policy that is trained for it.
         folder: where that policy is kept.
         model: the folder of notebook 03's reward model that it reads; None: it reads none.
+        unit: of the reward.
     """
 
     policy: str
     folder: str
     model: str | None
+    unit: str
 
+
+_SHARE, _SCORE = "share of requirements", "raw score"
 
 REWARDS: dict[RewardName, NamedReward] = {
-    "requirement": NamedReward("WRL", "wrl_requirement", "wrl_requirement"),
-    "prompt": NamedReward("whole prompt", "wrl_prompt", "wrl_prompt"),
-    "coarse": NamedReward("coarse", "coarse", "coarse"),
-    "hybrid": NamedReward("hybrid", "hybrid", "wrl_requirement"),
-    "checks": NamedReward("checks", "checks", None),
-    "likelihood": NamedReward("likelihood", "likelihood", None),
+    "requirement": NamedReward("WRL", "wrl_requirement", "wrl_requirement", _SHARE),
+    "prompt": NamedReward("whole prompt", "wrl_prompt", "wrl_prompt", _SCORE),
+    "coarse": NamedReward("coarse", "coarse", "coarse", _SCORE),
+    "hybrid": NamedReward("hybrid", "hybrid", "wrl_requirement", _SHARE),
+    "checks": NamedReward("checks", "checks", None, _SHARE),
+    "likelihood": NamedReward("likelihood", "likelihood", None, "nats per token"),
 }
 """Every reward: WRL's, one requirement at a time; that of whole prompts, as released; a detector of
 damage; checks where a requirement compiles to one and the reward model of single requirements
