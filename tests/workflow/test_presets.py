@@ -115,6 +115,6 @@ def test_a_notebook_depends_on_what_it_imports_and_on_the_data_of_that(monkeypat
     assert all("wfine_utils/notebook/run.py" in paths for paths in sources.values())
     data = "wfine_utils/weval_hand/weval_hand.jsonl"
     assert data in sources["05_weval_correlation"]
-    assert data not in sources["07_paper_tables"]
     queries = "wfine_utils/real_queries/train.jsonl"
     assert queries in sources["02_requirement_dropping"]
+    assert queries not in sources["05_weval_correlation"]
