@@ -10,6 +10,9 @@ no check:
   exact;
 * a requirement that contradicts itself, such as "at least 200 and at most 100 words".
 
+"In the first person", without a number, is read as four words of it at least, as in WEval-Hand
+(:data:`wfine_utils.checks.rules_content.VOICE`).
+
 An aim that is said together with its means is read by its means: "Keep the tone formal, without a
 single contraction" is no contraction.
 """

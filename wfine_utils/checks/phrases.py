@@ -79,7 +79,7 @@ def phrase(check: Mapping[str, Any], rng: np.random.Generator) -> str:
 
     >>> import numpy as np
     >>> phrase({"kind": "word_count", "low": 50, "high": 60}, np.random.default_rng(0))
-    'The text has to run to fifty to sixty words.'
+    'The text has to have from fifty to sixty words.'
     """
     twin = own_twin(check)
     if "/" in twin["kind"]:

@@ -14,7 +14,7 @@ _Rng = np.random.Generator
 
 
 def bounds(check: Check) -> tuple[int | None, int | None]:
-    """``low`` and ``high``, inclusive; None where there is none."""
+    """The inclusive bounds of a check; None where there is none."""
     return check.get("low"), check.get("high")
 
 
@@ -46,7 +46,7 @@ def _framed(frames: Sequence[str], check: Check, noun: Noun, rng: _Rng) -> str:
 
 
 def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
-    """A length of the whole text: words or sentences."""
+    """A length of the text in its unit: words, sentences, paragraphs, characters."""
     noun = nouns[0]
     low, high = bounds(check)
     if low is None and high and rng.random() < 0.4:
@@ -59,7 +59,7 @@ def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
 
 
 def characters(check: Check, rng: _Rng) -> str:
-    """Characters, and whether blanks count."""
+    """A number of characters, with or without the blanks."""
     if check.get("spaces", True):
         ends: tuple[str, ...] = (
             "",
@@ -80,7 +80,7 @@ def characters(check: Check, rng: _Rng) -> str:
 
 
 def sentence_words(check: Check, rng: _Rng) -> str:
-    """Words of every sentence."""
+    """The words of every sentence."""
     low, high = bounds(check)
     if low is None and high is not None and rng.random() < 0.6:
         n, more, words = (
@@ -104,7 +104,7 @@ def sentence_words(check: Check, rng: _Rng) -> str:
 
 
 def paragraphs(check: Check, rng: _Rng) -> str:
-    """Paragraphs, and the words of each."""
+    """A number of paragraphs, the words of each, or both."""
     noun = Noun("paragraph", "paragraphs")
     words = check.get("words_low"), check.get("words_high")
     has_words, has_count = any(n is not None for n in words), "low" in check or "high" in check

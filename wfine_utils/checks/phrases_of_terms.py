@@ -21,7 +21,7 @@ _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("«", "»"), ("`", "`"))
 
 
 def quoted(term: str) -> str:
-    """A term in quotation marks that do not occur in it."""
+    """A term in quotation marks that do not occur in it; a WfineError if all do."""
     if re.search(r"\w,$", term):
         raise WfineError(
             f"phrase: found the term {term!r}; in quotation marks its comma would be read as one "
@@ -101,7 +101,7 @@ def proportion(check: Check, rng: _Rng) -> str:
 
 
 def table(check: Check, rng: _Rng) -> str:
-    """A table, its columns and rows."""
+    """A table, its columns and its rows."""
     columns = check.get("columns")
     n_rows = check.get("rows_low"), check.get("rows_high")
     table = pick(rng, ("a table", "a Markdown table"))
@@ -121,7 +121,7 @@ def table(check: Check, rng: _Rng) -> str:
 
 
 def headings(check: Check, rng: _Rng) -> str:
-    """Headings: how many, of which level, with which names."""
+    """A number of headings, or headings by name."""
     level, texts = check.get("level"), check.get("texts")
     kinds = make_nouns("heading/headings", "Markdown heading/Markdown headings")
     if level is not None:
@@ -154,12 +154,12 @@ def headings(check: Check, rng: _Rng) -> str:
 
 
 def line_starts(check: Check, rng: _Rng) -> str:
-    """Lines that begin with the same words."""
+    """Lines with a given beginning."""
     return counted(check, _starting("line", check["prefix"], ""), rng)
 
 
 def anaphora(check: Check, rng: _Rng) -> str:
-    """Sentences that begin with the same words."""
+    """Sentences with a given beginning."""
     return counted(check, _starting("sentence", check["start"], "the words "), rng)
 
 
@@ -178,7 +178,7 @@ def _starting(unit: str, start: str, words: str) -> tuple[Noun, ...]:
 
 
 def record(check: Check, rng: _Rng) -> str:
-    """Labelled lines."""
+    """Labelled lines, in order."""
     names = listed(check["fields"], rng)
     if len(check["fields"]) == 1:
         return pick(rng, (
@@ -212,7 +212,7 @@ def bold_terms(check: Check, rng: _Rng) -> str:
 
 
 def mentions(check: Check, rng: _Rng) -> str:
-    """Words that are to occur."""
+    """Terms that have to occur."""
     names = listed(check["terms"], rng)
     word = "word" if len(check["terms"]) == 1 else "words"
     return pick(rng, (
@@ -224,7 +224,7 @@ def mentions(check: Check, rng: _Rng) -> str:
 
 
 def in_order(check: Check, rng: _Rng) -> str:
-    """Words that are to occur one after the other."""
+    """Terms that have to occur one after the other."""
     names, link = listed(check["terms"], rng), check["terms"]
     first, *middle = (quoted(term) for term in link)
     chain = ", ".join([f"first {first}", *(f"then {term}" for term in middle)])
@@ -237,7 +237,7 @@ def in_order(check: Check, rng: _Rng) -> str:
 
 
 def mentions_some(check: Check, rng: _Rng) -> str:
-    """So many of some words."""
+    """So many of the given terms."""
     low, high = bounds(check)
     options = listed(check["terms"], rng, pick(rng, ("and", "or")))
     noun = Noun("of these words", "of these words")
@@ -258,7 +258,7 @@ def mentions_some(check: Check, rng: _Rng) -> str:
 
 
 def forbids(check: Check, rng: _Rng) -> str:
-    """Words that are not to occur."""
+    """Terms that must not occur."""
     either = listed(check["terms"], rng, "or")
     names = listed(check["terms"], rng)
     word = "word" if len(check["terms"]) == 1 else "words"
