@@ -66,17 +66,17 @@ def of_weval_hand(split: str) -> pd.DataFrame:
     for chain in load_weval_hand(split):  # type: ignore[arg-type]
         texts = [response.text for response in chain.responses]
         for requirement in chain.requirements:
-            found, by_hand = compiled(requirement.text).check, requirement.check
+            read_check, by_hand = compiled(requirement.text).check, requirement.check
             agrees = None
-            if found is not None and by_hand is not None:
-                verdicts = [(check(found, text), check(by_hand, text)) for text in texts]
+            if read_check is not None and by_hand is not None:
+                verdicts = [(check(read_check, text), check(by_hand, text)) for text in texts]
                 agrees = all(a == b for a, b in verdicts)
                 if not agrees:
-                    print(f"disagrees: {chain.chain_id}: {requirement.text}\n  {found}\n  {by_hand}"
-                          f"\n  verdicts (compiled, by hand): {verdicts}")  # fmt: skip
-            elif found is not None:
-                print(f"by hand no check: {chain.chain_id}: {requirement.text}\n  {found}")
-            rows.append((str(requirement.type), found is not None, agrees))
+                    print(f"disagrees: {chain.chain_id}: {requirement.text}\n  {read_check}\n"
+                          f"  {by_hand}\n  verdicts (compiled, by hand): {verdicts}")  # fmt: skip
+            elif read_check is not None:
+                print(f"by hand no check: {chain.chain_id}: {requirement.text}\n  {read_check}")
+            rows.append((str(requirement.type), read_check is not None, agrees))
     table = pd.DataFrame(rows, columns=["type", "compiled", "agrees"])
     result = []
     for name, part in [("all", table), *table.groupby("type")]:
@@ -126,12 +126,18 @@ def sentences_of(prompt: str) -> list[str]:
 
 def told_apart(query: Query) -> Iterator[tuple[Check, Check, str]]:
     """Instructions that one sentence of the prompt alone says: published check, compiled, words."""
-    read = [(s, found) for s in sentences_of(query.base_task) if (found := compiled(s).check)]
+    read = [
+        (s, read_check) for s in sentences_of(query.base_task) if (read_check := compiled(s).check)
+    ]
     published = [dict(r.check) for r in query.requirements if r.check is not None]
     for wanted in published:
         if sum(other["kind"] == wanted["kind"] for other in published) > 1:
             continue
-        fitting = [(s, found) for s, found in read if _could_be(found["kind"], wanted["kind"])]
+        fitting = [
+            (s, read_check)
+            for s, read_check in read
+            if _could_be(read_check["kind"], wanted["kind"])
+        ]
         rivals = [
             other for other in published
             if other is not wanted and any(_could_be(f["kind"], other["kind"]) for _, f in fitting)
@@ -142,13 +148,13 @@ def told_apart(query: Query) -> Iterator[tuple[Check, Check, str]]:
 
 def _terms(instruction: Mapping[str, Any]) -> list[str]:
     """The words and phrases among the arguments of an instruction."""
-    found: list[str] = []
+    terms: list[str] = []
     for name, value in instruction.items():
         if isinstance(value, str) and name != "kind" and value not in ("at least", "less than"):
-            found.append(value)
+            terms.append(value)
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            found += [str(term) for term in value]
-    return found
+            terms += [str(term) for term in value]
+    return terms
 
 
 def _number(instruction: Mapping[str, Any]) -> int:
@@ -199,20 +205,20 @@ def of_ifeval(path: Path, n_texts: int) -> pd.DataFrame:
         for requirement in query.requirements:
             kind = (requirement.check or {"kind": "none"})["kind"]
             counts[kind] = counts.get(kind, 0) + 1
-        for wanted, found, words in told_apart(query):
+        for wanted, read_check, words in told_apart(query):
             chosen = [texts[i] for i in rng.choice(len(texts), n_texts, replace=False)]
             cases = [v for text in chosen for v in varied(text, wanted, rng)]
-            verdicts = [(check(wanted, case), check(found, case)) for case in cases]
+            verdicts = [(check(wanted, case), check(read_check, case)) for case in cases]
             hits = [a == b for a, b in verdicts]
             met = [a for a, _ in verdicts]
-            same = found == own_twin(wanted)
+            same = read_check == own_twin(wanted)
             rows += [
                 (str(number), wanted["kind"], hit, a, same)
                 for hit, a in zip(hits, met, strict=True)
             ]
             if np.mean(hits) < 0.9:
                 print(f"{np.mean(hits):.2f} of verdicts agree: {words}\n"
-                      f"  {wanted}\n  {found}")  # fmt: skip
+                      f"  {wanted}\n  {read_check}")  # fmt: skip
     table = pd.DataFrame(rows, columns=["prompt", "kind", "agrees", "met", "same"])
     result = []
     for name, part in [("all", table), *table.groupby("kind")]:

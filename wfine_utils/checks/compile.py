@@ -10,6 +10,9 @@ no check:
   exact;
 * a requirement that contradicts itself, such as "at least 200 and at most 100 words".
 
+"In the first person", without a number, is read as four words of it at least, as in WEval-Hand
+(:data:`wfine_utils.checks.rules_content.VOICE`).
+
 An aim that is said together with its means is read by its means: "Keep the tone formal, without a
 single contraction" is no contraction.
 """
@@ -75,9 +78,9 @@ def _compiled(text: str) -> tuple[str | None, str]:
     readings: dict[str, Check] = {}
     reason = ""
     for rule in _RULES:
-        for found in rule(wording):
+        for reading in rule(wording):
             try:
-                twin = own_twin(found)
+                twin = own_twin(reading)
             except WfineError:
                 reason = "asks for nothing"
                 continue

@@ -180,11 +180,11 @@ def conflicts(checks: Sequence[_Check]) -> list[tuple[int, int, str]]:
     for place, check in enumerate(twins):
         for name, bound in _bounds_of(place, check):
             bounds[name].append(bound)
-    found: dict[tuple[int, int], str] = {}
+    reasons: dict[tuple[int, int], str] = {}
     for a, b, reason in (*_of_bounds(bounds), *_of_words(twins, bounds), *_of_terms(twins)):
         if a != b:
-            found.setdefault((min(a, b), max(a, b)), reason)
-    return [(a, b, reason) for (a, b), reason in sorted(found.items())]
+            reasons.setdefault((min(a, b), max(a, b)), reason)
+    return [(a, b, reason) for (a, b), reason in sorted(reasons.items())]
 
 
 def _clash(low: _Bound, high: _Bound, of_low: str, of_high: str) -> tuple[int, int, str]:

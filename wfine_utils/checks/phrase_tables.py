@@ -20,7 +20,7 @@ LONG = (
     "Write {a}.", "Use {a}.", "The text should have {a}.", "The reply should be {a} long.",
     "The length must be {a}.", "Your answer should contain {a} in total.", "Write it in {a}.",
     "Please make sure that the text has {a}.", "The response must consist of {a}.",
-    "The text has to run to {a}.", "It should be {a} long.",
+    "The text has to have {a}.", "It should be {a} long.",
 )  # fmt: skip
 NOT_LONG = (
     "Do not go beyond {n} {many}.", "Do not exceed {n} {many}.", "Keep it under {more} {manys}.",

@@ -78,7 +78,7 @@ def phrase(check: Mapping[str, Any], rng: np.random.Generator) -> str:
             put in quotation marks.
 
     >>> phrase({"kind": "word_count", "low": 50, "high": 60}, np.random.default_rng(0))
-    'Please make sure that the text has from 50 to 60 words.'
+    'The text has to have from fifty to sixty words.'
     """
     twin = own_twin(check)
     if "/" in twin["kind"]:

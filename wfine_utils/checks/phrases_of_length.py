@@ -14,6 +14,7 @@ _Rng = np.random.Generator
 
 
 def bounds(check: Check) -> tuple[int | None, int | None]:
+    """The inclusive bounds of a check; None where there is none."""
     return check.get("low"), check.get("high")
 
 
@@ -44,6 +45,7 @@ def _framed(frames: Sequence[str], check: Check, noun: Noun, rng: _Rng) -> str:
 
 
 def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
+    """A length of the text in its unit: words, sentences, paragraphs, characters."""
     noun = nouns[0]
     low, high = bounds(check)
     if low is None and high and rng.random() < 0.4:
@@ -56,6 +58,7 @@ def length(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
 
 
 def characters(check: Check, rng: _Rng) -> str:
+    """A number of characters, with or without the blanks."""
     if check.get("spaces", True):
         ends: tuple[str, ...] = (
             "",
@@ -76,6 +79,7 @@ def characters(check: Check, rng: _Rng) -> str:
 
 
 def sentence_words(check: Check, rng: _Rng) -> str:
+    """The words of every sentence."""
     low, high = bounds(check)
     if low is None and high is not None and rng.random() < 0.6:
         n, more, words = (
@@ -99,6 +103,7 @@ def sentence_words(check: Check, rng: _Rng) -> str:
 
 
 def paragraphs(check: Check, rng: _Rng) -> str:
+    """A number of paragraphs, the words of each, or both."""
     noun = Noun("paragraph", "paragraphs")
     words = check.get("words_low"), check.get("words_high")
     has_words, has_count = any(n is not None for n in words), "low" in check or "high" in check

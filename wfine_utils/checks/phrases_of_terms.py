@@ -21,6 +21,7 @@ _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("«", "»"), ("`", "`"))
 
 
 def quoted(term: str) -> str:
+    """A term in quotation marks that do not occur in it; a WfineError if all do."""
     if re.search(r"\w,$", term):
         raise WfineError(
             f"phrase: found the term {term!r}; in quotation marks its comma would be read as one "
@@ -69,6 +70,7 @@ def _share(check: Check, rng: _Rng) -> str:
 
 
 def proportion(check: Check, rng: _Rng) -> str:
+    """A part's share of the words."""
     part = check["part"]
     if isinstance(part, Mapping):
         name = quoted(str(part.get("section", "")))
@@ -99,6 +101,7 @@ def proportion(check: Check, rng: _Rng) -> str:
 
 
 def table(check: Check, rng: _Rng) -> str:
+    """A table, its columns and its rows."""
     columns = check.get("columns")
     n_rows = check.get("rows_low"), check.get("rows_high")
     table = pick(rng, ("a table", "a Markdown table"))
@@ -118,6 +121,7 @@ def table(check: Check, rng: _Rng) -> str:
 
 
 def headings(check: Check, rng: _Rng) -> str:
+    """A number of headings, or headings by name."""
     level, texts = check.get("level"), check.get("texts")
     kinds = make_nouns("heading/headings", "Markdown heading/Markdown headings")
     if level is not None:
@@ -150,10 +154,12 @@ def headings(check: Check, rng: _Rng) -> str:
 
 
 def line_starts(check: Check, rng: _Rng) -> str:
+    """Lines with a given beginning."""
     return counted(check, _starting("line", check["prefix"], ""), rng)
 
 
 def anaphora(check: Check, rng: _Rng) -> str:
+    """Sentences with a given beginning."""
     return counted(check, _starting("sentence", check["start"], "the words "), rng)
 
 
@@ -172,6 +178,7 @@ def _starting(unit: str, start: str, words: str) -> tuple[Noun, ...]:
 
 
 def record(check: Check, rng: _Rng) -> str:
+    """Labelled lines, in order."""
     names = listed(check["fields"], rng)
     if len(check["fields"]) == 1:
         return pick(rng, (
@@ -195,6 +202,7 @@ def record(check: Check, rng: _Rng) -> str:
 
 
 def bold_terms(check: Check, rng: _Rng) -> str:
+    """Terms in bold."""
     names = listed(check["terms"], rng)
     return pick(rng, (
         f"Put {names} in bold.", f"Set {names} in bold.", f"{names} should be in bold.",
@@ -204,6 +212,7 @@ def bold_terms(check: Check, rng: _Rng) -> str:
 
 
 def mentions(check: Check, rng: _Rng) -> str:
+    """Terms that have to occur."""
     names = listed(check["terms"], rng)
     word = "word" if len(check["terms"]) == 1 else "words"
     return pick(rng, (
@@ -215,6 +224,7 @@ def mentions(check: Check, rng: _Rng) -> str:
 
 
 def in_order(check: Check, rng: _Rng) -> str:
+    """Terms that have to occur one after the other."""
     names, link = listed(check["terms"], rng), check["terms"]
     first, *middle = (quoted(term) for term in link)
     chain = ", ".join([f"first {first}", *(f"then {term}" for term in middle)])
@@ -227,6 +237,7 @@ def in_order(check: Check, rng: _Rng) -> str:
 
 
 def mentions_some(check: Check, rng: _Rng) -> str:
+    """So many of the given terms."""
     low, high = bounds(check)
     options = listed(check["terms"], rng, pick(rng, ("and", "or")))
     noun = Noun("of these words", "of these words")
@@ -247,6 +258,7 @@ def mentions_some(check: Check, rng: _Rng) -> str:
 
 
 def forbids(check: Check, rng: _Rng) -> str:
+    """Terms that must not occur."""
     either = listed(check["terms"], rng, "or")
     names = listed(check["terms"], rng)
     word = "word" if len(check["terms"]) == 1 else "words"
@@ -260,6 +272,7 @@ def forbids(check: Check, rng: _Rng) -> str:
 
 
 def years_in_order(check: Check, rng: _Rng) -> str:
+    """Years in rising order."""
     if check["low"] == 0:
         return pick(rng, (
             "Name any years in rising order.", "Mention any years in chronological order.",

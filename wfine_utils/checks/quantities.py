@@ -93,12 +93,12 @@ def quantities(words: str) -> Iterator[Quantity]:
     """
     if _ABOUT.match(words):
         return
-    found = False
+    is_range = False
     for pattern in _BOTH:
         if (match := pattern.fullmatch(words)) and (both := _both(match)):
-            found = True
+            is_range = True
             yield both
-    if found:
+    if is_range:
         return
     for pattern, sense in _ONE_BOUND:
         if match := pattern.fullmatch(words):

@@ -138,9 +138,9 @@ def some(wording: Wording) -> Iterator[Check]:
     for words in dict.fromkeys(objects):
         if not (match := _SOME_OF.fullmatch(words)):
             continue
-        how, listed = match["how"] or match["how2"], match["l"] or match["l2"]
+        said, listed = match["how"] or match["how2"], match["l"] or match["l2"]
         terms = wording.names(listed)
-        for low, high, plain, noun in quantities(f"{how.removesuffix(' of')} of"):
+        for low, high, plain, noun in quantities(f"{said.removesuffix(' of')} of"):
             if noun == "of" and not plain and _links(listed) <= {"and", "or"} and len(terms) > 1:
                 bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
                 yield {"kind": "mentions_some", "terms": terms, **bounds}

@@ -154,10 +154,11 @@ def starting(wording: Wording) -> Iterator[Check]:
             continue
         for low, high, plain, noun in quantities(match["how"]):
             kinds = {"line": ("line_starts", "prefix"), "sentence": ("anaphora", "start")}
-            found = kinds.get(noun.rstrip("s").lower())
-            if found and not plain:
+            starting_kind = kinds.get(noun.rstrip("s").lower())
+            if starting_kind and not plain:
                 bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
-                yield {"kind": found[0], found[1]: wording.names(match["t"])[0], **bounds}
+                kind, argument = starting_kind
+                yield {"kind": kind, argument: wording.names(match["t"])[0], **bounds}
 
 
 RULES = (counted, characters, starting)
