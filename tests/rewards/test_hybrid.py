@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 from wfine_utils.errors import WfineError
+from wfine_utils.policy.grpo import RewardFunction
 from wfine_utils.rewards.calibration import Calibration
 from wfine_utils.rewards.hybrid import HybridReward, HybridScorer, hybrid_scores
 from wfine_utils.rewards.reward_model import RewardModelScorer, load_reward_model
@@ -146,3 +147,11 @@ def test_a_model_of_whole_prompts_is_refused_with_the_next_step(folders, form):
         HybridScorer(make(folders["prompt"]))
     model = HybridScorer(make(folders["requirement"]), progress=False)
     assert np.isfinite(model.score([chain_of([TWO, KIND], ["One. Two.", "One."])])[0]).all()
+
+
+def test_it_stands_where_grpo_takes_a_reward_model():
+    chain = chain_of([TWO, KIND], ["One. Two.", "One."])
+    reward = RewardFunction(HybridReward(Told()), [chain.query], "think_answer")
+    said = ["<think>So.</think><answer>One, dear. Two.</answer>", "no form at all"]
+    completions = [[{"role": "assistant", "content": text}] for text in said]
+    assert reward(completions, [0, 0]) == pytest.approx([(1 + expit(1)) / 2, 0])

@@ -52,7 +52,7 @@ def fit_calibration(met: ArrayLike, unmet: ArrayLike) -> Calibration:
         WfineError: no text on one of the two sides.
 
     >>> weak = fit_calibration([0.02, 0.03, 0.01], [-0.02, -0.01, -0.03])  # small, but right
-    >>> weak.probabilities([0.03])[0] > 0.7
+    >>> bool(weak.probabilities([0.03])[0] > 0.7)
     True
     """
     sides = [np.asarray(side, dtype=np.float64) for side in (met, unmet)]
