@@ -10,6 +10,8 @@ import pytest
 
 from wfine_utils.chains.real_queries import REAL_QUERIES, load_real_queries
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
+from wfine_utils.checks.compile import compile_requirement
+from wfine_utils.checks.contradictions import conflicts
 from wfine_utils.checks.drawn_checks import fits_together
 from wfine_utils.checks.phrases import own_twin
 
@@ -51,6 +53,18 @@ def test_every_requirement_has_a_check_in_its_one_form_and_goes_with_the_others(
         for query in part:
             checks = [requirement.check for requirement in query.requirements]
             assert fits_together(checks) and all(own_twin(check) == check for check in checks)
+            assert not conflicts(checks)
+
+
+def test_wordings_say_their_checks_and_nearly_all_compile(queries):
+    read = [
+        (requirement.check, compile_requirement(requirement.text))
+        for part in queries.values()
+        for query in part
+        for requirement in query.requirements
+    ]
+    assert all(compiled in (None, check) for check, compiled in read)
+    assert sum(compiled is None for _, compiled in read) <= 0.01 * len(read)
 
 
 def test_no_task_says_what_a_check_could_count(queries):
