@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         RequirementSet,
         load_prompt_sets,
     )
-    from wfine_utils.adherence.side_effects import side_effects
+    from wfine_utils.adherence.effects import side_effects
     from wfine_utils.adherence.thoughts import template_has_thoughts, without_thoughts
 
 __getattr__ = on_demand(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wfine_utils.adherence.side_effects import DISTINCT, FLUENCY, OWN, side_effects
+from wfine_utils.adherence.effects import DISTINCT, FLUENCY, OWN, side_effects
 
 
 def test_distinct_bigrams_and_those_of_a_text_alone():
