@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Requirement
@@ -399,3 +402,17 @@ def test_a_resumable_stage_finds_what_a_killed_one_had_kept(tmp_path):
     assert (folder / "a.txt").read_text() == "whole"
     assert seen[0] == seen[2] != seen[1]
     assert not seen[0].exists() and seen[1].exists()
+
+
+def test_a_figure_on_the_screen_takes_few_bytes_and_looks_alike():
+    fig, ax = plt.subplots(figsize=(4, 3))
+    ax.plot([0, 1, 3], color="#0072B2")
+    fig.savefig(full := io.BytesIO(), format="png", dpi=100, bbox_inches="tight")
+    small = results._small_png(fig)
+    plt.close(fig)
+    assert len(small) < 0.7 * len(full.getvalue())
+    shown, drawn = (
+        np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float)
+        for data in (small, full.getvalue())
+    )
+    assert shown.shape == drawn.shape and np.abs(shown - drawn).mean() < 1

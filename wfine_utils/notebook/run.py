@@ -8,6 +8,7 @@ kept apart from what is not: ``stamp.json`` says when and on what machine, ``sta
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 import shutil
 import sys
@@ -41,6 +42,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from wfine_utils.notebook.sentences import Finding
+
+
+def _small_png(fig: Figure) -> bytes:
+    """A figure for the screen, in 256 colours: a third of the bytes, and notebooks hold many."""
+    from PIL import Image  # comes with matplotlib
+
+    full, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(full, format="png", dpi=100, bbox_inches="tight")
+    palette = Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 class Run:
@@ -113,10 +125,10 @@ class Run:
             )
         ipython = sys.modules.get("IPython")  # never imported here: scripts can do without
         if ipython is not None and ipython.get_ipython() is not None:
-            from IPython.display import Markdown, display
+            from IPython.display import Image, Markdown, display
             from matplotlib import pyplot
 
-            display(fig)
+            display(Image(data=_small_png(fig)))
             pyplot.close(fig)  # else it would be shown once more at the end of the cell
             if finding:
                 display(Markdown(finding.sentence))
