@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 def _small_png(fig: Figure) -> bytes:
     """A figure for the screen, in 256 colours: a third of the bytes, and notebooks hold many."""
-    from PIL import Image  # comes with matplotlib
+    from PIL import Image
 
     full, small = io.BytesIO(), io.BytesIO()
     fig.savefig(full, format="png", dpi=100, bbox_inches="tight")
