@@ -32,32 +32,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from wfine_utils.adherence.prompt_files import load_ifeval
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.taxonomy import Query
-from wfine_utils.chains.units import enough_units, mean_interval
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks.compile import compiled
 from wfine_utils.checks.dispatch import check
+from wfine_utils.checks.drop_validity import share_interval
 from wfine_utils.checks.sentences import split_sentences
 from wfine_utils.checks.twins import own_twin
 
 Check = dict[str, Any]
 
 
-def share(hits: Sequence[bool], units: Sequence[str] | None = None) -> dict[str, float]:
-    """A share with its n and 95 % interval: Wilson's, or over units that have several rows each."""
-    n = len(hits)
-    if units is not None:
-        mean, low, high = mean_interval(np.asarray(hits, dtype=float), np.asarray(units))
-        return {"share": mean, "low": low, "high": high, "n": n, "n_units": len(set(units))}
-    if not enough_units(n):
-        mean = float(np.mean(hits)) if n else float("nan")
-        return {"share": mean, "low": float("nan"), "high": float("nan"), "n": n, "n_units": n}
-    low, high = proportion_confint(sum(hits), n, method="wilson")
-    return {"share": sum(hits) / n, "low": low, "high": high, "n": n, "n_units": n}
+def share(hits: Sequence[bool], units: Sequence[Any] | None = None) -> dict[str, float]:
+    """A share with its n and 95 % interval over units; without units, over the hits themselves."""
+    names = range(len(hits)) if units is None else units
+    if not len(hits):
+        return dict.fromkeys(("share", "low", "high"), float("nan")) | {"n": 0, "n_units": 0}
+    value, low, high = share_interval(hits, list(names))
+    n_units = len(set(names))
+    return {"share": value, "low": low, "high": high, "n": len(hits), "n_units": n_units}
 
 
 def of_weval_hand(split: str) -> pd.DataFrame:

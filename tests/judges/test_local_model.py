@@ -169,7 +169,7 @@ def test_a_folder_or_a_name_is_loaded_and_remembers(tiny_base, tmp_path, monkeyp
         folder.symlink_to(tiny_base)
         return folder
 
-    monkeypatch.setattr("wfine_utils.judges.local_model.fetch", fetch)
+    monkeypatch.setattr("wfine_utils.models.packaged.fetch", fetch)
     name = next(iter(packaged.MODELS))
     by_name = load_judge(name, cache="outputs/calls.sqlite")
     assert fetched == [(name, tmp_path / "outputs" / "models" / name)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from wfine_utils.checks.numerals import in_words
+
+T = TypeVar("T")
 
 
 class Noun(NamedTuple):
@@ -21,7 +23,7 @@ class Noun(NamedTuple):
         return self.one if n == 1 else self.many
 
 
-def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
+def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     """One of the options, each as likely as the others."""
     return options[int(rng.integers(len(options)))]
 

@@ -4,15 +4,16 @@ WRL's pairs are two responses, of which one was asked for more: whoever prefers 
 richer one is often right without reading the requirement. Here a check measures what a real text
 has, and the requirement is made to fit.
 
-* A **contrast pair** is one text under a requirement that it meets and under one, of the same form,
-  that it violates: "at least 118 words" and "at least 131 words" for a text of 124.
+* A **contrast pair** is one text under a requirement that it meets and under one that it violates:
+  "at least 118 words" and "at most 117 words" for a text of 124, "at most 130" and "at least 131".
 * A **cross pair** is one requirement and two texts of similar length that answer different prompts,
   of which one meets it.
 
-A scorer that does not look at the requirement gets half of the contrast pairs right, and one that
-looks at the requirement alone does, too: which of two numbers or words is the right one is seen in
-the text only. Contrast sets (Gardner et al. 2020) and Winoground (Thrush et al. 2022) examine
-models so; these pairs train them.
+A scorer that does not look at the requirement gets half of the contrast pairs right. One that looks
+at the requirement alone should get about half, too, so two bounds of one direction are never
+contrasted: the laxer of them would always be the one that is met. What is left to it are base
+rates: which numbers are usual. Contrast sets (Gardner et al. 2020) and Winoground (Thrush et al.
+2022) examine models so; these pairs train them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Any
 
 import numpy as np
 
@@ -29,11 +29,10 @@ from wfine_utils.chains.pairs import PreferencePair, draw_pairs
 from wfine_utils.chains.taxonomy import Chain, RequirementType
 from wfine_utils.checks.dispatch import check, measure
 from wfine_utils.checks.phrases import phrase
+from wfine_utils.checks.twins import Check
 from wfine_utils.checks.words import words
 from wfine_utils.errors import WfineError
 from wfine_utils.seeds import rng_for
-
-Check = dict[str, Any]
 
 COUNTED: Mapping[str, RequirementType] = {
     "word_count": RequirementType.LENGTH,
@@ -65,7 +64,7 @@ MIN_LETTERS = 5
 """Words that are asked for have at least so many letters: function words stand in every text."""
 
 NEAR = 0.25
-"""A bound that is missed is missed by at most this share of the count, or by one."""
+"""A bound lies at most this share of the count from it, or one."""
 
 MAX_TRIES = 200
 """Draws in which no text gives a new pair of a kind, after which the kind is left out."""
@@ -165,11 +164,9 @@ def _topic(text: _Text) -> str:
 def _contrast(kind: str, texts: Sequence[_Text], rng: np.random.Generator) -> PreferencePair | None:
     text, other = _two(texts, rng)
     specs = _met_and_violated(kind, text, other, rng)
-    if specs is None or check(specs[0], text.text) is check(specs[1], text.text):
+    if specs is None or not check(specs[0], text.text) or check(specs[1], text.text):
         return None
-    met, violated = specs
-    wording = int(rng.integers(2**32))  # one for both: the form must not give the answer away
-    said = [phrase(spec, np.random.default_rng(wording)) for spec in (met, violated)]
+    said = [phrase(spec, rng) for spec in specs]
     chain = text.chain
     return PreferencePair(
         chain.chain_id, chain.topic, KINDS[kind], said[0], text.text, text.text, 1, said[1], kind
@@ -203,16 +200,17 @@ def _two(texts: Sequence[_Text], rng: np.random.Generator) -> tuple[_Text, _Text
 def _met_and_violated(
     kind: str, text: _Text, other: _Text, rng: np.random.Generator
 ) -> tuple[Check, Check] | None:
-    """Two checks of one form: the text meets the first and violates the second."""
+    """Two checks of a kind: the text meets the first and violates the second."""
     if kind in COUNTED:
         return _bounds(kind, text, rng)
     own, absent = sorted(text.words - other.words), sorted(other.words - text.words)
     if len(own) < 3 or len(absent) < 3:
         return None
     if kind == "mentions_some":  # two of four; a near miss has one of them
-        enough = [*_some(own, 2, rng), *_some(absent, 2, rng)]
-        short = [*_some(own, 1, rng), *_some(absent, 3, rng)]
-        enough, short = _some(enough, 4, rng), _some(short, 4, rng)
+        enough, short = (
+            rng.permutation([*_some(own, n, rng), *_some(absent, 4 - n, rng)]).tolist()
+            for n in (2, 1)
+        )
         return {"kind": kind, "terms": enough, "low": 2}, {"kind": kind, "terms": short, "low": 2}
     n = int(rng.integers(1, 4))
     here, there = _some(own, n, rng), _some(absent, n, rng)
@@ -221,13 +219,14 @@ def _met_and_violated(
 
 
 def _some(items: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:
-    return [items[int(i)] for i in rng.permutation(len(items))[:n]]
+    return [str(item) for item in rng.choice(items, size=n, replace=False)]
 
 
 def _bounds(kind: str, text: _Text, rng: np.random.Generator) -> tuple[Check, Check] | None:
-    """A bound on either side of what the text has: at least so many, at most, or a range.
+    """A bound between what the text has and what it has not, from both sides; or two ranges.
 
-    None where the text has none: "at least 0" says nothing.
+    None where the text has nothing of the kind: most texts have no quotation, and "none" would be
+    right without a look at them.
     """
     n = int(measure({"kind": kind}, text.text) or 0)
     if not n:
@@ -235,11 +234,11 @@ def _bounds(kind: str, text: _Text, rng: np.random.Generator) -> tuple[Check, Ch
     reach = max(1, round(NEAR * n))
     below, above = (int(rng.integers(1, reach + 1)) for _ in range(2))  # below <= n
     low, high = n - below + 1, n + above - 1
-    form = ("at least", "at most", "range")[int(rng.integers(3))]
-    if form == "at least":
-        return {"kind": kind, "low": low}, {"kind": kind, "low": high + 1}
-    if form == "at most":
-        return {"kind": kind, "high": high}, {"kind": kind, "high": low - 1}
+    form = ("above", "below", "ranges")[int(rng.integers(3))]
+    if form == "above" and low > 1:  # "at most 0" is left out, as texts with none are
+        return {"kind": kind, "low": low}, {"kind": kind, "high": low - 1}
+    if form != "ranges":
+        return {"kind": kind, "high": high}, {"kind": kind, "low": high + 1}
     width = high - low + 1
     shift = -width if low > width and rng.random() < 0.5 else width
     return (

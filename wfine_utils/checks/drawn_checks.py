@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from wfine_utils.chains.taxonomy import Query, Requirement, RequirementType, TaskCategory
-from wfine_utils.checks.phrases import own_twin, phrase
+from wfine_utils.checks.amounts import pick
+from wfine_utils.checks.phrases import phrase
+from wfine_utils.checks.twins import Check, own_twin
 from wfine_utils.checks.words import words
 from wfine_utils.seeds import rng_for
 
-Check = dict[str, Any]
 _Rng = np.random.Generator
 
 MOST_REQUIREMENTS = 4
@@ -99,15 +100,11 @@ class Kind:
     categories: tuple[TaskCategory, ...] = ()
 
 
-def _one_of(rng: _Rng, values: Sequence[Any]) -> Any:
-    return values[int(rng.integers(len(values)))]
-
-
 def _counts(kind: str, *bounds: tuple[int | None, int | None], **arguments: Any) -> Any:
     """Draws one of these (low, high) for a kind that counts."""
 
     def draw(task: Task, rng: _Rng) -> Check:
-        low, high = _one_of(rng, bounds)
+        low, high = pick(rng, bounds)
         return {"kind": kind, **arguments, "low": low, "high": high}
 
     return draw
@@ -131,12 +128,12 @@ def _sentence_words(task: Task, rng: _Rng) -> Check:
 
 
 def _items(task: Task, rng: _Rng) -> Check:
-    n, marker = int(rng.integers(2, 7)), _one_of(rng, ("bullet", "numbered"))
-    return {"kind": "list_items", "marker": marker, "low": n, "high": _one_of(rng, (n, n, None))}
+    n, marker = int(rng.integers(2, 7)), pick(rng, ("bullet", "numbered"))
+    return {"kind": "list_items", "marker": marker, "low": n, "high": pick(rng, (n, n, None))}
 
 
 def _prefix(task: Task, rng: _Rng) -> Check:
-    prefix = _one_of(rng, ("Note:", "In short:", "Next:", "Remember:", "Question:", "P.S."))
+    prefix = pick(rng, ("Note:", "In short:", "Next:", "Remember:", "Question:", "P.S."))
     return {"kind": "line_starts", "prefix": prefix, "low": 1, "high": 1}
 
 
@@ -155,7 +152,7 @@ def _some(rng: _Rng, values: Sequence[str], n: int) -> list[str]:
 
 
 def _bold(task: Task, rng: _Rng) -> Check:
-    return {"kind": "bold_terms", "terms": [_one_of(rng, _subject_terms(task))]}
+    return {"kind": "bold_terms", "terms": [pick(rng, _subject_terms(task))]}
 
 
 def _mentions(task: Task, rng: _Rng) -> Check:
@@ -173,14 +170,14 @@ def _forbids(task: Task, rng: _Rng) -> Check:
 
 
 def _in_order(task: Task, rng: _Rng) -> Check:
-    terms = _one_of(rng, (["first", "then", "finally"], ["before", "after"], ["once", "now"],
+    terms = pick(rng, (["first", "then", "finally"], ["before", "after"], ["once", "now"],
                           ["begin", "end"], ["yesterday", "today"]))  # fmt: skip
     return {"kind": "in_order", "terms": terms}
 
 
 def _anaphora(task: Task, rng: _Rng) -> Check:
-    start = _one_of(rng, ("We", "Every", "There is", "Perhaps", "Imagine", "No one"))
-    return {"kind": "anaphora", "start": start, "low": 2, "high": _one_of(rng, (2, None))}
+    start = pick(rng, ("We", "Every", "There is", "Perhaps", "Imagine", "No one"))
+    return {"kind": "anaphora", "start": start, "low": 2, "high": pick(rng, (2, None))}
 
 
 KINDS: dict[str, Kind] = {

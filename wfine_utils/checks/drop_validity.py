@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from statsmodels.stats.proportion import proportion_confint
 
 from wfine_utils.chains.taxonomy import Chain, Response
@@ -80,18 +81,32 @@ def drop_rates(outcomes: pd.DataFrame, by: Sequence[str] = ("split", "plan")) ->
     both = pd.concat([judged.assign(type="all"), judged], ignore_index=True)
     keys = [*by, "type", "quantity"]
     rows = [
-        (*key, len(part), part["chain_id"].nunique(), *_share(part["value"], part["chain_id"]))
+        (
+            *key,
+            len(part),
+            part["chain_id"].nunique(),
+            *share_interval(part["value"], part["chain_id"]),
+        )
         for key, part in both.groupby(keys)
     ]
     return pd.DataFrame(rows, columns=[*keys, "n", "n_chains", "value", "ci_low", "ci_high"])
 
 
-def _share(holds: pd.Series, chain_ids: pd.Series) -> tuple[float, float, float]:
-    """A share of verdicts with Wilson's interval, of as many as tell as much as these together."""
-    value, error = float(holds.mean()), standard_error(holds, chain_ids)
+def share_interval(holds: ArrayLike, units: ArrayLike) -> tuple[float, float, float]:
+    """A share of verdicts with Wilson's interval, of as many as tell as much as these together.
+
+    Args:
+        holds: bool [verdicts].
+        units: [verdicts], names of what was sampled, such as chain ids.
+
+    Returns:
+        The share, and the ends of its 95 % interval in [0, 1]; NaN where units are too few.
+    """
+    holds = np.asarray(holds, dtype=float)
+    value, error = float(holds.mean()), standard_error(holds, units)
     if math.isnan(error):  # too few chains
         return value, error, error
-    n = min(len(holds), value * (1 - value) / error**2) if error else chain_ids.nunique()
+    n = min(len(holds), value * (1 - value) / error**2) if error else len(np.unique(units))
     low, high = proportion_confint(value * n, n, method="wilson")
     # A share of 0 or 1 is an end of its interval; rounding must not say otherwise.
     return value, min(float(low), value), max(float(high), value)

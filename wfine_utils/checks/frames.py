@@ -65,7 +65,6 @@ _MAKE_IT = "write|compose|make|craft|draft|produce|create"
 _MENTION = _longest_first(
     "mention|name|cover|bring up|refer to|talk about|speak of|touch on|address|deal with|bring in"
     "|make mention of|reference|discuss|include|use|contain|work in|incorporate|feature|have"
-    ""
 )
 _MENTIONED = (
     "be (?:included|used|given|present|mentioned|added|found|there|provided|shown|named|covered)"

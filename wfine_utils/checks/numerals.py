@@ -32,8 +32,10 @@ NUMBER = (
 
 _NUMBER = re.compile(NUMBER)
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-"""The words of the levels of headings, and of the first places of anything."""
+ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+).split()
+"""The words of the first places of anything; headings have six levels."""
 
 
 def in_words(n: int) -> str:

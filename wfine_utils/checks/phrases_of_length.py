@@ -20,7 +20,7 @@ def bounds(check: Check) -> tuple[int | None, int | None]:
 
 def counted(check: Check, nouns: Sequence[Noun], rng: _Rng) -> str:
     """A count of anything, by its nouns."""
-    noun = nouns[int(rng.integers(len(nouns)))]
+    noun = pick(rng, nouns)
     if check.get("high") == 0:
         return pick(rng, NONE).format(one=noun.one, many=noun.many)
     return _framed(SOME, check, noun, rng)

@@ -131,7 +131,7 @@ def headings(check: Check, rng: _Rng) -> str:
                        f"heading of level {level}/headings of level {level}")  # fmt: skip
     if not texts:
         return counted(check, kinds, rng)
-    noun, names = kinds[int(rng.integers(len(kinds)))], listed(texts, rng)
+    noun, names = pick(rng, kinds), listed(texts, rng)
     order = ", in that order" if len(texts) > 1 else ""
     plain = noun.of(len(texts))
     if "low" not in check:

@@ -43,6 +43,12 @@ class Quantity(NamedTuple):
         return self._replace(low=None, plain=False) if self.plain else self
 
 
+def named_bounds(low: int | None, high: int | None, prefix: str = "") -> dict[str, int]:
+    """Bounds as the arguments of a check: those that bind, ``low`` and ``high`` after a prefix."""
+    bounds = {f"{prefix}low": low, f"{prefix}high": high}
+    return {name: n for name, n in bounds.items() if n is not None}
+
+
 def _pattern(body: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{body})", re.IGNORECASE)
 

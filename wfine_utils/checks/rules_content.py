@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wfine_utils.checks.frames import carries_demand, counts, demands, sentences_of
 from wfine_utils.checks.numerals import NUMBER
-from wfine_utils.checks.quantities import quantities
+from wfine_utils.checks.quantities import named_bounds, quantities
 from wfine_utils.checks.twins import Check
 from wfine_utils.checks.wording import MODAL, SUBJECT, TERM, TERMS, Wording
 
@@ -142,7 +142,7 @@ def some(wording: Wording) -> Iterator[Check]:
         terms = wording.names(listed)
         for low, high, plain, noun in quantities(f"{said.removesuffix(' of')} of"):
             if noun == "of" and not plain and _links(listed) <= {"and", "or"} and len(terms) > 1:
-                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                bounds = named_bounds(low, high)
                 yield {"kind": "mentions_some", "terms": terms, **bounds}
 
 

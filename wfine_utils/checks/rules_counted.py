@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from wfine_utils.checks.frames import carries_demand, counts, sentences_of
 from wfine_utils.checks.numerals import ORDINALS
-from wfine_utils.checks.quantities import quantities
+from wfine_utils.checks.quantities import named_bounds, quantities
 from wfine_utils.checks.twins import Check
 from wfine_utils.checks.wording import TERM, Wording
 
@@ -36,7 +36,6 @@ _OF_BLANKS = re.compile(
     rf"|(?P<before>.+?),? (?:\()?{_HOW_BLANKS.format(i=2)}(?:\))?",
     re.IGNORECASE,
 )
-_LIST = "(?:the |a |your )?(?:lists?|bulleted lists?|bullet lists?)"
 _BOLD = "(?:in bold(?: type| print| face|face| letters)?|in boldface)"
 _PRONOUNS = r"(?: \((?:such as |like |e\.g\., ?|e\.g\. )?[a-z', ]+(?: etc\.?)?\))?"
 _ENDING = "(?:that end|that ends|ending|which end|which ends|that finish|finishing)"
@@ -60,7 +59,7 @@ _COUNTED: tuple[_Counted, ...] = (
                f"headings?"
                f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
                f"|headings? at (?:the {name} level|level {i})",
-               {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS, 1)),
+               {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS[:6], 1)),
     _Counted(f"(?:key )?(?:phrases?|expressions?)(?:,? (?:set|printed|put|written|typed))? {_BOLD}"
              "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
     _Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
@@ -139,7 +138,7 @@ _STARTING = [
 def counted(wording: Wording) -> Iterator[Check]:
     """Bounds of what the table names: "no more than two questions"."""
     for low, high, plain, noun in counts(wording.text):
-        bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+        bounds = named_bounds(low, high)
         for pattern, row in _PATTERNS:
             if pattern.fullmatch(noun) and (row.plain_is_exact or not plain):
                 yield {**row.check, **bounds}
@@ -161,7 +160,7 @@ def characters(wording: Wording) -> Iterator[Check]:
         blanks_count = not any(match[name] for name in ("without1", "left1", "without2", "left2"))
         for low, high, plain, noun in counts(match["before"] or match["after"]):
             if noun.lower() in ("character", "characters") and not plain:
-                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                bounds = named_bounds(low, high)
                 yield {"kind": "char_count", "spaces": blanks_count, **bounds}
 
 
@@ -181,7 +180,7 @@ def starting(wording: Wording) -> Iterator[Check]:
             kinds = {"line": ("line_starts", "prefix"), "sentence": ("anaphora", "start")}
             starting_kind = kinds.get(noun.rstrip("s").lower())
             if starting_kind and not plain:
-                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                bounds = named_bounds(low, high)
                 kind, argument = starting_kind
                 yield {"kind": kind, argument: wording.names(match["t"])[0], **bounds}
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from wfine_utils.checks.frames import demands, sentences_of
 from wfine_utils.checks.numerals import NUMBER, ORDINALS, value_of
-from wfine_utils.checks.quantities import quantities
+from wfine_utils.checks.quantities import named_bounds, quantities
 from wfine_utils.checks.twins import Check
-from wfine_utils.checks.wording import MODAL, SUBJECT, TERM, TERMS, Wording
+from wfine_utils.checks.wording import MODAL, SUBJECT, TERMS, Wording
 
 _BULLETS = "(?:an? )?(?:bulleted list|bullet list|list of bullet points|bullet points|bullets)"
 _NUMBERED = "(?:an? )?(?:numbered list|numbered items|list of numbered items|ordered list)"
@@ -96,7 +96,7 @@ def letter(wording: Wording) -> Iterator[Check]:
             yield {"kind": "letter_layout"}
 
 
-_BARE = r"[A-Z][\w'’-]*(?: (?:of |and the )?[A-Za-z][\w'’-]*)?"
+_BARE = r"(?-i:[A-Z])[\w'’-]*(?: (?:of |and the )?[A-Za-z][\w'’-]*)?"
 _COLON_LIST = rf"{_BARE}(?:,(?: and)? {_BARE})+"
 _BARE_LIST = rf"{_BARE}(?:, {_BARE})*,? and {_BARE}"
 
@@ -137,19 +137,18 @@ def table(wording: Wording) -> Iterator[Check]:
             continue
         for rows in quantities(match["rows"]):
             if rows.noun.lower() in ("row", "rows"):
-                bounds = {"rows_low": rows.low, "rows_high": rows.high}
-                yield check | {name: n for name, n in bounds.items() if n is not None}
+                yield check | named_bounds(rows.low, rows.high, "rows_")
 
 
 _HEADING = (
-    rf"(?:(?:{'|'.join(ORDINALS)})-level |level[- ]\d |h\d |markdown |section )*headings?"
+    rf"(?:(?:{'|'.join(ORDINALS[:6])})-level |level[- ]\d |h\d |markdown |section )*headings?"
     r"(?: of (?:level \d|the [a-z]+ level))?"
 )
 _ORDER = r"(?:,? (?:all )?in (?:that|this|the given|the following|exactly this) order)?"
 _NAMES = rf"(?P<l>{TERMS}|{_BARE_LIST})"
 _HEADED = [
-    (re.compile(body, re.IGNORECASE if TERM in body and "bare" not in body else 0), counts)
-    for body, counts in (
+    (re.compile(body, re.IGNORECASE), all_named)
+    for body, all_named in (
         (rf"[Tt]he (?P<n>{_HEADING})(?::| named| called)? {_NAMES}{_ORDER}", False),
         (rf"[Tt]he (?P<n>{_HEADING}) {_NAMES} (?:should|must) appear{_ORDER}", False),
         (rf"(?P<n>.+?headings?(?: of (?:level \d|the [a-z]+ level))?)(?:,? (?:among them"
@@ -167,7 +166,7 @@ _UNDER = re.compile(
 
 def _level(noun: str) -> Check:
     noun = noun.lower()
-    for i, name in enumerate(ORDINALS, 1):
+    for i, name in enumerate(ORDINALS[:6], 1):
         if re.search(rf"\b{name}[- ]level|level[- ]{i}\b|\bh{i}\b|the {name} level", noun):
             return {"level": i}
     return {}
@@ -199,7 +198,7 @@ def _headed(wording: Wording, match: re.Match[str], *, all_named: bool) -> Itera
             continue
         if is_plain and not all_named:
             continue
-        yield check | {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+        yield check | named_bounds(low, high)
 
 
 _BOLD = r"(?:in bold(?: type| print| face| letters)?|in boldface|bold)"
@@ -235,7 +234,7 @@ def bold_count(wording: Wording) -> Iterator[Check]:
             continue
         for low, high, _, noun in quantities(match["q"]):
             if not _NO_PHRASE.fullmatch(noun) and (low, high) != (1, None):
-                bounds = {name: n for name, n in (("low", low), ("high", high)) if n is not None}
+                bounds = named_bounds(low, high)
                 yield {"kind": "bold_count", **bounds}
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from wfine_utils.checks.frames import demands, sentences_of
 from wfine_utils.checks.numerals import NUMBER, value_of
-from wfine_utils.checks.quantities import Quantity, quantities
+from wfine_utils.checks.quantities import Quantity, named_bounds, quantities
 from wfine_utils.checks.twins import Check
 from wfine_utils.checks.wording import MODAL, TERM, Wording, without_fillers
 
@@ -57,11 +57,6 @@ def _words(said: str, *, limit: bool = False) -> Iterator[Quantity]:
             yield read
 
 
-def _named(quantity: Quantity, prefix: str = "") -> Check:
-    bounds = {f"{prefix}low": quantity.low, f"{prefix}high": quantity.high}
-    return {name: n for name, n in bounds.items() if n is not None}
-
-
 def every_part(wording: Wording) -> Iterator[Check]:
     """ "No sentence may run past 13 words", "every paragraph should have 40 to 55 words"."""
     for sentence in sentences_of(wording.text):
@@ -71,7 +66,7 @@ def every_part(wording: Wording) -> Iterator[Check]:
                     continue
                 for words in _words(match["q"], limit=sense == "limit"):
                     prefix = "words_" if kind == "paragraphs" else ""
-                    yield {"kind": kind, **_named(words, prefix)}
+                    yield {"kind": kind, **named_bounds(words.low, words.high, prefix)}
 
 
 _PARAGRAPHS = re.compile(
@@ -98,7 +93,8 @@ def paragraphs_of(wording: Wording) -> Iterator[Check]:
         counts = [q for q in quantities(match["count"]) if re.fullmatch("paragraphs?", q.noun)]
         for count in counts:
             for each in _words(match["most"] or match["each"], limit=bool(match["most"])):
-                yield {"kind": "paragraphs", **_named(count), **_named(each, "words_")}
+                of_each = named_bounds(each.low, each.high, "words_")
+                yield {"kind": "paragraphs", **named_bounds(count.low, count.high), **of_each}
 
 
 _PLACE = {

