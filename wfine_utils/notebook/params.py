@@ -187,6 +187,7 @@ class PolicyParams(PolicySettings, NotebookParams):
 
     rewards: list[RewardName] = Field(min_length=1)
     n_train_queries: Count
+    min_requirements: Count
     n_test_queries: Count
     n_bootstrap: Count
     prompt_sets: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
