@@ -71,6 +71,11 @@ class RewardSettings(Settings):
     """How a reward model is trained."""
 
     loss: Loss = Field(description="of a pair; the margin counts requirements dropped between")
+    interaction: Literal["cross", "late"] = Field(
+        "cross",
+        description="requirement and response are read as one text; or apart, and their tokens "
+        "meet after that (an encoder alone)",
+    )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
     precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
     lora_r: int = Field(gt=0, description="rank of the adapters")
@@ -81,10 +86,10 @@ class RewardSettings(Settings):
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="pairs per optimiser step")
     micro_batch_size: int = Field(gt=0, description="pairs per forward pass; divides batch_size")
-    batch_by: Literal["length", "requirement"] = Field(
+    batch_by: Literal["length", "requirement", "chain"] = Field(
         "length",
         description="pairs of similar length together; or all pairs of a chain that ask about "
-        "the same requirement, whose texts are then computed once",
+        "the same requirement, or all pairs of a chain, whose texts are then computed once",
     )
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")

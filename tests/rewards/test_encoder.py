@@ -172,7 +172,7 @@ class TestEachTextOnce:
     def test_same_loss_with_fewer_texts(self, pairs, tiny_encoder, tmp_path, monkeypatch):
         seen = []
 
-        def spy(model, **inputs):
+        def spy(model, *, share_parts=False, **inputs):
             seen.append(len(inputs["input_ids"]))
             return model(**inputs)
 
@@ -207,7 +207,7 @@ class TestEachTextOnce:
             shapes.append(tuple(inputs["input_ids"].shape))
             return model(**inputs)
 
-        found = losses._each_text_once(spy, **batch).logits
+        found = losses._each_text_once(spy, share_parts=False, **batch).logits
         assert sorted(shapes) == [(1, 28), (1, 30), (2, 6)]
         torch.testing.assert_close(found, model(**batch).logits, atol=1e-5, rtol=0)
         found.sum().backward()
@@ -215,7 +215,7 @@ class TestEachTextOnce:
         # Several processes have to pass equally often.
         monkeypatch.setattr(devices, "processes", lambda: SimpleNamespace(num_processes=2))
         shapes.clear()
-        again = losses._each_text_once(spy, **batch).logits
+        again = losses._each_text_once(spy, share_parts=False, **batch).logits
         assert shapes == [(4, 30)]
         torch.testing.assert_close(again, found, atol=1e-5, rtol=0)
 

@@ -7,12 +7,13 @@ come from damaged writing, and stand for general preference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from dataclasses import dataclass, replace
+from itertools import combinations, islice, permutations
 
 import numpy as np
 
 from wfine_utils.chains.taxonomy import Chain, RequirementType, Response
+from wfine_utils.errors import WfineError
 from wfine_utils.seeds import rng_for
 from wfine_utils.settings import Granularity
 
@@ -104,6 +105,67 @@ def coarse_pairs(
                 PreferencePair(chain.chain_id, chain.topic, None, chain.prompt(), full, worse, 0)
             )
     return pairs
+
+
+FOREIGN_CHAINS = 2
+"""How many other chains the responses of one chain are asked about: few, so that a model that reads
+a requirement once for all its pairs has little more to read."""
+
+
+def foreign_pairs(chains: Sequence[Chain], n: int, *, seed: int) -> list[PreferencePair]:
+    """Pairs that bring in a requirement of another chain, which nobody was asked to meet.
+
+    Half of them are one response under a requirement of its own that it kept, and under a foreign
+    one. The other half are two responses of one chain under a foreign requirement, each two in
+    both orders, so that neither can win: whatever makes a response look good in general, such as
+    its length, is of no use there. Now and then a foreign requirement is met by chance.
+
+    Args:
+        chains: on at least two topics (or with two base tasks, where they name no topic).
+        n: pairs, as many as the chains give at most.
+        seed: of the draws.
+
+    Raises:
+        WfineError: fewer topics.
+    """
+    if n and len({c.topic or c.base_task for c in chains}) < 2:
+        raise WfineError(
+            f"foreign pairs: found {len(chains)} chains on fewer than two topics, expected two or "
+            "more, as a foreign requirement comes from another topic; load more chains."
+        )
+    over: list[PreferencePair] = []
+    tied: list[PreferencePair] = []
+    for chain in chains if n else []:
+        foreign = _foreign_requirements(chain, chains, rng_for(seed, "foreign", chain.chain_id))
+        place = chain.chain_id, chain.topic, None
+        over += [
+            PreferencePair(*place, own.text, response.text, response.text, 0, text)
+            for response in chain.responses
+            for own, kept in zip(chain.requirements, response.kept, strict=True)
+            for text in foreign
+            if kept and own.text != text
+        ]
+        tied += [
+            PreferencePair(*place, text, one.text, other.text, 0)
+            for one, other in combinations(chain.responses, 2)
+            for text in foreign
+            if one.text != other.text
+        ]
+    both = draw_pairs(tied, n // 4, seed=seed)
+    swapped = [replace(pair, chosen=pair.rejected, rejected=pair.chosen) for pair in both]
+    return [*draw_pairs(over, n - 2 * len(both), seed=seed), *both, *swapped]
+
+
+def _foreign_requirements(
+    chain: Chain, chains: Sequence[Chain], rng: np.random.Generator
+) -> list[str]:
+    """Words of the requirements of some chains on other topics."""
+    topic, texts = chain.topic or chain.base_task, dict[str, None]()
+    others = (chains[int(i)] for i in rng.permutation(len(chains)))
+    elsewhere = (other for other in others if (other.topic or other.base_task) != topic)
+    for other in islice(elsewhere, FOREIGN_CHAINS):
+        texts |= dict.fromkeys(requirement.text for requirement in other.requirements)
+    return [*texts]
 
 
 def draw_pairs(pairs: Sequence[PreferencePair], n: int, *, seed: int) -> list[PreferencePair]:

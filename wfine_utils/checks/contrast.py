@@ -25,7 +25,7 @@ from itertools import count
 
 import numpy as np
 
-from wfine_utils.chains.pairs import PreferencePair, draw_pairs
+from wfine_utils.chains.pairs import PreferencePair, draw_pairs, foreign_pairs
 from wfine_utils.chains.taxonomy import Chain, RequirementType
 from wfine_utils.checks.dispatch import check, measure
 from wfine_utils.checks.phrases import phrase
@@ -254,29 +254,32 @@ def mixed_pairs(
     *,
     contrast_share: float = 0.0,
     cross_share: float = 0.0,
+    foreign_share: float = 0.0,
     seed: int,
 ) -> list[PreferencePair]:
-    """At most ``n`` pairs, some of which have their label from a check, in random order.
+    """At most ``n`` pairs from drops, from checks and of foreign requirements, in random order.
 
     Args:
         drops: pairs from dropped requirements, all that there are.
-        chains: whose responses contrast and cross pairs are made of.
+        chains: whose responses the other pairs are made of.
         n: of all kinds together; fewer only where ``drops`` are too few for their share.
-        contrast_share, cross_share: of the n pairs; together at most 1. With both 0 these are
-            :func:`~wfine_utils.chains.pairs.draw_pairs`.
+        contrast_share, cross_share, foreign_share: of the n pairs; together at most 1. With all
+            of them 0 these are :func:`~wfine_utils.chains.pairs.draw_pairs`.
 
     Raises:
         WfineError: shares that are none, or as :func:`contrast_pairs`.
     """
-    if min(contrast_share, cross_share) < 0 or contrast_share + cross_share > 1:
+    shares = contrast_share, cross_share, foreign_share
+    if min(shares) < 0 or sum(shares) > 1:
         raise WfineError(
-            f"contrast_share, cross_share: found {contrast_share} and {cross_share}, expected "
-            "shares from 0 to 1, together at most 1."
+            f"contrast_share, cross_share, foreign_share: found {shares}, expected shares from 0 "
+            "to 1, together at most 1."
         )
-    n_contrast, n_cross = round(contrast_share * n), round(cross_share * n)
-    pairs = draw_pairs(drops, n - n_contrast - n_cross, seed=seed)
-    if n_contrast + n_cross == 0:
+    n_contrast, n_cross, n_foreign = (round(share * n) for share in shares)
+    pairs = draw_pairs(drops, n - n_contrast - n_cross - n_foreign, seed=seed)
+    if n_contrast + n_cross + n_foreign == 0:
         return pairs
     pairs += contrast_pairs(chains, n_contrast, seed=seed)
     pairs += cross_pairs(chains, n_cross, seed=seed)
+    pairs += foreign_pairs(chains, n_foreign, seed=seed)
     return [pairs[int(i)] for i in rng_for(seed, "mixed pairs").permutation(len(pairs))]

@@ -176,6 +176,7 @@ class RewardModelParams(RewardSettings, NotebookParams):
     n_pairs_validation: Count
     contrast_share: float = Field(ge=0, le=1)
     cross_share: float = Field(ge=0, le=1)
+    foreign_share: float = Field(ge=0, le=1)
     max_drop_distance: Count
     n_folds: Limit
 

@@ -63,10 +63,18 @@ class PairTrainer(RewardTrainer):
     """TRL's trainer with a loss of ours, which computes every text of a batch only once.
 
     A chain of five responses gives up to six pairs for one requirement and has only five texts.
+
+    Args:
+        pair_loss: one of :data:`LOSSES`.
+        share_parts: the model computes what its rows have in common once, so it gets all of them.
+        args, arguments: of TRL's trainer.
     """
 
-    def __init__(self, *, pair_loss: PairLoss, args: RewardConfig, **arguments: Any) -> None:
+    def __init__(
+        self, *, pair_loss: PairLoss, share_parts: bool, args: RewardConfig, **arguments: Any
+    ) -> None:
         super().__init__(args=args, **arguments)
+        self._share_parts = share_parts
         self._pair_loss, self._center_coefficient = pair_loss, args.center_rewards_coefficient
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -74,7 +82,7 @@ class PairTrainer(RewardTrainer):
         in evaluation as means over pairs."""
         inputs = dict(inputs)
         n_dropped = inputs.pop("margin")
-        once = partial(_each_text_once, model)
+        once = partial(_each_text_once, model, share_parts=self._share_parts)
         _, outputs = super().compute_loss(once, inputs, True, num_items_in_batch)
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
         if not model.training:  # TRL averages over batches: a small one would count as much
@@ -87,7 +95,12 @@ class PairTrainer(RewardTrainer):
 
 
 def _each_text_once(
-    model: Callable[..., Any], *, input_ids: Tensor, attention_mask: Tensor, **options: Any
+    model: Callable[..., Any],
+    *,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    share_parts: bool,
+    **options: Any,
 ) -> SequenceClassifierOutput:
     """``model(...).logits``, for a batch in which rows may be equal and of very different length.
 
@@ -98,7 +111,8 @@ def _each_text_once(
     ids = input_ids.cpu().numpy()
     _, first, place = np.unique(ids, axis=0, return_index=True, return_inverse=True)
     lengths = attention_mask.sum(dim=1)[first].tolist()
-    apart = input_ids.device.type == "cpu" and devices.processes().num_processes == 1
+    on_cpu = input_ids.device.type == "cpu" and devices.processes().num_processes == 1
+    apart = on_cpu and not share_parts
     budget = CPU_FORWARD_TOKENS if apart else len(first) * max(lengths)
     chunks = token_budget_batches(lengths, budget)
     logits = []

@@ -27,6 +27,7 @@ from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, devices, encoding
+from wfine_utils.models.late_interaction import batches_of_responses, read_apart
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
@@ -48,6 +49,9 @@ class RewardModel:
         self._settings = RewardSettings(**manifest["settings"])
         self.was_cut = np.zeros(0, dtype=bool)
         self._in_half = devices.compute_dtype(self._settings.precision) == torch.bfloat16
+        self._apart = None
+        if self._settings.interaction == "late":
+            self._apart = read_apart(model.get_base_model(), tokenizer, is_trained=True)
 
     def rewards(
         self,
@@ -79,7 +83,10 @@ class RewardModel:
         ]
         self.was_cut = np.array([pair in cut for pair in pairs], dtype=bool)
         scores = np.full(len(ids), np.nan)
-        batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
+        if self._apart is not None:
+            batches = batches_of_responses(ids, self._apart, token_budget)
+        else:
+            batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
         for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
             scores[batch] = self._forward([ids[i] for i in batch])
         return scores[[unique[pair] for pair in pairs]]

@@ -28,6 +28,7 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, devices, loading, places
+from wfine_utils.models.late_interaction import read_apart
 from wfine_utils.models.memory import Meter, estimate_reward_training
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.losses import LOSSES, PairTrainer
@@ -82,7 +83,23 @@ def batches_by_requirement(pairs: Sequence[PreferencePair], seed: int) -> np.nda
     Returns:
         A permutation of ``range(len(pairs))``, int64.
     """
-    _, group = np.unique([f"{p.chain_id}\n{p.instruction}" for p in pairs], return_inverse=True)
+    return _side_by_side([f"{p.chain_id}\n{p.instruction}" for p in pairs], seed)
+
+
+def batches_by_chain(pairs: Sequence[PreferencePair], seed: int) -> np.ndarray:
+    """Pairs of one chain side by side, the chains in random order.
+
+    For models that read a text once for all its requirements.
+
+    Returns:
+        A permutation of ``range(len(pairs))``, int64.
+    """
+    return _side_by_side([pair.chain_id for pair in pairs], seed)
+
+
+def _side_by_side(names: Sequence[str], seed: int) -> np.ndarray:
+    """Places of equal names together, the names in random order."""
+    _, group = np.unique(names, return_inverse=True)
     place = np.random.default_rng(seed).permutation(group.max() + 1)
     return np.argsort(place[group], kind="stable")
 
@@ -137,13 +154,17 @@ def train_reward_model(
     )
     torch.manual_seed(seed)
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
-    _refuse_too_few_places(model, settings, base)
+    if settings.interaction == "late":
+        read_apart(model, tokenizer, is_trained=False)
+    else:
+        _refuse_too_few_places(model, settings, base)
     if not hasattr(model, "score"):  # a decoder does not look at what stands behind a text
         _refuse_unstable(model, tokenizer, settings, base)
     lower_layers = adapters.lower_layers(model, settings.adapted_layers)
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     trainer = PairTrainer(
         pair_loss=LOSSES[settings.loss],
+        share_parts=settings.interaction == "late",
         model=model,
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
@@ -170,6 +191,8 @@ def _datasets(
     train, size = encode_pairs(pairs, tokenizer, settings), settings.batch_size
     if settings.batch_by == "requirement":
         order = batches_by_requirement(pairs, seed)
+    elif settings.batch_by == "chain":
+        order = batches_by_chain(pairs, seed)
     else:
         order = batches_of_similar_length(_lengths(train), size, seed)
     train = train.select(order)

@@ -1,0 +1,187 @@
+"""Late interaction: an encoder reads requirement and response apart, and their tokens meet after.
+
+A classifier reads both as one row, so its answer may come from the response alone, and mostly does.
+Here every token of the requirement looks for the token of the response that is most like it, and
+the reward is a mean over the tokens of the requirement: without it there is no reward at all. The
+similarities are those of ColBERT (Khattab and Zaharia 2020); the weight of a token, which may be
+negative ("do not mention boats"), is what the head makes of the token in its sentence.
+
+A response is read once for all requirements, in windows, so it may be longer than the encoder has
+places for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from wfine_utils.errors import WfineError
+from wfine_utils.models.encoding import is_encoder, token_budget_batches
+from wfine_utils.models.places import n_positions
+
+WINDOW = 256
+"""Tokens that an encoder reads at a time, its marks among them; fewer where it has fewer places."""
+
+SCALE = 10.0
+"""Of similarities: the rewards of two responses then differ by about one before training."""
+
+CENTRE = 0.5
+"""Similarity that counts for nothing: about what the best of many tokens has by chance."""
+
+FORWARD_TOKENS = 4096
+"""Padded tokens of a forward pass."""
+
+Part = tuple[int, ...]
+"""Token ids of a requirement or a response, without marks."""
+
+
+class LateInteraction:
+    """The forward pass of a sequence classifier whose rows are (requirement, response) pairs.
+
+    Args:
+        model: an encoder with a linear head; :func:`read_apart` puts this in the place of its own
+            forward pass.
+        tokenizer: whose marks tell the two parts of a row.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._model = model
+        self._marks = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        self._window = min(WINDOW, n_positions(model)) - 2
+
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, **_: Any
+    ) -> SequenceClassifierOutput:
+        """Rewards of rows, each a pair with marks as the tokenizer writes it.
+
+        Args:
+            input_ids, attention_mask: of shape [rows, tokens].
+
+        Returns:
+            ``logits`` of shape [rows, 1], in fp32.
+        """
+        rows = input_ids.cpu().numpy()
+        is_read = attention_mask.cpu().numpy().astype(bool)
+        pairs = [self.parts(row[kept]) for row, kept in zip(rows, is_read, strict=True)]
+        distinct = dict.fromkeys(part for pair in pairs for part in pair)
+        vectors = dict(zip(distinct, self._read(list(distinct)), strict=True))
+        asked: dict[Part, dict[Part, list[int]]] = {}  # response: requirement: rows
+        for row, (requirement, response) in enumerate(pairs):
+            asked.setdefault(response, {}).setdefault(requirement, []).append(row)
+        rewards, owners = [], list[int]()
+        for response, of_requirement in asked.items():
+            met = self._meet([vectors[part] for part in of_requirement], vectors[response])
+            for reward, same in zip(met, of_requirement.values(), strict=True):
+                rewards += [reward] * len(same)
+                owners += same
+        in_order = torch.stack(rewards)[np.argsort(owners)]
+        return SequenceClassifierOutput(logits=in_order[:, None])
+
+    def parts(self, row: Sequence[int] | np.ndarray) -> tuple[Part, Part]:
+        """Requirement and response of one row, without marks and padding."""
+        cls, sep = self._marks
+        ids = np.asarray(row)
+        ends = np.flatnonzero(ids == sep)
+        first = int(ends[0]) if len(ends) else len(ids)
+        sides = ids[:first], ids[first:]
+        requirement, response = (side[(side != cls) & (side != sep)].tolist() for side in sides)
+        return tuple(requirement), tuple(response)
+
+    def _read(self, parts: Sequence[Part]) -> list[Tensor]:
+        """What the encoder makes of the tokens of every part: fp32 [tokens, hidden]."""
+        cls, sep = self._marks
+        windows, owners = [], list[int]()
+        for i, part in enumerate(parts):
+            for start in range(0, max(1, len(part)), self._window):
+                windows.append([cls, *part[start : start + self._window], sep])
+                owners.append(i)
+        lengths = [len(window) for window in windows]
+        vectors: list[list[Tensor]] = [[] for _ in parts]
+        of_window: dict[int, Tensor] = {}
+        device = self._model.device
+        for batch in token_budget_batches(lengths, FORWARD_TOKENS):
+            longest = lengths[batch[0]]
+            ids = torch.zeros(len(batch), longest, dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            for k, i in enumerate(batch):
+                ids[k, : lengths[i]] = torch.tensor(windows[i])
+                mask[k, : lengths[i]] = 1
+            body: Any = self._model.base_model
+            read = body(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+            for k, i in enumerate(batch):
+                inside = slice(1, lengths[i] - 1) if lengths[i] > 2 else slice(0, 1)
+                of_window[int(i)] = read[k, inside].float()
+        for i, owner in enumerate(owners):
+            vectors[owner].append(of_window[i])
+        return [torch.cat(each) for each in vectors]
+
+    def _meet(self, requirements: Sequence[Tensor], response: Tensor) -> Tensor:
+        """The reward of one response for each requirement: fp32 [requirements]."""
+        tokens = torch.cat(list(requirements))
+        sizes = torch.tensor([len(each) for each in requirements], device=tokens.device)
+        with torch.autocast(tokens.device.type, enabled=False):
+            best = (normalize(tokens, dim=1) @ normalize(response, dim=1).T).amax(dim=1)
+            weights = self._model.classifier(tokens).squeeze(1).float()
+            owner = torch.repeat_interleave(torch.arange(len(sizes), device=tokens.device), sizes)
+            sums = torch.zeros(len(sizes), device=tokens.device)
+            return sums.index_add(0, owner, weights * SCALE * (best - CENTRE)) / sizes
+
+
+def read_apart(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, is_trained: bool
+) -> LateInteraction:
+    """Let a sequence classifier read requirement and response apart, in place.
+
+    Args:
+        model: of an encoder, not yet with adapters or with them.
+        tokenizer: of the same base.
+        is_trained: False gives every token the weight 1; a trained head is loaded with the
+            adapter.
+
+    Raises:
+        WfineError: a decoder, whose tokens do not know what follows them, or an encoder whose head
+            is more than one linear layer.
+    """
+    head = getattr(model, "classifier", None)
+    if not is_trained and not (is_encoder(tokenizer) and isinstance(head, torch.nn.Linear)):
+        raise WfineError(
+            f"interaction: found 'late' and {type(model).__name__}, expected an encoder with a "
+            "linear layer called classifier, such as BERT, DeBERTa or ModernBERT. Choose another "
+            "base_model, or interaction: cross."
+        )
+    if isinstance(head, torch.nn.Linear) and not is_trained:
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.ones_(head.bias)
+    interaction = LateInteraction(model, tokenizer)
+    model.forward = interaction  # as PEFT and the trainers call it
+    return interaction
+
+
+def batches_of_responses(
+    rows: Sequence[Sequence[int]], interaction: LateInteraction, budget: int
+) -> list[np.ndarray]:
+    """Places of rows in batches in which rows of one response stand together.
+
+    Args:
+        rows: token ids of pairs; an empty row is in no batch.
+        budget: tokens of different responses in a batch, of one response at least.
+    """
+    of_response: dict[Part, list[int]] = {}
+    for i, row in enumerate(rows):
+        if len(row):
+            of_response.setdefault(interaction.parts(row)[1], []).append(i)
+    batches, n_tokens = list[list[int]](), budget + 1
+    for response, same in sorted(of_response.items(), key=lambda item: -len(item[0])):
+        if n_tokens + len(response) > budget:
+            batches.append([])
+            n_tokens = 0
+        batches[-1] += same
+        n_tokens += len(response)
+    return [np.array(batch) for batch in batches]
