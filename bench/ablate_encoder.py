@@ -1,12 +1,13 @@
-"""What earns the encoder its correlation: one choice of preset ``encoder`` changed at a time.
+"""What makes a reward model read the requirement: the pairs and the architecture of ``encoder``.
 
     python bench/ablate_encoder.py data/released_chains.parquet BASE_FOLDER OUT_FOLDER
 
-Each recipe is trained on all folds of notebook 03's cross-validation but the first, and ranks the
-first and WEval-Hand. Every recipe is compared with the preset's own, paired by chain. A finished
-recipe is a stage (:func:`wfine_utils.notebook.run.stage`) and not trained again, so two processes
-with different ``--only`` share the work (``--threads 1`` each), and a last call without it writes
-and prints the table.
+Each recipe is trained with each seed on equally many pairs of all folds of notebook 03's
+cross-validation but the first. It ranks the first fold; the same responses under the requirements
+of another chain, which is the control; and WEval-Hand. A finished training is a stage
+(:func:`wfine_utils.notebook.run.stage`) and not done again, so two processes with different
+``--only`` or ``--seeds`` share the work (``--threads 1`` each), and a last call without them writes
+and prints the tables.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,46 +29,61 @@ from wfine_study.answers import TAU
 from wfine_utils.base_model import Base
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.pairs import draw_pairs, preference_pairs
-from wfine_utils.chains.splits import folds
+from wfine_utils.chains.splits import folds, swap_requirements
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
+from wfine_utils.checks.contrast import contrast_pairs, mixed_pairs
 from wfine_utils.errors import explained
 from wfine_utils.files import atomic_write, resolve, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.environment import versions
 from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.notebook.stages import stage
-from wfine_utils.rewards.reward_model import RewardModelScorer
+from wfine_utils.rewards.reward_model import RewardModelScorer, accuracy_by_kind, load_reward_model
 from wfine_utils.rewards.training import train_reward_model
 from wfine_utils.settings import RewardSettings
+from wfine_utils.weval.baselines import OverlapScorer
+from wfine_utils.weval.controls import partial_tau
 from wfine_utils.weval.evaluation import compare, evaluate
-from wfine_utils.weval.resampling import holm
 from wfine_utils.weval.scorers import Scores, scores_from_table, scores_table
 
-RECIPE = "the preset's recipe"
-PLAIN = "layout not shown"
-WHOLE = "adapters in all layers"
+N_PAIRS = 4_700
+"""Of every training: as many as the drops of two thirds of the released chains give."""
+
+SMALLER: dict[str, Any] = {"n_pairs_requirement": N_PAIRS, "batch_size": 64, "micro_batch_size": 64}
+"""What all recipes have and the preset has not: fewer pairs, so as many chains in a batch."""
+
+N_EXAMINED = 300
+"""Contrast pairs of the chains held out that say what a model makes of each kind of check."""
+
+RECIPE = "the preset's pairs"
+DROPS = "drops alone"
+CONTRAST = "contrast pairs alone"
 CHANGES: dict[str, dict[str, Any]] = {
     RECIPE: {},
-    PLAIN: {"show_layout": False},
-    WHOLE: {"adapted_layers": 1.0},
-    "256 tokens": {"max_tokens": 256},
-    "512 tokens": {"max_tokens": 512},
-    "two epochs": {"n_epochs": 2},
-    "batches of 10": {"batch_size": 10, "micro_batch_size": 10},
-    "batches of 40": {"batch_size": 40},
-    "batches of 40, two epochs": {"batch_size": 40, "n_epochs": 2},
-    "twice the learning rate": {"learning_rate": 2e-3},
-    "neighbouring levels only": {"max_drop_distance": 1},
-    "cross-entropy": {"loss": "cross_entropy"},
-    "whole prompt": {"granularity": "prompt"},
+    DROPS: {"contrast_share": 0.0, "foreign_share": 0.0},
+    CONTRAST: {"contrast_share": 1.0, "foreign_share": 0.0},
+    "drops and contrast pairs": {"contrast_share": 0.5, "foreign_share": 0.0},
+    "drops alone, read together": {
+        "contrast_share": 0.0,
+        "foreign_share": 0.0,
+        "interaction": "cross",
+        "batch_by": "requirement",
+        "batch_size": 20,
+        "micro_batch_size": 20,
+    },
 }
+HELD_OUT, FOREIGN, HAND = "held out", "requirements of another chain", "WEval-Hand"
 
 
 def read_chains(path: Path, n_folds: int, seed: int) -> tuple[list[Chain], dict[str, list[Chain]]]:
     """Chains to train on, and those to rank, by name."""
     held_out, *rest = folds(load_chains(path), n_folds, seed)
-    ranked = {"held out": held_out, "WEval-Hand": load_weval_hand("test")}
+    ranked = {
+        HELD_OUT: held_out,
+        FOREIGN: swap_requirements(held_out),
+        HAND: load_weval_hand("test"),
+    }
     return [chain for part in rest for chain in part], ranked
 
 
@@ -82,36 +99,30 @@ def train_and_rank(
 
     Args:
         recipe: one of :data:`CHANGES`.
-        params: of notebook 03, which the recipe changes in one thing.
+        params: of notebook 03, with the seed; the recipe changes them in one thing.
         train: chains to train on.
         ranked: chains to rank; those held out are watched in training, and choose nothing.
         base: the encoder it starts from.
-        folder: empty; gets the reward model, ``scores-….parquet`` for every set of chains, and
-            ``minutes.json``.
+        folder: empty; gets the reward model, ``scores-….parquet`` for every set of chains,
+            ``by_kind.csv`` and ``cost.json``.
     """
-    change = dict(CHANGES[recipe])
-    granularity = change.pop("granularity", "requirement")
-    params = params.model_copy(update=change)
-    pairs, held_out = (
-        draw_pairs(
-            preference_pairs(
-                chains, granularity=granularity, max_drop_distance=params.max_drop_distance
-            ),
-            n,
-            seed=params.seed,
-        )
-        for chains, n in (
-            (train, params.n_pairs_requirement),
-            (ranked["held out"], params.n_pairs_validation),
-        )
+    params = params.model_copy(update=SMALLER | CHANGES[recipe])
+    reach = {"granularity": "requirement", "max_drop_distance": params.max_drop_distance}
+    shares = params.model_dump(include={"contrast_share", "cross_share", "foreign_share"})
+    drops = preference_pairs(train, **reach)
+    n = params.n_pairs_requirement
+    pairs = mixed_pairs(drops, train, n, seed=params.seed, **shares)
+    held_out = ranked[HELD_OUT]
+    watched = draw_pairs(
+        preference_pairs(held_out, **reach), params.n_pairs_validation, seed=params.seed
     )
     start = time.process_time()
     train_reward_model(
         pairs,
-        held_out,
+        watched,
         base,
         RewardSettings.of(params),
-        granularity=granularity,
+        granularity="requirement",
         seed=params.seed,
         folder=folder,
     )
@@ -119,47 +130,66 @@ def train_and_rank(
     for name, chains in ranked.items():
         scores = {recipe: RewardModelScorer(folder, name=recipe).score(chains)}
         scores_table(scores, chains).to_parquet(folder / f"scores-{name}.parquet", index=False)
+    examined = contrast_pairs(held_out, N_EXAMINED, seed=params.seed)
+    by_kind = accuracy_by_kind(load_reward_model(folder), examined, seed=params.seed)
+    by_kind.to_csv(folder / "by_kind.csv", index=False)
     write_json(folder / "minutes.json", {"cpu_minutes": minutes, "n_pairs": len(pairs)})
 
 
-def ablation_table(root: Path, ranked: Mapping[str, Sequence[Chain]]) -> pd.DataFrame:
-    """Every finished recipe: tau-b and its difference from the preset's recipe.
+def ablation_table(
+    root: Path, ranked: Mapping[str, Sequence[Chain]], trained: Sequence[tuple[str, int]]
+) -> pd.DataFrame:
+    """What every finished training reached, and how it differs from the preset's of the same seed.
 
     Args:
-        root: folder of the recipes.
+        root: folder of the trainings.
         ranked: the chains that they ranked, by name.
+        trained: recipe and seed of each.
 
     Returns:
-        One row per recipe and set of chains: ``recipe, ranked, value, ci_low, ci_high, n_chains,
-        cpu_minutes, n_pairs`` (of training), and against the preset's recipe ``difference, p,
-        difference_low, difference_high, p_holm``.
+        One row per recipe, seed and set of chains: ``recipe, seed, ranked``, tau-b as ``value,
+        ci_low, ci_high, n_chains``, ``partial_tau_b`` (the length held fixed), ``cpu_minutes``,
+        ``n_pairs`` (of training). ``lost, lost_low, lost_high, lost_p``: tau-b on the chains held
+        out less that under the requirements of another chain. ``above, above_low, above_high,
+        above_p``: tau-b less that of word overlap. Paired, with 95 % intervals.
     """
     rows = []
-    recipes = [name for name in CHANGES if (folder_of(root, name) / "minutes.json").is_file()]
-    for name, chains in ranked.items():
-        scores: dict[str, Scores] = {}
-        for recipe in recipes:
-            table = pd.read_parquet(folder_of(root, recipe) / f"scores-{name}.parquet")
-            scores[recipe] = scores_from_table(table, chains)[recipe]
-        for recipe in recipes:
-            tau = evaluate(chains, scores[recipe]).set_index(["subset", "metric"])
-            row: dict[str, Any] = {"recipe": recipe, "ranked": name}
+    for recipe, seed in trained:
+        folder, scores = folder_of(root, recipe, seed), dict[str, Scores]()
+        cost = json.loads((folder / "minutes.json").read_text())
+        for name, chains in ranked.items():
+            table = pd.read_parquet(folder / f"scores-{name}.parquet")
+            scores[name] = scores_from_table(table, chains)[recipe]
+        for name, chains in ranked.items():
+            tau = evaluate(chains, scores[name]).set_index(["subset", "metric"])
+            row: dict[str, Any] = {"recipe": recipe, "seed": seed, "ranked": name} | cost
             row |= dict(tau.loc[("all", TAU), ["value", "ci_low", "ci_high", "n_chains"]])
-            row |= json.loads((folder_of(root, recipe) / "minutes.json").read_text())
-            if recipe != RECIPE and RECIPE in scores:
-                test = compare(chains, scores[recipe], scores[RECIPE], metrics=[TAU]).iloc[0]
-                row |= {"difference": test["difference"], "p": test["p_value"]}
-                row |= {"difference_low": test["ci_low"], "difference_high": test["ci_high"]}
+            partial_table = partial_tau(chains, scores[name]).set_index("metric")["value"]
+            row["partial_tau_b"] = partial_table["pooled_partial_tau_b"]
+            overlap = OverlapScorer().score(chains)
+            against = {"above": overlap}
+            if name == HELD_OUT:
+                against["lost"] = scores[FOREIGN]
+            for column, others in against.items():
+                test = compare(chains, scores[name], others, metrics=[TAU]).iloc[0]
+                row |= {column: test["difference"], f"{column}_p": test["p_value"]}
+                row |= {f"{column}_low": test["ci_low"], f"{column}_high": test["ci_high"]}
             rows.append(row)
-    table = pd.DataFrame(rows)
-    if "p" in table:
-        table["p_holm"] = table.groupby("ranked")["p"].transform(holm)
-    return table
+    return pd.DataFrame(rows)
 
 
-def folder_of(root: Path, recipe: str) -> Path:
-    """Where the reward model and the scores of a recipe are kept."""
-    return root / recipe.replace("'", "").replace(",", "").replace(" ", "_")
+def kinds_table(root: Path, trained: Sequence[tuple[str, int]]) -> pd.DataFrame:
+    """Accuracy on contrast pairs of the chains held out, by kind of check, of every training."""
+    tables = [
+        pd.read_csv(folder_of(root, recipe, seed) / "by_kind.csv").assign(recipe=recipe, seed=seed)
+        for recipe, seed in trained
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def folder_of(root: Path, recipe: str, seed: int) -> Path:
+    """Where the reward model and the scores of a training are kept."""
+    return root / f"{recipe.replace(chr(39), '').replace(',', '').replace(' ', '_')}-{seed}"
 
 
 @explained
@@ -171,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("base", type=Path, help="folder of all-MiniLM-L6-v2, as notebook 00 of the preset made it")
     add("out", type=Path, help="folder of the results")
     add("--only", nargs="*", choices=CHANGES, help="recipes (default: all)")
+    add("--seeds", nargs="*", type=int, default=[0, 1, 2], help="(default: %(default)s)")
     add("--threads", type=int, default=torch.get_num_threads(), help="(default: %(default)s)")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
@@ -184,12 +215,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "source": digest(with_imports([Path(__file__)])),
         "versions": versions(),
     }
-    for recipe in args.only or CHANGES:
-        compute = partial(train_and_rank, recipe, params, train, ranked, base)
-        stage(folder_of(args.out, recipe), inputs | {"recipe": recipe}, compute)
-    table = ablation_table(args.out, ranked)
-    atomic_write(args.out / "ablation.csv", lambda path: table.to_csv(path, index=False))
-    sys.stdout.write(f"{table.round(3).to_string(index=False)}\n")
+    for seed, recipe in product(args.seeds, args.only or CHANGES):
+        seeded = params.model_copy(update={"seed": seed})
+        compute = partial(train_and_rank, recipe, seeded, train, ranked, base)
+        stage(folder_of(args.out, recipe, seed), inputs | {"recipe": recipe, "seed": seed}, compute)
+    trained = [
+        (recipe, seed)
+        for recipe, seed in product(CHANGES, args.seeds)
+        if (folder_of(args.out, recipe, seed) / "minutes.json").is_file()
+    ]
+    tables = {
+        "ablation": ablation_table(args.out, ranked, trained),
+        "ablation_by_kind": kinds_table(args.out, trained),
+    }
+    for name, table in tables.items():
+        atomic_write(args.out / f"{name}.csv", partial(table.to_csv, index=False))
+        sys.stdout.write(f"{table.round(3).to_string(index=False)}\n")
     return 0
 
 

@@ -92,7 +92,11 @@ class RewardSettings(Settings):
         "the same requirement, or all pairs of a chain, whose texts are then computed once",
     )
     n_epochs: float = Field(gt=0)
-    max_tokens: int = Field(ge=16, description="longest sequence; the middle of longer ones is cut")
+    max_tokens: int = Field(
+        ge=16,
+        description="longest sequence (with late interaction, longest response); the middle of "
+        "longer ones is cut",
+    )
     show_layout: bool = Field(
         True, description="an encoder, which reads words alone, sees signs for the line breaks"
     )

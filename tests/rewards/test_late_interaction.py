@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -88,11 +90,10 @@ def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained):
 def test_a_response_may_be_longer_than_the_encoder_has_places_for(untrained):
     model, tokenizer = untrained
     long = "the boat is calm . " * 100  # of 128 places
-    alone, after, more = rewards_of(
-        model, tokenizer, ("lighthouse", "boat"), ("lighthouse", long), ("lighthouse", long + "lighthouse")
-    )  # fmt: skip
+    texts = "boat", long, long + "lighthouse"
+    alone, after, more = rewards_of(model, tokenizer, *(("lighthouse", text) for text in texts))
     assert np.isfinite([alone, after, more]).all()
-    assert more > after, "the last window was read"
+    assert more != after, "the last window was read"
 
 
 def test_each_text_is_read_once(untrained, monkeypatch):
@@ -110,6 +111,22 @@ def test_each_text_is_read_once(untrained, monkeypatch):
     assert sum(n_windows) == 2 + 3
     alone = [rewards_of(model, tokenizer, row)[0] for row in [*rows, rows[0]]]
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_long_response_is_cut_alike_for_all_requirements(untrained):
+    model, tokenizer = untrained
+    apart, cut = late_interaction.LateInteraction(model, tokenizer), []
+    long = "the boat is calm . " * 100
+    rows = [
+        late_interaction.encode_apart(tokenizer, asked, long, 60, on_cut=lambda: cut.append(1))
+        for asked in ("boat", "write about the harbour [SEP] in three lines")
+    ]
+    (short, one), (whole, other) = map(apart.parts, rows)
+    assert one == other and len(one) == 60 and len(cut) == 2
+    assert len(short) < len(whole), "the requirement stays whole, marks in it are plain text"
+    pair = "write about the harbour", "a boat .\n\n the harbour"
+    assert late_interaction.encode_apart(tokenizer, *pair, 60) == encode(tokenizer, *pair, 60)
+    assert late_interaction.encode_apart(tokenizer, "\ud800", "a boat", 60) == []
 
 
 def test_an_empty_text_has_a_reward(untrained):
@@ -141,7 +158,7 @@ def test_batches_by_chain_keep_chains_together(pairs):
     order = batches_by_chain(pairs, seed=0)
     assert sorted(order) == list(range(len(pairs)))
     ids = [pairs[i].chain_id for i in order]
-    n_changes = sum(a != b for a, b in zip(ids, ids[1:]))
+    n_changes = sum(a != b for a, b in pairwise(ids))
     assert n_changes == len(set(ids)) - 1
 
 

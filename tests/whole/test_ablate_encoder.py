@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from safetensors import safe_open
 
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains
@@ -29,36 +29,33 @@ def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypat
     preset = RewardModelParams.from_file(ROOT / "params/encoder/03_reward_model.yaml")
     short = preset.model_copy(update={"max_tokens": 128})  # as short as the encoder
     monkeypatch.setattr(RewardModelParams, "from_file", lambda path: short)
+    for name, value in (("n_pairs_requirement", 60), ("batch_size", 20), ("micro_batch_size", 20)):
+        monkeypatch.setitem(ablation.SMALLER, name, value)
+    monkeypatch.setattr(ablation, "N_EXAMINED", 30)
     arguments = [str(tmp_path / "chains.jsonl"), str(tiny_encoder), str(tmp_path / "out")]
-    first, second = ablation.RECIPE, ablation.PLAIN
-    assert ablation.main([*arguments, "--threads", "1", "--only", first]) == 0
+    arguments += ["--threads", "1", "--seeds", "0"]
+    assert ablation.main([*arguments, "--only", ablation.DROPS]) == 0
     trained = []
     train = ablation.train_reward_model
 
-    def spy(*args, **kwargs):
-        trained.append(kwargs["folder"].name.removeprefix(PARTIAL))
-        return train(*args, **kwargs)
+    def spy(pairs, *args, **kwargs):
+        trained.append((kwargs["folder"].name.removeprefix(PARTIAL), len(pairs)))
+        return train(pairs, *args, **kwargs)
 
     monkeypatch.setattr(ablation, "train_reward_model", spy)
-    names = [first, second, ablation.WHOLE, "whole prompt"]
-    assert ablation.main([*arguments, "--threads", "1", "--only", *names]) == 0
-    assert trained == ["layout_not_shown", "adapters_in_all_layers", "whole_prompt"]
-    assert adapted_layers(tmp_path / "out" / "the_presets_recipe") == {1}
-    assert adapted_layers(tmp_path / "out" / "adapters_in_all_layers") == {0, 1}
+    assert ablation.main(arguments) == 0
+    others = [name for name in ablation.CHANGES if name != ablation.DROPS]
+    assert trained == [(ablation.folder_of(tmp_path, name, 0).name, 60) for name in others]
     table = pd.read_csv(tmp_path / "out" / "ablation.csv").set_index(["recipe", "ranked"])
-    assert set(table.index) == {(n, w) for n in names for w in ("held out", "WEval-Hand")}
-    assert table.loc[first, "difference"].isna().all()
-    others = table.drop(index=first)
-    assert others[["difference", "p_holm", "cpu_minutes"]].notna().all(axis=None)
-    expected = (
-        others["value"]
-        - table.loc[first, "value"].reindex(others.index.get_level_values("ranked")).to_numpy()
+    ranked = ablation.HELD_OUT, ablation.FOREIGN, ablation.HAND
+    assert set(table.index) == {(n, w) for n in ablation.CHANGES for w in ranked}
+    assert table[["above", "cpu_minutes"]].notna().all(axis=None)
+    tau = table["value"].unstack()
+    lost = table["lost"].unstack()
+    np.testing.assert_allclose(
+        lost[ablation.HELD_OUT], tau[ablation.HELD_OUT] - tau[ablation.FOREIGN], atol=1e-9
     )
-    pd.testing.assert_series_equal(others["difference"], expected, check_names=False)
-    assert "whole prompt" in capsys.readouterr().out
-
-
-def adapted_layers(folder) -> set[int]:
-    with safe_open(folder / "adapter_model.safetensors", "np") as file:
-        names = [name.split(".") for name in file.keys() if ".layer." in name]  # noqa: SIM118
-    return {int(name[name.index("layer") + 1]) for name in names}
+    assert lost[ablation.HAND].isna().all()
+    by_kind = pd.read_csv(tmp_path / "out" / "ablation_by_kind.csv")
+    assert set(by_kind["recipe"]) == set(ablation.CHANGES) and by_kind["n"].max() == 30
+    assert ablation.CONTRAST in capsys.readouterr().out

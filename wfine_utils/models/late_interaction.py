@@ -12,7 +12,7 @@ places for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from wfine_utils.errors import WfineError
-from wfine_utils.models.encoding import is_encoder, token_budget_batches
+from wfine_utils.models.encoding import (
+    cut_middle,
+    is_encoder,
+    is_unicode,
+    token_budget_batches,
+    with_layout,
+)
 from wfine_utils.models.places import n_positions
 
 WINDOW = 256
@@ -128,10 +134,41 @@ class LateInteraction:
         sizes = torch.tensor([len(each) for each in requirements], device=tokens.device)
         with torch.autocast(tokens.device.type, enabled=False):
             best = (normalize(tokens, dim=1) @ normalize(response, dim=1).T).amax(dim=1)
-            weights = self._model.classifier(tokens).squeeze(1).float()
+            head: Any = self._model.classifier  # looked up here: PEFT puts another in its place
+            weights = head(tokens).squeeze(1).float()
             owner = torch.repeat_interleave(torch.arange(len(sizes), device=tokens.device), sizes)
             sums = torch.zeros(len(sizes), device=tokens.device)
             return sums.index_add(0, owner, weights * SCALE * (best - CENTRE)) / sizes
+
+
+def encode_apart(
+    tokenizer: PreTrainedTokenizerBase,
+    instruction: str,
+    response: str,
+    max_tokens: int,
+    *,
+    show_layout: bool = True,
+    on_cut: Callable[[], object] | None = None,
+) -> list[int]:
+    """As :func:`~wfine_utils.models.encoding.encode`, with a response that is cut by itself.
+
+    Its middle goes where it has more than ``max_tokens``, whatever the requirement: so it is the
+    same text under each of them, and read once.
+    """
+    if not is_unicode(instruction + response):
+        return []
+    text = with_layout(response) if show_layout else response
+    asked, given = (_ids(tokenizer, each) for each in (instruction, text))
+    if on_cut and len(given) > max_tokens:
+        on_cut()
+    sep = tokenizer.sep_token_id
+    return [tokenizer.cls_token_id, *asked, sep, *cut_middle(given, max_tokens), sep]
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids without marks; what looks like one in the text is read as plain text."""
+    options = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+    return tokenizer(text, **options)["input_ids"]
 
 
 def read_apart(

@@ -177,6 +177,7 @@ class RewardModelParams(RewardSettings, NotebookParams):
     contrast_share: float = Field(ge=0, le=1)
     cross_share: float = Field(ge=0, le=1)
     foreign_share: float = Field(ge=0, le=1)
+    batch_size_prompt: Count
     max_drop_distance: Count
     n_folds: Limit
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -21,13 +21,13 @@ import torch
 from peft import PeftModel
 from scipy.special import expit
 from tqdm.auto import tqdm
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, devices, encoding
-from wfine_utils.models.late_interaction import batches_of_responses, read_apart
+from wfine_utils.models.late_interaction import batches_of_responses, encode_apart, read_apart
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
@@ -51,7 +51,8 @@ class RewardModel:
         self._in_half = devices.compute_dtype(self._settings.precision) == torch.bfloat16
         self._apart = None
         if self._settings.interaction == "late":
-            self._apart = read_apart(model.get_base_model(), tokenizer, is_trained=True)
+            classifier = cast(PreTrainedModel, model.get_base_model())
+            self._apart = read_apart(classifier, tokenizer, is_trained=True)
 
     def rewards(
         self,
@@ -163,7 +164,8 @@ def encode_judged(
     on_cut: Callable[[], object] | None = None,
 ) -> list[int]:
     """:func:`~wfine_utils.models.encoding.encode` with the settings of a reward model."""
-    return encoding.encode(
+    encode = encode_apart if settings.interaction == "late" else encoding.encode
+    return encode(
         tokenizer,
         instruction,
         response,

@@ -13,7 +13,7 @@ if it is not full, is left out then: accelerate would fill it with pairs from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def encode_pairs(
         One row per pair, in the given order: ``chosen_ids``, ``rejected_ids``, and ``margin``, the
         number of requirements dropped between the two.
     """
-    encode = partial(encode_judged, tokenizer, settings)
+    encode = cache(partial(encode_judged, tokenizer, settings))  # a text stands in many pairs
     columns: dict[str, list[Any]] = {
         "chosen_ids": [encode(pair.instructions[0], pair.chosen) for pair in pairs],
         "rejected_ids": [encode(pair.instructions[1], pair.rejected) for pair in pairs],
