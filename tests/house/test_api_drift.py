@@ -221,7 +221,7 @@ def test_arguments_of_the_trainer_of_reward_models(tiny_base, tmp_path, monkeypa
             [pair] * 2, [pair], Base(str(tiny_base)), settings,
             granularity="prompt", seed=0, folder=tmp_path,
         )  # fmt: skip
-    del passed["pair_loss"]  # ours
+    del passed["pair_loss"], passed["share_parts"]  # ours
     taken = inspect.signature(RewardTrainer.__init__).parameters
     assert len(passed) >= 6 and passed.keys() <= taken.keys()
     assert not any(p.kind is p.VAR_KEYWORD for p in taken.values())

@@ -78,11 +78,11 @@ class LateInteraction:
         pairs = [self.parts(row[kept]) for row, kept in zip(rows, is_read, strict=True)]
         distinct = dict.fromkeys(part for pair in pairs for part in pair)
         vectors = dict(zip(distinct, self._read(list(distinct)), strict=True))
-        asked: dict[Part, dict[Part, list[int]]] = {}  # response: requirement: rows
+        rows_of: dict[Part, dict[Part, list[int]]] = {}  # response: requirement: rows
         for row, (requirement, response) in enumerate(pairs):
-            asked.setdefault(response, {}).setdefault(requirement, []).append(row)
+            rows_of.setdefault(response, {}).setdefault(requirement, []).append(row)
         rewards, owners = [], list[int]()
-        for response, of_requirement in asked.items():
+        for response, of_requirement in rows_of.items():
             met = self._meet([vectors[part] for part in of_requirement], vectors[response])
             for reward, same in zip(met, of_requirement.values(), strict=True):
                 rewards += [reward] * len(same)
@@ -158,11 +158,11 @@ def encode_apart(
     if not is_unicode(instruction + response):
         return []
     text = with_layout(response) if show_layout else response
-    asked, given = (_ids(tokenizer, each) for each in (instruction, text))
+    request, given = (_ids(tokenizer, each) for each in (instruction, text))
     if on_cut and len(given) > max_tokens:
         on_cut()
     sep = tokenizer.sep_token_id
-    return [tokenizer.cls_token_id, *asked, sep, *cut_middle(given, max_tokens), sep]
+    return [tokenizer.cls_token_id, *request, sep, *cut_middle(given, max_tokens), sep]
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
