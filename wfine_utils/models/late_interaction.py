@@ -4,7 +4,7 @@ A classifier reads both as one row, so its answer may come from the response alo
 Here every token of the requirement looks for the token of the response that is most like it, and
 the reward is a mean over the tokens of the requirement: without it there is no reward at all. The
 similarities are those of ColBERT (Khattab and Zaharia 2020); the weight of a token, which may be
-negative ("do not mention boats"), is what the head makes of the token in its sentence.
+negative ("do not mention boats"), is what the head makes of the token and of its whole sentence.
 
 A response is read once for all requirements, in windows, so it may be longer than the encoder has
 places for.
@@ -135,8 +135,9 @@ class LateInteraction:
         with torch.autocast(tokens.device.type, enabled=False):
             best = (normalize(tokens, dim=1) @ normalize(response, dim=1).T).amax(dim=1)
             head: Any = self._model.classifier  # looked up here: PEFT puts another in its place
-            weights = head(tokens).squeeze(1).float()
+            whole = torch.stack([each.mean(dim=0) for each in requirements])
             owner = torch.repeat_interleave(torch.arange(len(sizes), device=tokens.device), sizes)
+            weights = head(tokens + whole[owner]).squeeze(1).float()
             sums = torch.zeros(len(sizes), device=tokens.device)
             return sums.index_add(0, owner, weights * SCALE * (best - CENTRE)) / sizes
 
