@@ -71,8 +71,10 @@ def rewards_of(model, tokenizer, *pairs):
         return model(**padded(tokenizer, rows)).logits[:, 0].numpy()
 
 
-def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained):
+def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained, monkeypatch):
     model, tokenizer = untrained
+    head = torch.nn.Linear(64, 1)  # a trained one has other weights than 1
+    monkeypatch.setattr(model, "classifier", head)
     requirement, response = "write about the harbour", "a boat . the harbour is calm"
 
     def vectors(text):
@@ -80,11 +82,13 @@ def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained):
         return model.base_model(input_ids=ids).last_hidden_state[0, 1:-1]
 
     with torch.inference_mode():
-        asked, given = vectors(requirement), vectors(response)
-        best = (normalize(asked, dim=1) @ normalize(given, dim=1).T).amax(1).numpy()
-    expected = late_interaction.SCALE * np.mean(best - late_interaction.CENTRE)
-    found = rewards_of(model, tokenizer, (requirement, response))
-    np.testing.assert_allclose(found, [expected], rtol=1e-4)
+        request, given = vectors(requirement), vectors(response)
+        best = (normalize(request, dim=1) @ normalize(given, dim=1).T).amax(1).numpy()
+        weights = head(request + request.mean(0)).squeeze(1).numpy()
+    expected = late_interaction.SCALE * np.mean(weights * (best - late_interaction.CENTRE))
+    rewards = rewards_of(model, tokenizer, (requirement, response))
+    np.testing.assert_allclose(rewards, [expected], rtol=1e-4)
+    assert np.ptp(weights) > 1e-3
 
 
 def test_a_response_may_be_longer_than_the_encoder_has_places_for(untrained):
