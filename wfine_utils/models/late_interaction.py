@@ -13,6 +13,7 @@ places for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -163,13 +164,14 @@ def encode_apart(
     if on_cut and len(given) > max_tokens:
         on_cut()
     sep = tokenizer.sep_token_id
-    return [tokenizer.cls_token_id, *request, sep, *cut_middle(given, max_tokens), sep]
+    return [tokenizer.cls_token_id, *request, sep, *cut_middle([*given], max_tokens), sep]
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+@lru_cache(maxsize=8192)  # a response stands in many pairs
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> Part:
     """Token ids without marks; what looks like one in the text is read as plain text."""
-    options = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
-    return tokenizer(text, **options)["input_ids"]
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    return tuple(encoded["input_ids"])
 
 
 def read_apart(
