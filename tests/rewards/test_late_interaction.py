@@ -62,6 +62,8 @@ def untrained(tiny_encoder):
     tokenizer = loading.load_tokenizer(base)
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, quantise=False)
     late_interaction.read_apart(model, tokenizer, is_trained=False)
+    assert not model.classifier.weight.any() and model.classifier.bias == 1, "all weights are 1"
+    torch.nn.init.normal_(model.classifier.weight)  # as after training
     return model.eval(), tokenizer
 
 
@@ -71,10 +73,8 @@ def rewards_of(model, tokenizer, *pairs):
         return model(**padded(tokenizer, rows)).logits[:, 0].numpy()
 
 
-def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained, monkeypatch):
+def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained):
     model, tokenizer = untrained
-    head = torch.nn.Linear(64, 1)  # a trained one has other weights than 1
-    monkeypatch.setattr(model, "classifier", head)
     requirement, response = "write about the harbour", "a boat . the harbour is calm"
 
     def vectors(text):
@@ -84,7 +84,7 @@ def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained, monke
     with torch.inference_mode():
         request, given = vectors(requirement), vectors(response)
         best = (normalize(request, dim=1) @ normalize(given, dim=1).T).amax(1).numpy()
-        weights = head(request + request.mean(0)).squeeze(1).numpy()
+        weights = model.classifier(request + request.mean(0)).squeeze(1).numpy()
     expected = late_interaction.SCALE * np.mean(weights * (best - late_interaction.CENTRE))
     rewards = rewards_of(model, tokenizer, (requirement, response))
     np.testing.assert_allclose(rewards, [expected], rtol=1e-4)
