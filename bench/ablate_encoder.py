@@ -45,6 +45,7 @@ from wfine_utils.settings import RewardSettings
 from wfine_utils.weval.baselines import OverlapScorer
 from wfine_utils.weval.controls import partial_tau
 from wfine_utils.weval.evaluation import compare, evaluate
+from wfine_utils.weval.resampling import holm
 from wfine_utils.weval.scorers import Scores, scores_from_table, scores_table
 
 N_PAIRS = 4_700
@@ -99,12 +100,12 @@ def train_and_rank(
 
     Args:
         recipe: one of :data:`CHANGES`.
-        params: of notebook 03, with the seed; the recipe changes them in one thing.
+        params: of notebook 03, with the seed; the recipe changes some.
         train: chains to train on.
         ranked: chains to rank; those held out are watched in training, and choose nothing.
         base: the encoder it starts from.
         folder: empty; gets the reward model, ``scores-….parquet`` for every set of chains,
-            ``by_kind.csv`` and ``cost.json``.
+            ``by_kind.csv`` and ``minutes.json``.
     """
     params = params.model_copy(update=SMALLER | CHANGES[recipe])
     reach = {"granularity": "requirement", "max_drop_distance": params.max_drop_distance}
@@ -150,32 +151,44 @@ def ablation_table(
         One row per recipe, seed and set of chains: ``recipe, seed, ranked``, tau-b as ``value,
         ci_low, ci_high, n_chains``, ``partial_tau_b`` (the length held fixed), ``cpu_minutes``,
         ``n_pairs`` (of training). ``lost, lost_low, lost_high, lost_p``: tau-b on the chains held
-        out less that under the requirements of another chain. ``above, above_low, above_high,
-        above_p``: tau-b less that of word overlap. Paired, with 95 % intervals.
+        out less that under the requirements of another chain; ``above…``: tau-b less that of word
+        overlap; ``difference…``: less that of the preset's pairs with the same seed. Paired, with
+        95 % intervals; ``…_p_holm`` is corrected over the trainings that ranked the same chains.
     """
     rows = []
+    overlap = {name: OverlapScorer().score(chains) for name, chains in ranked.items()}
     for recipe, seed in trained:
         folder, scores = folder_of(root, recipe, seed), dict[str, Scores]()
         cost = json.loads((folder / "minutes.json").read_text())
         for name, chains in ranked.items():
-            table = pd.read_parquet(folder / f"scores-{name}.parquet")
-            scores[name] = scores_from_table(table, chains)[recipe]
+            scores[name] = kept_scores(folder, recipe, name, chains)
         for name, chains in ranked.items():
             tau = evaluate(chains, scores[name]).set_index(["subset", "metric"])
             row: dict[str, Any] = {"recipe": recipe, "seed": seed, "ranked": name} | cost
             row |= dict(tau.loc[("all", TAU), ["value", "ci_low", "ci_high", "n_chains"]])
-            partial_table = partial_tau(chains, scores[name]).set_index("metric")["value"]
-            row["partial_tau_b"] = partial_table["pooled_partial_tau_b"]
-            overlap = OverlapScorer().score(chains)
-            against = {"above": overlap}
+            length_fixed = partial_tau(chains, scores[name]).set_index("metric")["value"]
+            row["partial_tau_b"] = length_fixed["pooled_partial_tau_b"]
+            against = {"above": overlap[name]}
             if name == HELD_OUT:
                 against["lost"] = scores[FOREIGN]
+            if recipe != RECIPE and (RECIPE, seed) in trained:
+                preset = folder_of(root, RECIPE, seed)
+                against["difference"] = kept_scores(preset, RECIPE, name, chains)
             for column, others in against.items():
                 test = compare(chains, scores[name], others, metrics=[TAU]).iloc[0]
                 row |= {column: test["difference"], f"{column}_p": test["p_value"]}
                 row |= {f"{column}_low": test["ci_low"], f"{column}_high": test["ci_high"]}
             rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    for column in [name for name in table if name.endswith("_p")]:
+        table[f"{column}_holm"] = table.groupby("ranked")[column].transform(holm)
+    return table
+
+
+def kept_scores(folder: Path, recipe: str, name: str, chains: Sequence[Chain]) -> Scores:
+    """What the training in a folder made of a set of chains."""
+    table = pd.read_parquet(folder / f"scores-{name}.parquet")
+    return scores_from_table(table, chains)[recipe]
 
 
 def kinds_table(root: Path, trained: Sequence[tuple[str, int]]) -> pd.DataFrame:

@@ -56,6 +56,12 @@ def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypat
         lost[ablation.HELD_OUT], tau[ablation.HELD_OUT] - tau[ablation.FOREIGN], atol=1e-9
     )
     assert lost[ablation.HAND].isna().all()
+    assert table.loc[ablation.RECIPE, "difference"].isna().all()
+    others = table.drop(index=ablation.RECIPE, level="recipe")
+    assert others[["difference", "difference_p_holm"]].notna().all(axis=None)
+    expected = tau.sub(tau.loc[ablation.RECIPE], axis="columns").drop(index=ablation.RECIPE)
+    difference = others["difference"].unstack()
+    pd.testing.assert_frame_equal(difference, expected.loc[difference.index, difference.columns])
     by_kind = pd.read_csv(tmp_path / "out" / "ablation_by_kind.csv")
     assert set(by_kind["recipe"]) == set(ablation.CHANGES) and by_kind["n"].max() == 30
     assert ablation.CONTRAST in capsys.readouterr().out

@@ -122,20 +122,23 @@ def foreign_pairs(chains: Sequence[Chain], n: int, *, seed: int) -> list[Prefere
 
     Args:
         chains: on at least two topics (or with two base tasks, where they name no topic).
-        n: pairs, as many as the chains give at most.
+        n: pairs, as many as the chains give at most. A requirement in the words of one of the
+            chain's own is not foreign to it.
         seed: of the draws.
 
     Raises:
         WfineError: fewer topics.
     """
-    if n and len({c.topic or c.base_task for c in chains}) < 2:
+    if not n:
+        return []
+    if len({c.topic or c.base_task for c in chains}) < 2:
         raise WfineError(
             f"foreign pairs: found {len(chains)} chains on fewer than two topics, expected two or "
             "more, as a foreign requirement comes from another topic; load more chains."
         )
     over: list[PreferencePair] = []
     tied: list[PreferencePair] = []
-    for chain in chains if n else []:
+    for chain in chains:
         foreign = _foreign_requirements(chain, chains, rng_for(seed, "foreign", chain.chain_id))
         place = chain.chain_id, chain.topic, None
         over += [
@@ -143,7 +146,7 @@ def foreign_pairs(chains: Sequence[Chain], n: int, *, seed: int) -> list[Prefere
             for response in chain.responses
             for own, kept in zip(chain.requirements, response.kept, strict=True)
             for text in foreign
-            if kept and own.text != text
+            if kept
         ]
         tied += [
             PreferencePair(*place, text, one.text, other.text, 0)
@@ -159,13 +162,14 @@ def foreign_pairs(chains: Sequence[Chain], n: int, *, seed: int) -> list[Prefere
 def _foreign_requirements(
     chain: Chain, chains: Sequence[Chain], rng: np.random.Generator
 ) -> list[str]:
-    """Words of the requirements of some chains on other topics."""
+    """Words of the requirements of some chains on other topics, without the chain's own."""
     topic, texts = chain.topic or chain.base_task, dict[str, None]()
     others = (chains[int(i)] for i in rng.permutation(len(chains)))
     elsewhere = (other for other in others if (other.topic or other.base_task) != topic)
     for other in islice(elsewhere, FOREIGN_CHAINS):
         texts |= dict.fromkeys(requirement.text for requirement in other.requirements)
-    return [*texts]
+    own = {requirement.text for requirement in chain.requirements}
+    return [text for text in texts if text not in own]
 
 
 def draw_pairs(pairs: Sequence[PreferencePair], n: int, *, seed: int) -> list[PreferencePair]:

@@ -28,6 +28,7 @@ from wfine_utils.models.encoding import (
     cut_middle,
     is_encoder,
     is_unicode,
+    padded,
     token_budget_batches,
     with_layout,
 )
@@ -59,7 +60,7 @@ class LateInteraction:
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._model = model
+        self._model, self._tokenizer = model, tokenizer
         self._marks = (tokenizer.cls_token_id, tokenizer.sep_token_id)
         self._window = min(WINDOW, n_positions(model)) - 2
 
@@ -112,16 +113,10 @@ class LateInteraction:
         lengths = [len(window) for window in windows]
         vectors: list[list[Tensor]] = [[] for _ in parts]
         of_window: dict[int, Tensor] = {}
-        device = self._model.device
+        body: Any = self._model.base_model
         for batch in token_budget_batches(lengths, FORWARD_TOKENS):
-            longest = lengths[batch[0]]
-            ids = torch.zeros(len(batch), longest, dtype=torch.long)
-            mask = torch.zeros_like(ids)
-            for k, i in enumerate(batch):
-                ids[k, : lengths[i]] = torch.tensor(windows[i])
-                mask[k, : lengths[i]] = 1
-            body: Any = self._model.base_model
-            read = body(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+            rows = padded(self._tokenizer, [windows[i] for i in batch]).to(self._model.device)
+            read = body(**rows).last_hidden_state
             for k, i in enumerate(batch):
                 inside = slice(1, lengths[i] - 1) if lengths[i] > 2 else slice(0, 1)
                 of_window[int(i)] = read[k, inside].float()
@@ -189,14 +184,14 @@ def read_apart(
         WfineError: a decoder, whose tokens do not know what follows them, or an encoder whose head
             is more than one linear layer.
     """
-    head = getattr(model, "classifier", None)
-    if not is_trained and not (is_encoder(tokenizer) and isinstance(head, torch.nn.Linear)):
-        raise WfineError(
-            f"interaction: found 'late' and {type(model).__name__}, expected an encoder with a "
-            "linear layer called classifier, such as BERT, DeBERTa or ModernBERT. Choose another "
-            "base_model, or interaction: cross."
-        )
-    if isinstance(head, torch.nn.Linear) and not is_trained:
+    if not is_trained:
+        head = getattr(model, "classifier", None)
+        if not is_encoder(tokenizer) or not isinstance(head, torch.nn.Linear):
+            raise WfineError(
+                f"interaction: found 'late' and {type(model).__name__}, expected an encoder with a "
+                "linear layer called classifier, such as BERT, DeBERTa or ModernBERT. Choose "
+                "another base_model, or interaction: cross."
+            )
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.ones_(head.bias)
     interaction = LateInteraction(model, tokenizer)
