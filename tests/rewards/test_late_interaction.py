@@ -63,6 +63,7 @@ def untrained(tiny_encoder):
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, quantise=False)
     late_interaction.read_apart(model, tokenizer, is_trained=False)
     assert not model.classifier.weight.any() and model.classifier.bias == 1, "all weights are 1"
+    torch.manual_seed(0)
     torch.nn.init.normal_(model.classifier.weight)  # as after training
     return model.eval(), tokenizer
 
@@ -91,13 +92,30 @@ def test_the_reward_is_a_weighted_mean_of_the_best_similarities(untrained):
     assert np.ptp(weights) > 1e-3
 
 
-def test_a_response_may_be_longer_than_the_encoder_has_places_for(untrained):
+def test_a_response_may_be_longer_than_the_encoder_has_places_for(untrained, monkeypatch):
     model, tokenizer = untrained
-    long = "the boat is calm . " * 100  # of 128 places
-    texts = "boat", long, long + "lighthouse"
-    alone, after, more = rewards_of(model, tokenizer, *(("lighthouse", text) for text in texts))
-    assert np.isfinite([alone, after, more]).all()
-    assert more != after, "the last window was read"
+    long = "the boat is calm . " * 50 + "lighthouse"  # of 128 places
+    read = []
+    body = model.base_model.forward
+
+    def spy(*, input_ids, **options):
+        read.extend(row[row != tokenizer.pad_token_id].tolist() for row in input_ids)
+        return body(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(model.base_model, "forward", spy)
+    assert np.isfinite(rewards_of(model, tokenizer, ("a river", long))).all()
+    ids = ids_of(tokenizer, long)
+    assert max(map(len, read)) <= 128
+    windows = sorted((row for row in read if row[1:-1] != ids_of(tokenizer, "a river")), key=len)
+    assert len(windows) > 3
+    inner = [row[1:-1] for row in windows]
+    every = [token for part in inner for token in part]
+    assert sorted(every) == sorted(ids), "every token was read, in one window"
+    assert inner[0] == ids[-len(inner[0]) :], "the shortest window is the last"
+
+
+def ids_of(tokenizer, text):
+    return tokenizer(text, add_special_tokens=False, verbose=False).input_ids
 
 
 def test_each_text_is_read_once(untrained, monkeypatch):
