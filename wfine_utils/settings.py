@@ -17,6 +17,7 @@ Loss = Literal["bradley_terry", "bradley_terry_margin", "cross_entropy"]
 Granularity = Literal["prompt", "requirement"]
 PairPlan = Literal["neighbours", "single", "nested", "both"]
 Precision = Literal["fp32", "auto"]
+Interaction = Literal["cross", "late", "query_likelihood"]
 AnswerFormat = Literal["plain", "think_answer"]
 RewardName = Literal["requirement", "prompt", "coarse", "hybrid", "checks", "likelihood"]
 WITHOUT_MODEL: tuple[RewardName, ...] = ("checks", "likelihood")
@@ -71,10 +72,11 @@ class RewardSettings(Settings):
     """How a reward model is trained."""
 
     loss: Loss = Field(description="of a pair; the margin counts requirements dropped between")
-    interaction: Literal["cross", "late"] = Field(
+    interaction: Interaction = Field(
         "cross",
-        description="requirement and response are read as one text; or apart, and their tokens "
-        "meet after that (an encoder alone)",
+        description="requirement and response are read as one text; or apart: late, where their "
+        "tokens meet after that (an encoder), or query_likelihood, by how likely the response "
+        "makes the requirement (a decoder)",
     )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
     precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
@@ -94,7 +96,7 @@ class RewardSettings(Settings):
     n_epochs: float = Field(gt=0)
     max_tokens: int = Field(
         ge=16,
-        description="longest sequence (with late interaction, longest response); the middle of "
+        description="longest sequence (where they are read apart, longest response); the middle of "
         "longer ones is cut",
     )
     show_layout: bool = Field(

@@ -20,18 +20,29 @@ single contraction" is no contraction.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from wfine_utils.checks import rules_content, rules_counted, rules_format, rules_length
+from wfine_utils.checks import (
+    rules_clauses,
+    rules_content,
+    rules_counted,
+    rules_format,
+    rules_length,
+)
 from wfine_utils.checks.contradictions import contradiction
 from wfine_utils.checks.ifeval import identify_language
 from wfine_utils.checks.published_wording import compile_published
 from wfine_utils.checks.twins import Check, own_twin
-from wfine_utils.checks.wording import read_wording
+from wfine_utils.checks.wording import Wording, read_wording
 from wfine_utils.errors import WfineError
 
+Rule = Callable[[Wording], Iterator[Check]]
+
 _RULES = (*rules_counted.RULES, *rules_length.RULES, *rules_format.RULES, *rules_content.RULES)
+_LOOSER = rules_clauses.RULES
+"""Asked where the others find nothing."""
 
 
 class Compiled(NamedTuple):
@@ -75,20 +86,13 @@ def _compiled(text: str) -> tuple[str | None, str]:
     wording = read_wording(text)
     if wording is None:
         return None, "unreadable quotation marks or too long"
-    readings: dict[str, Check] = {}
-    reason = ""
-    for rule in _RULES:
-        for reading in rule(wording):
-            try:
-                twin = own_twin(reading)
-            except WfineError:
-                reason = "asks for nothing"
-                continue
-            readings[json.dumps(twin, sort_keys=True)] = twin
+    readings, reason = _readings(_RULES, wording)
     published = compile_published(text)
     if published is not None:
         twin = own_twin(published)
         readings[json.dumps(twin, sort_keys=True)] = twin
+    if not readings and not reason:
+        readings, reason = _readings(_LOOSER, wording)
     if len(readings) > 1:
         return None, "two readings: " + " or ".join(readings)
     if not readings:
@@ -97,6 +101,21 @@ def _compiled(text: str) -> tuple[str | None, str]:
     if clash := contradiction(twin):
         return None, f"contradicts itself: {clash}"
     return json.dumps(twin), ""
+
+
+def _readings(rules: Iterable[Rule], wording: Wording) -> tuple[dict[str, Check], str]:
+    """Every check that a rule reads, by its JSON; and why a reading is none."""
+    readings: dict[str, Check] = {}
+    reason = ""
+    for rule in rules:
+        for reading in rule(wording):
+            try:
+                twin = own_twin(reading)
+            except WfineError:
+                reason = "asks for nothing"
+                continue
+            readings[json.dumps(twin, sort_keys=True)] = twin
+    return readings, reason
 
 
 def _why_none(text: str) -> str:

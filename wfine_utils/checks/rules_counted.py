@@ -18,7 +18,9 @@ from wfine_utils.checks.twins import Check
 from wfine_utils.checks.wording import TERM, Wording
 
 
-class _Counted(NamedTuple):
+class Counted(NamedTuple):
+    """What is counted: how it is called, and its check."""
+
     noun: str  # a pattern, in one or in many
     check: Check
     plain_is_exact: bool = False
@@ -40,29 +42,29 @@ _BOLD = "(?:in bold(?: type| print| face|face| letters)?|in boldface)"
 _PRONOUNS = r"(?: \((?:such as |like |e\.g\., ?|e\.g\. )?[a-z', ]+(?: etc\.?)?\))?"
 _ENDING = "(?:that end|that ends|ending|which end|which ends|that finish|finishing)"
 
-_COUNTED: tuple[_Counted, ...] = (
-    _Counted("words?", {"kind": "word_count"}),
-    _Counted("(?:complete |full )?sentences?", {"kind": "sentences"}, True),
-    _Counted("paragraphs?(?: of (?:running )?text| of prose)?", {"kind": "paragraphs"}, True),
-    _Counted("characters?", {"kind": "char_count"}),
-    _Counted("list items?|items? in (?:a list|lists|the list)", {"kind": "list_items"}, True),
-    _Counted("bullet points?|bullets?|bulleted (?:list )?items?|bulleted points?|bullet items?|"
+COUNTED: tuple[Counted, ...] = (
+    Counted("words?", {"kind": "word_count"}),
+    Counted("(?:complete |full )?sentences?", {"kind": "sentences"}, True),
+    Counted("paragraphs?(?: of (?:running )?text| of prose)?", {"kind": "paragraphs"}, True),
+    Counted("characters?", {"kind": "char_count"}),
+    Counted("list items?|items? in (?:a list|lists|the list)", {"kind": "list_items"}, True),
+    Counted("bullet points?|bullets?|bulleted (?:list )?items?|bulleted points?|bullet items?|"
              "(?:items?|points?) in a bullet(?:ed)? list|bullet points? in (?:a|the) list",
              {"kind": "list_items", "marker": "bullet"}, True),
-    _Counted((
+    Counted((
         "numbered (?:list )?(?:items?|points?|steps?|entries|lines?)|(?:items?|points?) in a "
         "numbered list"
     ),
              {"kind": "list_items", "marker": "numbered"}, True),
-    _Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
-    *(_Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} "
+    Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
+    *(Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} "
                f"headings?"
                f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
                f"|headings? at (?:the {name} level|level {i})",
                {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS[:6], 1)),
-    _Counted(f"(?:key )?(?:phrases?|expressions?)(?:,? (?:set|printed|put|written|typed))? {_BOLD}"
+    Counted(f"(?:key )?(?:phrases?|expressions?)(?:,? (?:set|printed|put|written|typed))? {_BOLD}"
              "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
-    _Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
+    Counted("(?:in-text )?author-year citations?|(?:citations?|references?|sources?) in (?:the )?"
              "author-year (?:style|form|format|manner)(?: usual in the discipline)?"
              "|(?:citations?|references?) in brackets,? (?:with )?(?:author and year|the author "
              "and the year)"
@@ -70,54 +72,54 @@ _COUNTED: tuple[_Counted, ...] = (
              "references?|sources?) "
              "in (?:apa|harvard|author-date) style|author-date citations?",
              {"kind": "citations"}),
-    _Counted("numeric citations?|numbered citations? in (?:square )?brackets|"
+    Counted("numeric citations?|numbered citations? in (?:square )?brackets|"
              r"citations? with (?:a number|numbers) in square brackets|numeric citations? such "
              r"as \[\d\]",
              {"kind": "citations", "style": "numeric"}),
-    _Counted(r"(?:lines?|turns?) of dialogue with the speaker's name and a colon before (?:it|them)"
+    Counted(r"(?:lines?|turns?) of dialogue with the speaker's name and a colon before (?:it|them)"
              r"|(?:dialogue )?lines? of the form name: speech"
              r"|turns? of dialogue written as name: speech|lines? of dialogue|turns? of "
              r"dialogue|script lines? \(name, colon, speech\)",
              {"kind": "dialogue_turns"}, True),
-    _Counted("block ?quot(?:e|ation)s?", {"kind": "block_quotes"}, True),
-    _Counted("(?:rhetorical |direct )?questions?|question sentences?|"
+    Counted("block ?quot(?:e|ation)s?", {"kind": "block_quotes"}, True),
+    Counted("(?:rhetorical |direct )?questions?|question sentences?|"
              f"sentences? {_ENDING} (?:with|in) (?:a )?question marks?"
              "|(?:rhetorical )?questions? (?:to the reader|for the reader)",
              {"kind": "question_count"}, takes_words=True),
-    _Counted("exclamations?|exclamatory sentences?|exclamation sentences?|"
+    Counted("exclamations?|exclamatory sentences?|exclamation sentences?|"
              f"sentences? {_ENDING} (?:with|in) (?:an )?exclamation (?:marks?|points?)",
              {"kind": "exclamation_sentences"}, takes_words=True),
-    _Counted("similes?", {"kind": "similes"}, takes_words=True),
-    _Counted(f"first[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the first person{_PRONOUNS}"
+    Counted("similes?", {"kind": "similes"}, takes_words=True),
+    Counted(f"first[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the first person{_PRONOUNS}"
              f"|words? (?:of|in) the first person{_PRONOUNS}|first[- ]person words?{_PRONOUNS}",
              {"kind": "first_person"}),
-    _Counted(f"second[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the second "
+    Counted(f"second[- ]person pronouns?{_PRONOUNS}|pronouns? (?:of|in) the second "
              f"person{_PRONOUNS}"
              f"|words? (?:of|in) the second person{_PRONOUNS}|second[- ]person words?{_PRONOUNS}",
              {"kind": "second_person"}),
-    _Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
-    _Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
+    Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
+    Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
              r"(?: (?:such as|from|on|of|about|for) [a-z', ]+?)?,? "
              r"(?:written |given |expressed |stated )?"
              "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic "
              "numerals?",
              {"kind": "numbers"}),
-    _Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"},
+    Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"},
              takes_words=True),
-    _Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
+    Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
              "quoted passages?|quotes?", {"kind": "quotations"}, takes_words=True),
-    _Counted("statistics|statistical (?:data points?|figures?)|exact figures?|precise figures?",
+    Counted("statistics|statistical (?:data points?|figures?)|exact figures?|precise figures?",
              {"kind": "numbers"}, takes_words=True),
 )  # fmt: skip
-_PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in _COUNTED]
+_PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in COUNTED]
 _ADJECTIVES = r"(?P<before>(?:(?!block )[a-z][\w'-]* ){0,3}?)"
 _QUALIFIER = (
     r"(?P<after>(?:,? (?:about|on|from|of|by|to|for|that|which|taken|drawn|put|such as) "
     r"[^.;:]+)?)"
 )
-_WITH_WORDS = [
+WITH_WORDS = [
     (re.compile(f"{_ADJECTIVES}(?:{row.noun}){_QUALIFIER}", re.IGNORECASE), row)
-    for row in _COUNTED
+    for row in COUNTED
     if row.takes_words
 ]
 
@@ -142,7 +144,7 @@ def counted(wording: Wording) -> Iterator[Check]:
         for pattern, row in _PATTERNS:
             if pattern.fullmatch(noun) and (row.plain_is_exact or not plain):
                 yield {**row.check, **bounds}
-        for pattern, row in _WITH_WORDS:
+        for pattern, row in WITH_WORDS:
             match = pattern.fullmatch(noun)
             if match and not plain and not carries_demand(f"{match['before']} {match['after']}"):
                 yield {**row.check, **bounds}

@@ -12,8 +12,7 @@ places for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,15 +22,8 @@ from torch.nn.functional import normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from wfine_utils.errors import WfineError
-from wfine_utils.models.encoding import (
-    cut_middle,
-    is_encoder,
-    is_unicode,
-    padded,
-    token_budget_batches,
-    with_layout,
-)
+from wfine_utils.models.encoding import padded, token_budget_batches
+from wfine_utils.models.pair_rows import Part, by_response, marks, parts_of
 from wfine_utils.models.places import n_positions
 
 WINDOW = 256
@@ -46,22 +38,17 @@ CENTRE = 0.5
 FORWARD_TOKENS = 4096
 """Padded tokens of a forward pass."""
 
-Part = tuple[int, ...]
-"""Token ids of a requirement or a response, without marks."""
-
 
 class LateInteraction:
     """The forward pass of a sequence classifier whose rows are (requirement, response) pairs.
 
     Args:
-        model: an encoder with a linear head; :func:`read_apart` puts this in the place of its own
-            forward pass.
+        model: an encoder with a linear head; this takes the place of its own forward pass.
         tokenizer: whose marks tell the two parts of a row.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._model, self._tokenizer = model, tokenizer
-        self._marks = (tokenizer.cls_token_id, tokenizer.sep_token_id)
         self._window = min(WINDOW, n_positions(model)) - 2
 
     def __call__(
@@ -77,14 +64,13 @@ class LateInteraction:
         """
         rows = input_ids.cpu().numpy()
         is_read = attention_mask.cpu().numpy().astype(bool)
-        pairs = [self.parts(row[kept]) for row, kept in zip(rows, is_read, strict=True)]
+        pairs = [
+            parts_of(row[kept], self._tokenizer) for row, kept in zip(rows, is_read, strict=True)
+        ]
         distinct = dict.fromkeys(part for pair in pairs for part in pair)
         vectors = dict(zip(distinct, self._read(list(distinct)), strict=True))
-        rows_of: dict[Part, dict[Part, list[int]]] = {}  # response: requirement: rows
-        for row, (requirement, response) in enumerate(pairs):
-            rows_of.setdefault(response, {}).setdefault(requirement, []).append(row)
         rewards, owners = [], list[int]()
-        for response, of_requirement in rows_of.items():
+        for response, of_requirement in by_response(pairs).items():
             met = self._meet([vectors[part] for part in of_requirement], vectors[response])
             for reward, same in zip(met, of_requirement.values(), strict=True):
                 rewards += [reward] * len(same)
@@ -92,23 +78,13 @@ class LateInteraction:
         in_order = torch.stack(rewards)[np.argsort(owners)]
         return SequenceClassifierOutput(logits=in_order[:, None])
 
-    def parts(self, row: Sequence[int] | np.ndarray) -> tuple[Part, Part]:
-        """Requirement and response of one row, without marks and padding."""
-        cls, sep = self._marks
-        ids = np.asarray(row)
-        ends = np.flatnonzero(ids == sep)
-        first = int(ends[0]) if len(ends) else len(ids)
-        sides = ids[:first], ids[first:]
-        requirement, response = (side[(side != cls) & (side != sep)].tolist() for side in sides)
-        return tuple(requirement), tuple(response)
-
     def _read(self, parts: Sequence[Part]) -> list[Tensor]:
         """What the encoder makes of the tokens of every part: fp32 [tokens, hidden]."""
-        cls, sep = self._marks
+        before, between, _ = marks(self._tokenizer)
         windows, owners = [], list[int]()
         for i, part in enumerate(parts):
             for start in range(0, max(1, len(part)), self._window):
-                windows.append([cls, *part[start : start + self._window], sep])
+                windows.append([*before, *part[start : start + self._window], between])
                 owners.append(i)
         lengths = [len(window) for window in windows]
         vectors: list[list[Tensor]] = [[] for _ in parts]
@@ -136,87 +112,3 @@ class LateInteraction:
             weights = head(tokens + whole[owner]).squeeze(1).float()
             sums = torch.zeros(len(sizes), device=tokens.device)
             return sums.index_add(0, owner, weights * SCALE * (best - CENTRE)) / sizes
-
-
-def encode_apart(
-    tokenizer: PreTrainedTokenizerBase,
-    instruction: str,
-    response: str,
-    max_tokens: int,
-    *,
-    show_layout: bool = True,
-    on_cut: Callable[[], object] | None = None,
-) -> list[int]:
-    """As :func:`~wfine_utils.models.encoding.encode`, with a response that is cut by itself.
-
-    Its middle goes where it has more than ``max_tokens``, whatever the requirement: so it is the
-    same text under each of them, and read once.
-    """
-    if not is_unicode(instruction + response):
-        return []
-    text = with_layout(response) if show_layout else response
-    request, given = (_ids(tokenizer, each) for each in (instruction, text))
-    if on_cut and len(given) > max_tokens:
-        on_cut()
-    sep = tokenizer.sep_token_id
-    return [tokenizer.cls_token_id, *request, sep, *cut_middle([*given], max_tokens), sep]
-
-
-@lru_cache(maxsize=8192)  # a response stands in many pairs
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> Part:
-    """Token ids without marks; what looks like one in the text is read as plain text."""
-    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
-    return tuple(encoded["input_ids"])
-
-
-def read_apart(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, is_trained: bool
-) -> LateInteraction:
-    """Let a sequence classifier read requirement and response apart, in place.
-
-    Args:
-        model: of an encoder, not yet with adapters or with them.
-        tokenizer: of the same base.
-        is_trained: False gives every token the weight 1; a trained head is loaded with the
-            adapter.
-
-    Raises:
-        WfineError: a decoder, whose tokens do not know what follows them, or an encoder whose head
-            is more than one linear layer.
-    """
-    if not is_trained:
-        head = getattr(model, "classifier", None)
-        if not is_encoder(tokenizer) or not isinstance(head, torch.nn.Linear):
-            raise WfineError(
-                f"interaction: found 'late' and {type(model).__name__}, expected an encoder with a "
-                "linear layer called classifier, such as BERT, DeBERTa or ModernBERT. Choose "
-                "another base_model, or interaction: cross."
-            )
-        torch.nn.init.zeros_(head.weight)
-        torch.nn.init.ones_(head.bias)
-    interaction = LateInteraction(model, tokenizer)
-    model.forward = interaction  # as PEFT and the trainers call it
-    return interaction
-
-
-def batches_of_responses(
-    rows: Sequence[Sequence[int]], interaction: LateInteraction, budget: int
-) -> list[np.ndarray]:
-    """Places of rows in batches in which rows of one response stand together.
-
-    Args:
-        rows: token ids of pairs; an empty row is in no batch.
-        budget: tokens of different responses in a batch, of one response at least.
-    """
-    of_response: dict[Part, list[int]] = {}
-    for i, row in enumerate(rows):
-        if len(row):
-            of_response.setdefault(interaction.parts(row)[1], []).append(i)
-    batches, n_tokens = list[list[int]](), budget + 1
-    for response, same in sorted(of_response.items(), key=lambda item: -len(item[0])):
-        if n_tokens + len(response) > budget:
-            batches.append([])
-            n_tokens = 0
-        batches[-1] += same
-        n_tokens += len(response)
-    return [np.array(batch) for batch in batches]

@@ -27,7 +27,8 @@ from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
 from wfine_utils.models import adapters, devices, encoding
-from wfine_utils.models.late_interaction import batches_of_responses, encode_apart, read_apart
+from wfine_utils.models.interactions import read_apart
+from wfine_utils.models.pair_rows import batches_of_responses, encode_apart
 from wfine_utils.settings import Granularity, RewardSettings
 from wfine_utils.weval.resampling import Bootstrap
 from wfine_utils.weval.scorers import Scores, saturated_rate, split_by_chain
@@ -49,10 +50,10 @@ class RewardModel:
         self._settings = RewardSettings(**manifest["settings"])
         self.was_cut = np.zeros(0, dtype=bool)
         self._in_half = devices.compute_dtype(self._settings.precision) == torch.bfloat16
-        self._apart = None
-        if self._settings.interaction == "late":
+        self._is_apart = self._settings.interaction != "cross"
+        if self._is_apart:
             classifier = cast(PreTrainedModel, model.get_base_model())
-            self._apart = read_apart(classifier, tokenizer, is_trained=True)
+            read_apart(classifier, tokenizer, self._settings.interaction, is_trained=True)
 
     def rewards(
         self,
@@ -84,8 +85,8 @@ class RewardModel:
         ]
         self.was_cut = np.array([pair in cut for pair in pairs], dtype=bool)
         scores = np.full(len(ids), np.nan)
-        if self._apart is not None:
-            batches = batches_of_responses(ids, self._apart, token_budget)
+        if self._is_apart:
+            batches = batches_of_responses(ids, self._tokenizer, token_budget)
         else:
             batches = encoding.token_budget_batches([len(x) for x in ids], token_budget)
         for batch in tqdm(batches, desc="reward model", unit="batch", disable=not progress):
@@ -130,8 +131,9 @@ class RewardModel:
 
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
         return rewards_of_batch(
-            self._model.get_base_model(), self._tokenizer, ids, in_half=self._in_half
-        )
+            self._model.get_base_model(), self._tokenizer, ids, in_half=self._in_half,
+            pools=not self._is_apart,
+        )  # fmt: skip
 
 
 @torch.inference_mode()
@@ -141,14 +143,16 @@ def rewards_of_batch(
     ids: Sequence[Sequence[int]],
     *,
     in_half: bool,
+    pools: bool = True,
 ) -> np.ndarray:
     """Rewards of one batch, shape [texts], from a sequence classifier, adapters in it or not.
 
-    Language models are pooled by the true length, never by looking for padding.
+    Language models are pooled by the true length, never by looking for padding; with ``pools``
+    False, as they do it themselves.
     """
     padded = encoding.padded(tokenizer, ids).to(classifier.device)
     with torch.autocast(classifier.device.type, torch.bfloat16, enabled=in_half):
-        if not hasattr(classifier, "score"):  # an encoder knows where it reads it
+        if not pools or not hasattr(classifier, "score"):  # an encoder knows where it reads it
             return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
         hidden = classifier.base_model(**padded, use_cache=False).last_hidden_state
     last = padded["attention_mask"].sum(dim=1) - 1
@@ -164,7 +168,7 @@ def encode_judged(
     on_cut: Callable[[], object] | None = None,
 ) -> list[int]:
     """:func:`~wfine_utils.models.encoding.encode` with the settings of a reward model."""
-    encode = encode_apart if settings.interaction == "late" else encoding.encode
+    encode = encoding.encode if settings.interaction == "cross" else encode_apart
     return encode(
         tokenizer,
         instruction,

@@ -28,7 +28,7 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, devices, loading, places
-from wfine_utils.models.late_interaction import read_apart
+from wfine_utils.models.interactions import read_apart
 from wfine_utils.models.memory import Meter, estimate_reward_training
 from wfine_utils.rewards import classifier_checks as checks
 from wfine_utils.rewards.losses import LOSSES, PairTrainer
@@ -154,8 +154,8 @@ def train_reward_model(
     )
     torch.manual_seed(seed)
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
-    if settings.interaction == "late":
-        read_apart(model, tokenizer, is_trained=False)
+    if settings.interaction != "cross":
+        read_apart(model, tokenizer, settings.interaction, is_trained=False)
     else:
         _refuse_too_few_places(model, settings, base)
     if not hasattr(model, "score"):  # a decoder does not look at what stands behind a text
@@ -164,7 +164,7 @@ def train_reward_model(
     n_steps = max(1, round(len(train) * settings.n_epochs / settings.batch_size))
     trainer = PairTrainer(
         pair_loss=LOSSES[settings.loss],
-        share_parts=settings.interaction == "late",
+        share_parts=settings.interaction != "cross",
         model=model,
         args=reward_config(settings, folder, seed=seed, n_steps=n_steps),
         processing_class=tokenizer,
