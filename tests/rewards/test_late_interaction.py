@@ -16,6 +16,8 @@ from wfine_utils.checks.contrast import mixed_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models import late_interaction, loading
 from wfine_utils.models.encoding import encode, padded
+from wfine_utils.models.interactions import read_apart
+from wfine_utils.models.pair_rows import encode_apart, parts_of
 from wfine_utils.rewards.reward_model import load_reward_model
 from wfine_utils.rewards.training import batches_by_chain, train_reward_model
 from wfine_utils.settings import RewardSettings
@@ -61,7 +63,7 @@ def untrained(tiny_encoder):
     base = Base(str(tiny_encoder))
     tokenizer = loading.load_tokenizer(base)
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, quantise=False)
-    late_interaction.read_apart(model, tokenizer, is_trained=False)
+    read_apart(model, tokenizer, "late", is_trained=False)
     assert not model.classifier.weight.any() and model.classifier.bias == 1, "all weights are 1"
     torch.manual_seed(0)
     torch.nn.init.normal_(model.classifier.weight)  # as after training
@@ -136,19 +138,18 @@ def test_each_text_is_read_once(untrained, monkeypatch):
 
 
 def test_a_long_response_is_cut_alike_for_all_requirements(untrained):
-    model, tokenizer = untrained
-    apart, cut = late_interaction.LateInteraction(model, tokenizer), []
+    tokenizer, cut = untrained[1], []
     long = "the boat is calm . " * 100
     rows = [
-        late_interaction.encode_apart(tokenizer, asked, long, 60, on_cut=lambda: cut.append(1))
+        encode_apart(tokenizer, asked, long, 60, on_cut=lambda: cut.append(1))
         for asked in ("boat", "write about the harbour [SEP] in three lines")
     ]
-    (short, one), (whole, other) = map(apart.parts, rows)
+    (short, one), (whole, other) = (parts_of(row, tokenizer) for row in rows)
     assert one == other and len(one) == 60 and len(cut) == 2
     assert len(short) < len(whole), "the requirement stays whole, marks in it are plain text"
     pair = "write about the harbour", "a boat .\n\n the harbour"
-    assert late_interaction.encode_apart(tokenizer, *pair, 60) == encode(tokenizer, *pair, 60)
-    assert late_interaction.encode_apart(tokenizer, "\ud800", "a boat", 60) == []
+    assert encode_apart(tokenizer, *pair, 60) == encode(tokenizer, *pair, 60)
+    assert encode_apart(tokenizer, "\ud800", "a boat", 60) == []
 
 
 def test_an_empty_text_has_a_reward(untrained):
