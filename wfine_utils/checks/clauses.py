@@ -69,6 +69,11 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"\b(?:no|not) (?:shorter|lower|smaller) than {_N}\b", r"at least \g<n>"),
         (rf"\b{_N}(?: or) (?P<m>{NUMBER}) or more\b", r"at least \g<n>"),
         (rf"\b(?:just|strictly) {_N}\b", r"exactly \g<n>"),
+        (rf"\b{_N}{_UNIT}(?P<v>(?: [a-z]+){{0,4}}),? (?:neither more nor (?:fewer|less)|no more,? (?:and )?no "
+         rf"(?:fewer|less)|not one more,? (?:and )?not one (?:fewer|less))\b", r"exactly \g<n>\g<u>\g<v>"),
+        (r" (?:that|which) (?:the|our|my|this|we|it)\b[\w ]*? (?:will|can|could) (?:take|hold|bear|allow|fit|print"
+         r"|spare|afford)$", ""),
+        (rf"\b{_N}(?P<u> [a-z]+), or more,", r"at least \g<n>\g<u>"),
         (rf"\bat most {_N}{_UNIT},? (?:and |but |or |, )?(?:also |none |however )?"
          rf"(?:no (?:fewer|less|shorter) than|at (?:the )?(?:very )?least|a minimum of) "
          rf"(?P<m>{NUMBER})\b", r"between \g<m> and \g<n>\g<u>"),
@@ -83,6 +88,10 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          rf"(?:the )?(?:very )?least\b", r"between \g<m> and \g<n> \g<u>"),
         (rf"\b(?P<w>arrange|organi[sz]e|group|put|set|sort|divide|file|structure)(?P<u> [a-z]+(?: [a-z]+)?) "
          rf"under (?=(?:exactly |precisely )?{NUMBER} (?:[a-z-]+ )*headings?)", r"\g<w>\g<u> with "),
+        (r"\b(?:finish|end|close|conclude) (?P<u>[^,;]+? sentences) (?:with|in|on|by) "
+         r"(?P<v>an exclamation (?:mark|point)|a question mark)\b", r"use \g<u> ending with \g<v>"),
+        (r"\bsentences (?:should|must|are to|have to|need to|ought to) (?:end|finish|close) (?:with|in|on) "
+         r"(?=an exclamation|a question mark)", "sentences ending with "),
         (r"\b(?:an )?even dozen\b", "exactly twelve"),
         (r"\ba pair of\b", "two"),
     )
@@ -103,7 +112,7 @@ _NEUTRAL = frozenset(
     "feels right i'd she'll he'll they'll i'll we'll it'll you'll expect he she they his her their "
     "who've i've we've you've tell told carry show pack pepper load lace each-way too as such them "
     "own not-counting tale strictly firm sharp flat proper real plain clear different various "
-    "distinct good well-placed telling short".split()
+    "suit suits acceptable spare us distinct good well-placed telling short including page see on style".split()
 )
 """Words that leave a demand as it is. No negation, no condition, no permission and no place."""
 
@@ -158,6 +167,9 @@ _FIRST_WHY = re.compile(
     r"|thanks to|being|for (?!each|every|all|any|at|no|one)|out of respect for|in keeping with)\b[^,]*(?:,[^,]*)?, ",
     re.IGNORECASE,
 )
+_EXAMPLES = re.compile(
+    r",? \(?(?:for example|for instance|such as|e\.g\.|like) (?P<of>[^.;:()]+?)\)?(?P<rest>$|,.*|(?<=\)) .*)"
+)
 MAX_WORDS = 40
 """Of a clause that is looked at."""
 
@@ -198,6 +210,9 @@ def _shorter(clause: str) -> Iterator[str]:
     for match in _WHY.finditer(clause):
         if match.start() and _is_aside(clause[match.end() :]):
             yield clause[: match.start()]
+    for match in _EXAMPLES.finditer(clause):
+        if match.start() and _is_aside(re.sub(r"\[\d\]", "", match["of"])):
+            yield f"{clause[: match.start()]}{match['rest']}"
     if (match := _FIRST_WHY.match(clause)) and _is_aside(match.group()):
         yield clause[match.end() :]
 
@@ -253,10 +268,48 @@ def amounts(clause: str) -> tuple[Amount, ...]:
     return tuple(found)
 
 
+_BEHIND = re.compile(
+    rf"(?P<head>.+?)(?:,? and there (?:should|must) be|,)? (?P<q>(?:at (?:the )?(?:very )?(?:least|most)|no (?:fewer|more"
+    rf"|less) than|a (?:minimum|maximum) of|exactly|between {NUMBER} and|{NUMBER} to|up to) {NUMBER}"
+    rf"|{NUMBER}(?:,? or more|,? or fewer|,? at (?:the )?(?:very )?(?:least|most)|,? at a minimum"
+    rf"|,? minimum| in number| in all| altogether| in total| of them))"
+    rf"(?: of (?:them|these|those)| such [a-z]+| in all| in total| altogether| in number| overall)?",
+    re.IGNORECASE,
+)
+"""A count that stands behind what it counts: "numbered references, at least four of them"."""
+
+
+def counts_of(clause: str, noun: str) -> Iterator[Amount]:
+    """Every amount of something in a clause; its number may stand before it or at the end.
+
+    Args:
+        noun: a pattern of what is counted, without named groups.
+    """
+    for amount in amounts(clause):
+        if re.fullmatch(noun, amount.quantity.noun, re.IGNORECASE):
+            yield amount
+    match = _BEHIND.fullmatch(clause)
+    if match is None or re.search(rf"\b{NUMBER}\b", match["head"]):
+        return
+    named = list(re.finditer(rf"\b(?:{noun})(?!\w)", match["head"], re.IGNORECASE))
+    bound = re.sub(r" (?:in number|in all|altogether|in total|of them)$", "", match["q"])
+    for quantity in quantities(f"{bound} items"):
+        if len(named) == 1 and quantity.noun.startswith("items"):
+            head = match["head"]
+            yield Amount(quantity, head[: named[0].start()], head[named[0].end() :])
+
+
 def changes_nothing(words: str, also: frozenset[str] = frozenset()) -> bool:
     """Whether all words of a stretch are neutral, or among some that are for this kind of check."""
     bare = _THE_TEXT.sub(" it ", words.lower())
     return set(re.findall(r"[\w'’-]+|[^\w\s,.!()'-]", bare)) <= _NEUTRAL | also
+
+
+_DEFINITE = re.compile(
+    r"\b(the|his|her|their|its|our|your|these|those) (?:two|three|four|five|six|seven)\b",
+    re.IGNORECASE,
+)
+"""A number of things that are known already: "the two sisters"."""
 
 
 def demands_nothing(words: str, also: frozenset[str] = frozenset()) -> bool:
@@ -265,9 +318,11 @@ def demands_nothing(words: str, also: frozenset[str] = frozenset()) -> bool:
     Weaker than :func:`changes_nothing`: for what is named so clearly that unknown words beside it,
     such as who speaks, take nothing back.
     """
-    said = re.findall(r"[\w'’-]+|[\ue000-\ue0ff]", words)
-    left = " ".join(word for word in said if word.lower() not in _NEUTRAL | also)
-    return not (carries_demand(left) or _TASK.search(words))
+    bare = _DEFINITE.sub(r"\1", words)
+    said = re.findall(r"[\w'’-]+|[\ue000-\ue0ff]", bare)
+    own = [word for word in said if word.lower() not in also]
+    left = " ".join(word for word in own if word.lower() not in _NEUTRAL)
+    return not (carries_demand(left) or _TASK.search(" ".join(own)))
 
 
 _THE_TEXT = re.compile(

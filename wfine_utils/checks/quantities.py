@@ -20,7 +20,10 @@ _MOST = (
 _ABOVE = "more than|over|above|upwards of|longer than|in excess of|greater than"
 _BELOW = "fewer than|less than|under|below|shorter than"
 _EXACT = "exactly|precisely"
-_NO_MORE_NO_LESS = r"no more(?:,| and|,? or|,? nor|,? but)? no (?:fewer|less)"
+_NO_MORE_NO_LESS = (
+    r"(?:no more(?:,| and|,? or|,? nor|,? but)? no (?:fewer|less)|neither more nor (?:fewer|less)"
+    r"|not more and not (?:fewer|less))"
+)
 
 
 class Quantity(NamedTuple):

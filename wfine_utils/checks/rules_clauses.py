@@ -15,6 +15,7 @@ from wfine_utils.checks.clauses import (
     Amount,
     amounts,
     changes_nothing,
+    counts_of,
     demanding_clauses,
     demands_nothing,
 )
@@ -57,7 +58,7 @@ _ALSO: dict[str, frozenset[str]] = {
     "question_count": _words("pose posed raise raised ask reader readers them him her directly leave "
                              "hang air pepper direct outright rhetorical put audience listeners"),
     "exclamation_sentences": _words("leave marks altogether get loud finish end close mark"),
-    "contractions": _words("warm loosen relaxed chatty informal formal throughout full forms avoid "
+    "contractions": _words("language register warm loosen relaxed chatty informal formal throughout full forms avoid "
                            "skip tone"),
     "first_person": _words("first person voice narrator pronouns"),
     "second_person": _words("second person reader readers speak address directly straight"),
@@ -72,13 +73,20 @@ _ALSO: dict[str, frozenset[str]] = {
 """Words that go with a kind of check, beside those that change nothing anywhere."""
 
 _CLEAR = frozenset({"citations", "contractions", "first_person", "second_person", "similes",
-                    "exclamation_sentences", "question_count", "dialogue_turns", "percentages"})  # fmt: skip
+                    "exclamation_sentences", "question_count", "dialogue_turns", "percentages", "headings", "list_items",
+                    "block_quotes", "quotations"})  # fmt: skip
 """Kinds whose name says that the text itself is meant."""
 
+_NOT_ALLOWED = re.compile(
+    r"(?P<noun>[a-z][\w' -]+?)(?: of any kind)? (?:(?:are|is) (?:not (?:allowed|permitted|wanted|welcome"
+    r"|acceptable)|forbidden|banned|out|out of place|to be avoided|ruled out|unwelcome)"
+    r"|(?:have|has) no place here|(?:should|must) (?:not appear|be avoided|never appear|be left out))(?: here)?(?: and should be (?:excluded|avoided|left out))?",
+    re.IGNORECASE,
+)
 _UNWANTED = re.compile(
-    r"(?:(?:please )?(?:avoid|skip|omit|drop|shun|leave out|cut out|do without|steer clear of|stay away"
+    r"(?:(?P<aside>[^,;]+),? (?=(?:which|that|this|and that|without|with no|avoiding|using no) ))?(?:(?:please )?(?:avoid|skip|omit|drop|shun|leave out|cut out|do without|steer clear of|stay away"
     r" from|refrain from|keep out|do not (?:use|write|include|add|put in|allow)|don't (?:use|write"
-    r"|include|add)|never (?:use|write|include)|without|keep it free of|free of|(?:that |this |which )?rules out)"
+    r"|include|add)|never (?:use|write|include)|without|with no|avoiding|using no|keep it free of|free of|(?:and )?(?:that |this |which )?(?:rules out|means no|excludes|forbids|leaves no room for))"
     r"(?: all| any| using| the use of| a single| every)*) "
     r"(?P<noun>[a-z][\w' -]+?)(?: altogether| entirely| completely| at all| anywhere| throughout"
     r"| of any kind| whatever| whatsoever)*",
@@ -89,16 +97,16 @@ _UNWANTED = re.compile(
 def counted(wording: Wording) -> Iterator[Check]:
     """Bounds of what is counted: "eighty words is the ceiling", "fifteen sentences, tops"."""
     for clause in demanding_clauses(wording.text):
+        for row in COUNTED:
+            for amount in counts_of(clause, row.noun):
+                yield from _bounded(row, amount.as_limit(), amount)
         for amount in amounts(clause):
-            quantity = amount.as_limit()
-            for row in COUNTED:
-                if re.fullmatch(row.noun, quantity.noun, re.IGNORECASE):
-                    yield from _bounded(row, quantity, amount)
             for pattern, row in WITH_WORDS:
-                match = pattern.fullmatch(quantity.noun)
+                match = pattern.fullmatch(amount.quantity.noun)
                 if match and not carries_demand(f"{match['before']} {match['after']}"):
-                    yield from _bounded(row, quantity, amount)
-        if match := _UNWANTED.fullmatch(clause):
+                    yield from _bounded(row, amount.quantity, amount)
+        match = _UNWANTED.fullmatch(clause) or _NOT_ALLOWED.fullmatch(clause)
+        if match and demands_nothing(match.groupdict().get("aside") or ""):
             for row in COUNTED:
                 if re.fullmatch(row.noun, match["noun"], re.IGNORECASE):
                     yield {**row.check, "high": 0}
@@ -117,12 +125,12 @@ def _bounded(row: Counted, quantity: Quantity, amount: Amount) -> Iterator[Check
 _BLANK = r"(?:spaces?|blanks?|white ?space|gaps(?: between (?:the )?words)?)"
 _WITH_BLANKS = re.compile(
     rf"(?:,|\(| and)? ?(?:(?:we |i )?(?:count(?:ing)?|includ(?:ing|e)|with|inclusive of)(?: the| all)? {_BLANK}"
-    rf"(?: too| as well)?|(?:the )?{_BLANK} (?:and all|included|counted|inclusive|count(?: too)?))\)?,?",
+    rf"(?: too| as well| as characters)?|(?:the )?{_BLANK} (?:and all|included|counted|inclusive|count(?: too)?))\)?,?",
     re.IGNORECASE,
 )
 _WITHOUT_BLANKS = re.compile(
     rf"(?:,|\()? ?(?:(?:not counting|excluding|without|leaving out|ignoring)(?: the)? {_BLANK}"
-    rf"|(?:the )?{_BLANK} (?:excluded|not counted|left out|aside|apart|do not count|don't count"
+    rf"|leaving (?:the )?{_BLANK} out(?: of the count)?|(?:the )?{_BLANK} (?:excluded|not counted|left out|aside|apart|do not count|don't count"
     r"|not included))\)?,?",
     re.IGNORECASE,
 )
@@ -161,7 +169,7 @@ def sentence_words(wording: Wording) -> Iterator[Check]:
         if not re.search(r"\bsentences?\b", clause, re.IGNORECASE):
             continue
         forbids = re.search(
-            r"\b(?:no|not (?:a|one)(?: single)?|not any|none of the)(?: single)? sentences?\b"
+            r"\b(?:no|not (?:a|one)(?: single)?|not any|none of (?:the|her|his|its|your|their))(?: single)? sentences?\b"
             r"|\bsentences? (?:may|must|should|can) (?:not|never)\b",
             clause, re.IGNORECASE,
         )  # fmt: skip
@@ -311,7 +319,9 @@ _MORE_NAMES = rf"(?:{TERMS}|{_NAME}(?:(?:,| then|, then) {_NAME})+(?:,? (?:and|t
 
 def _listed(wording: Wording, clause: str, minimum: int = 2) -> tuple[list[str], str] | None:
     """The one list of names or quoted terms in a clause, and the words around it."""
-    found = list(re.finditer(rf"(?<![\w'’-])(?:{_NAMES}|{_MORE_NAMES})", clause))
+    found = [m for m in _COLON_LIST.finditer(clause) if not carries_demand(m.group())]
+    if not found:
+        found = list(re.finditer(rf"(?<![\w'’-])(?:{_NAMES}|{_MORE_NAMES})", clause))
     found = [m for m in found if m.start() or _FIRST_NAME.match(m.group())]
     if not found:
         found = [m for m in _SMALL_LIST.finditer(clause) if not carries_demand(m.group())]
@@ -320,9 +330,10 @@ def _listed(wording: Wording, clause: str, minimum: int = 2) -> tuple[list[str],
     said = found[0].group()
     if re.search(r"\b(?:or|but)\b", said) or _NAME_GOES_ON.match(clause, found[0].end()):
         return None
-    terms = wording.names(said) or re.split(
-        r"(?:,|,? and|,)? (?:then|finally|lastly) |,? and |, ", said
-    )
+    if re.match(r",? (?:and(?! each| every| all)|or|nor|as well as) ", clause[found[0].end() :]):
+        return None  # the list goes on with what is no name
+    split = re.split(r"(?:,|,? and|,)? (?:then|finally|lastly) |,? and |, ", said)
+    terms = wording.names(said) or [term.removeprefix("the ") for term in split]
     if re.search(TERM, clause.replace(said, "")) or len(terms) < minimum:
         return None
     rest = f"{clause[: found[0].start()]} {clause[found[0].end() :]}"
@@ -335,6 +346,7 @@ _SMALL_LIST = re.compile(
     rf"|(?<=fields )|(?<=namely ))"
     rf"{_ITEM}(?:, {_ITEM})*,? and {_ITEM}(?=$|,| (?:must|should|are|have|need)\b)"
 )
+_COLON_LIST = re.compile(rf"(?<=: ){_ITEM}(?:, {_ITEM})+(?:,? and {_ITEM})?$")
 _FIRST_NAME = re.compile(rf"{TERM}|[A-Z][\w'’-]*(?:,| and) ")
 """How a list begins a sentence: with more than one capital word it may be a verb."""
 
@@ -354,7 +366,8 @@ _OF_RECORDS = _words(
     "colon colons after by on separate new fresh left margin card record form format standard parts "
     "part sections section before them first headed under these use used mark marks lay out down "
     "takes form's template always with at head and where put placed place its order given a name "
-    "names namely laid arranged arrange"
+    "names namely laid arranged arrange placing behind following minutes entry every needs first beginnings stands line-opening "
+    "among template ends end ending court's all must"
 )
 
 
@@ -364,9 +377,8 @@ def record(wording: Wording) -> Iterator[Check]:
         if not (listed := _listed(wording, _IN_ORDER.sub("", clause))):
             continue
         terms, rest = listed
-        says = re.search(r"\bcolons?\b", rest, re.I) and re.search(
-            r"\blines?\b|margin|label", rest, re.I
-        )
+        has_colon = all(t.endswith(":") for t in terms) or re.search(r"\bcolons?\b", rest, re.I)
+        says = has_colon and re.search(r"\blines?\b|margin|label", rest, re.I)
         numbers = {value_of(w) for w in re.findall(r"[\w'-]+", rest.lower()) if w != "one"} - {None}
         bare = re.sub(rf"\b{NUMBER}\b", " ", rest, flags=re.IGNORECASE)
         if says and numbers <= {len(terms)} and demands_nothing(bare, _OF_RECORDS):
@@ -375,16 +387,16 @@ def record(wording: Wording) -> Iterator[Check]:
 
 _OF_HEADINGS = _ALSO["headings"] | _words(
     "named called titled headed titles read reads these alone following each for have under "
-    "entitled namely"
+    "entitled namely respectively every us give"
 )
 
 
 def headings(wording: Wording) -> Iterator[Check]:
     """Headings with given names."""
     for clause in demanding_clauses(wording.text):
-        if not re.search(r"\bheadings?\b", clause, re.I) or re.search(
-            r"\bamong\b|includ", clause, re.I
-        ):
+        if not re.search(
+            r"\bheadings?\b|\b(?:sections|parts),? (?:headed|titled)\b", clause, re.I
+        ) or re.search(r"\bamong\b|includ", clause, re.I):
             continue
         if not (listed := _listed(wording, _IN_ORDER.sub("", clause))):
             continue
@@ -407,7 +419,7 @@ _BOLD = r"(?:in |into )?(?:bold(?:ed|face|faced)?|boldfaced?)(?: type| print| fa
 _OF_BOLD = _words(
     "bold bolded boldface boldfaced type print face letters lettering highlight highlighted mark "
     "marked stand stands standing set printed emphasise emphasize emphasised embolden words word "
-    "term terms phrase phrases name names namely both shown show appear put putting them by"
+    "term terms phrase phrases name names namely both shown show appear put putting them by means of use used typed"
 )
 
 
@@ -422,27 +434,31 @@ def bold_terms(wording: Wording) -> Iterator[Check]:
                 yield {"kind": "bold_terms", "terms": terms}
 
 
-_BOLD_THINGS = re.compile(
-    r"(?:most |more )?(?:[a-z][\w'-]* ){0,3}?(?:phrases?|words|terms|orders|names|points|facts|lines"
-    r"|things|warnings|rules|passages|expressions|key words|dates|places|figures|tips|items|bits"
-    r"|pieces|titles|prices|times|instructions|steps|promises|claims|ideas|dangers|dishes)",
-    re.IGNORECASE,
+_BOLD_THINGS = (
+    r"(?:most |more )?(?:[a-z][\w'-]* ){0,3}?(?!words|sentences|letters|paragraphs|headings)[a-z]+s"
 )
+
+
+_NO_BOLD = re.compile(r"(?:(?:use|include|have) no|avoid|without|do not use|don't use|no)(?: any)? bold(?:face| type| print)?"
+                      r"(?: type| print)?(?: at all| anywhere| whatever)?", re.IGNORECASE)  # fmt: skip
 
 
 def bold_count(wording: Wording) -> Iterator[Check]:
     """ "Two bold phrases and no third", "her three key points go in bold"."""
     for clause in demanding_clauses(wording.text):
+        if _NO_BOLD.fullmatch(clause):
+            yield {"kind": "bold_count", "high": 0}
+        clause = re.sub(r"\bwords or phrases\b", "phrases", clause, flags=re.IGNORECASE)
         bare = re.sub(rf",? ?\b(?:{_BOLD})\b", "", clause, count=1, flags=re.IGNORECASE)
         if bare == clause or re.search(r"\bbold", bare, re.I):
             continue
+        if _listed(wording, clause):
+            continue
         for amount in amounts(" ".join(bare.split())):
             quantity = amount.quantity
-            if not _BOLD_THINGS.fullmatch(quantity.noun) or carries_demand(
-                re.sub(r"^most |\b(?:words|lines|titles)$", "", quantity.noun)
-            ):
-                continue
-            if demands_nothing(amount.rest, _OF_BOLD):
+            noun = re.sub(r"^most |\b(?:lines|titles)$", "", quantity.noun)
+            is_thing = re.fullmatch(_BOLD_THINGS, quantity.noun, re.IGNORECASE)
+            if is_thing and not carries_demand(noun) and demands_nothing(amount.rest, _OF_BOLD):
                 yield {"kind": "bold_count", **named_bounds(quantity.low, quantity.high)}
 
 
@@ -451,7 +467,7 @@ _LETTER_WORDS = _words(
     "business proper properly complimentary courteous polite formula layout look looks shape form "
     "format customary usual traditional standard conventional dress full name below beneath under "
     "end bottom top down lay laid set sender's writer's address signed courtesy open opens ends "
-    "ending start starts begin begins beginning line complete as needs both"
+    "first last come observe conventions convention including include polite ending farewell phrase cast answer start starts begin begins beginning line complete as needs both"
 )
 
 
@@ -461,19 +477,13 @@ def letter(wording: Wording) -> Iterator[Check]:
         words = set(re.findall(r"[\w'-]+", clause.lower()))
         opens = bool(words & {"greeting", "salutation"})
         closes = bool(
-            words & {"closing", "close", "signature", "valediction", "sign-off", "signed"}
+            words
+            & {"closing", "close", "signature", "valediction", "sign-off", "signed", "farewell"}
         )
-        named = words & {"letter", "correspondence"}
-        says_form = words & _words("form format layout look looks shape dress lay laid as like proper "
+        named = words & {"letter", "correspondence"} or {"salutation", "close"} <= words
+        says_form = words & _words("conventions form format layout look looks shape dress lay laid as like proper "
                                    "properly") or opens  # fmt: skip
-        if (
-            named
-            and says_form
-            and opens == closes
-            and changes_nothing(
-                re.sub(r"\b(?:a|the|this) (?=(?:\w+ ){0,2}letter)", "", clause), _LETTER_WORDS
-            )
-        ):
+        if named and says_form and opens == closes and demands_nothing(clause, _LETTER_WORDS):
             yield {"kind": "letter_layout"}
 
 
@@ -484,7 +494,7 @@ _PRONOUNS = {
 _TIMES = "(?:times|uses|occasions|instances|occurrences)(?: over)?"
 _OF_PERSONS = _words(
     "saying say says said speak speaks speaking talk talks address addressed reader readers listener "
-    "listeners audience directly straight heard hear voice first second person singular narrator "
+    "listeners audience first-person second-person who directly straight heard hear voice first second person singular narrator "
     "told tell tells pronoun pronouns word words in one form or another person's times using "
     "occasions instances uses read reads refer refers referring themselves herself himself itself "
     "call over crop turn turn-up somewhere plain narrate narrated"
@@ -496,17 +506,15 @@ def person(wording: Wording) -> Iterator[Check]:
     for clause in demanding_clauses(wording.text):
         for kind, pronoun in _PRONOUNS.items():
             text, n = _pronouns_aside(wording, clause, pronoun)
-            name = f"{kind.split('_')[0]}[- ]person(?: pronouns?| words?)?"
+            name = f"(?:(?:uses|instances) of the )?{kind.split('_')[0]}[- ]person(?: pronouns?| words?)?"
             says_person = bool(re.search(rf"\b{name}\b", text, re.IGNORECASE))
             if not n and not says_person:
                 continue
             if re.search(TERM, text):
                 continue
-            for amount in amounts(text):
+            for amount in counts_of(text, rf"(?:{_TIMES}|{name})"):
                 quantity = amount.quantity
-                if re.fullmatch(rf"{_TIMES}|{name}", quantity.noun, re.IGNORECASE) and (
-                    demands_nothing(amount.rest, _OF_PERSONS)
-                ):
+                if demands_nothing(amount.rest, _OF_PERSONS):
                     if quantity.high is None or quantity.plain:
                         yield {"kind": kind, "low": quantity.low}
                     elif quantity.low is None and quantity.high == 0:
@@ -514,7 +522,7 @@ def person(wording: Wording) -> Iterator[Check]:
             if kind == "first_person" and says_person and not amounts(text):
                 rest = re.sub(rf"\b{name}\b", " ", text, flags=re.IGNORECASE)
                 if demands_nothing(rest, _OF_PERSONS) and re.search(
-                    r"\b(?:tell|tells|told|speak|speaks|voice|narrate|narrated|write|written|talk|hear)\b",
+                    r"\b(?:tell|tells|told|speak|speaks|voice|narrate|narrated|write|written|talk|hear|be|keep|stay)\b",
                     rest, re.IGNORECASE,
                 ):  # fmt: skip
                     yield {"kind": kind, "low": VOICE}
@@ -538,6 +546,11 @@ def _pronouns_aside(wording: Wording, clause: str, pronoun: str) -> tuple[str, i
 _BEGIN = (
     r"(?:begin|begins|beginning|start|starts|starting|open|opens|opening|set off|lead off|led off)"
 )
+_MODAL = r"(?:should|must|is to|are to|has to|have to|needs to)"
+_STARTING = (
+    ("(?:of (?:the|its|your|his|her) )?lines?", "line_starts", "prefix"),
+    ("(?:of (?:the|its|your|his|her) )?sentences?", "anaphora", "start"),
+)
 _OF_STARTS = _words(
     "begin begins beginning start starts starting open opens opening lead off led words word phrase "
     "same two three label by lines sentences each own its line capitals on new fresh again that "
@@ -551,17 +564,19 @@ def starting(wording: Wording) -> Iterator[Check]:
         if len(re.findall(TERM, clause)) != 1 or not re.search(rf"\b{_BEGIN}\b", clause, re.I):
             continue
         mark = re.findall(TERM, clause)[0]
-        if not re.search(rf"(?:with|by)(?: the (?:\w+ ){{0,3}}?\w+,?)? {mark}", clause, re.I):
+        if not re.search(
+            rf"(?:(?:with|by)(?: the (?:\w+ ){{0,3}}?\w+,?)?|(?:the )?(?:opening|beginning|start)) {mark}",
+            clause,
+            re.I,
+        ):
             continue
         bare = " ".join(clause.replace(mark, " ").split())
-        for amount in amounts(bare):
-            quantity = amount.quantity
-            kinds = {"line": ("line_starts", "prefix"), "sentence": ("anaphora", "start")}
-            named = kinds.get(re.sub(r"s$", "", quantity.noun.lower()))
-            if named and not quantity.plain and demands_nothing(amount.rest, _OF_STARTS):
-                kind, argument = named
-                bounds = named_bounds(quantity.low, quantity.high)
-                yield {"kind": kind, argument: wording.names(mark)[0], **bounds}
+        for noun, kind, argument in _STARTING:
+            for amount in counts_of(bare, noun):
+                quantity = amount.quantity
+                if not quantity.plain and demands_nothing(amount.rest, _OF_STARTS):
+                    bounds = named_bounds(quantity.low, quantity.high)
+                    yield {"kind": kind, argument: wording.names(mark)[0], **bounds}
 
 
 _OF_MENTIONS = _words(
@@ -571,12 +586,22 @@ _OF_MENTIONS = _words(
 )
 
 
+_OTHERWISE = re.compile(
+    r"\b(?:order|sequence|succession|chronolog\w*|turn|bold\w*|embolden\w*|headings?|labels?|colons?|lines?|quot\w+"
+    r"|italics?|tables?|columns?|sections?)\b",
+    re.IGNORECASE,
+)
+"""What asks more of names than that they stand in the text."""
+
+
 def mentions(wording: Wording) -> Iterator[Check]:
     """Names or quoted words to be mentioned, in order where the sentence says so."""
     for clause in demanding_clauses(wording.text):
         bare = _IN_ORDER.sub("", clause)
         listed = _listed(wording, bare)
-        if not listed or not changes_nothing(listed[1], _OF_MENTIONS):
+        if not listed or not demands_nothing(listed[1], _OF_MENTIONS):
+            continue
+        if _OTHERWISE.search(listed[1]):
             continue
         if re.search(r"\b(?:mention|name|cover|refer|touch|discuss|include|bring|use|contain|appear|deal|occur)",
                      listed[1], re.IGNORECASE) is None:  # fmt: skip
@@ -584,16 +609,190 @@ def mentions(wording: Wording) -> Iterator[Check]:
         yield {"kind": "in_order" if bare != clause else "mentions", "terms": listed[0]}
 
 
+_LIST_ITEM = (
+    r"(?:short |brief |separate )?(?:bulleted |numbered |bullet |list )?(?:items?|points?|entries|bullets?|steps?"
+    r"|tips?|bullet points?)(?: of (?!equal|similar|different)[a-z]+)?"
+)
+_OF_LISTS = _ALSO["list_items"] | _words("that has belong belongs made up under bullets")
+
+
+def list_items(wording: Wording) -> Iterator[Check]:
+    """ "A numbered list that has three to five entries"."""
+    for clause in demanding_clauses(wording.text):
+        is_bullet = bool(re.search(r"\bbullet(?:s|ed)?\b", clause, re.IGNORECASE))
+        is_numbered = bool(re.search(r"\b(?:numbered|ordered) list\b", clause, re.IGNORECASE))
+        if is_bullet + is_numbered != 1:
+            continue
+        for amount in counts_of(clause, _LIST_ITEM):
+            if demands_nothing(amount.before, _OF_LISTS) and changes_nothing(
+                amount.after, _OF_LISTS
+            ):
+                bounds = named_bounds(amount.quantity.low, amount.quantity.high)
+                marker = "bullet" if is_bullet else "numbered"
+                yield {"kind": "list_items", "marker": marker, **bounds}
+
+
+_NUMBER_THEM = re.compile(
+    rf"number (?:the|your|its|all) [a-z ]+? from (?:1|one) to (?P<n>{NUMBER})(?: in a list| as a list)?",
+    re.IGNORECASE,
+)
+
+
+def numbered(wording: Wording) -> Iterator[Check]:
+    """ "Number the steps from 1 to 6"."""
+    for clause in demanding_clauses(wording.text):
+        if (match := _NUMBER_THEM.fullmatch(clause)) and (n := value_of(match["n"].lower())):
+            yield {"kind": "list_items", "marker": "numbered", "low": n, "high": n}
+
+
+_BY_AUTHOR = (
+    r"(?:by (?:their )?|with (?:the )?|giving |by giving )?(?:the )?(?:author|surname|name)s?(?:'s name)?(?: and|,) (?:the )?(?:year|date)s?"
+    r"|author[- ](?:year|date)|harvard|apa|\((?:name|author|[A-Z]\w+),? (?:year|date|\d{4})\)"
+)
+_BY_NUMBER = (
+    r"by numbers?|numbered|numeric(?:al)?|bracketed numbers|numbers in (?:square )?brackets"
+)
+_CITED = (
+    r"(?:published |different |scholarly |academic |parenthetical )?(?:(?:author[- ](?:year|date)|numeric|numbered|harvard|apa"
+    r")(?:-style| style)? )?(?:in-text )?(?:citations?|references?|sources?|works|studies|publications)"
+)
+_OF_CITATIONS = _ALSO["citations"] | _words(
+    "citation references credited credit surname date dates years authors numbered square bracket "
+    "name names cites referenced published work studies number numbers numeric accompany argument"
+)
+
+
+def citations(wording: Wording) -> Iterator[Check]:
+    """ "Cite at least three works by author and year"."""
+    for clause in demanding_clauses(wording.text):
+        by_author = bool(re.search(_BY_AUTHOR, clause, re.IGNORECASE))
+        by_number = bool(re.search(_BY_NUMBER, clause, re.IGNORECASE))
+        if by_author + by_number != 1 or not re.search(
+            r"\bcit(?:e|ed|ation|ations|ing)\b|\breferences?\b|\bcredited\b|\bsources\b",
+            clause,
+            re.I,
+        ):
+            continue
+        for amount in counts_of(clause, _CITED):
+            quantity = amount.quantity
+            rest = re.sub(_BY_AUTHOR, " ", amount.rest, flags=re.IGNORECASE)
+            if not quantity.plain and demands_nothing(rest, _OF_CITATIONS):
+                style = "author-year" if by_author else "numeric"
+                bounds = named_bounds(quantity.low, quantity.high)
+                yield {"kind": "citations", "style": style, **bounds}
+
+
+_THING = r"(?:the|a|an|his|her|its|their) [a-z][\w'-]*(?: [a-z][\w'-]*)?"
+_THINGS = re.compile(
+    rf"(?P<before>.*\b(?:mention|mentions|name|names|refer to|refers to|include a mention of))(?: of)?(?: both)?"
+    rf" (?P<list>{_THING}(?:, {_THING})*,? and {_THING})(?P<after>.*)",
+    re.IGNORECASE,
+)
+
+
+_NOUNS = re.compile(
+    r"(?P<before>(?:.*\b)?(?:mention|discuss|cover|address|deal with|treat|touch on|talk about|speak of|topics (?:should be"
+    r"|must include|are)|themes (?:should be|must include|are))) (?P<list>[a-z'-]+(?:, [a-z'-]+)+,? and [a-z'-]+)(?P<after>)",
+    re.IGNORECASE,
+)
+
+
+def things(wording: Wording) -> Iterator[Check]:
+    """ "Mention the roof, the boiler and the piano", "discuss rent, heating and repairs"."""
+    for clause in demanding_clauses(wording.text):
+        if match := _NOUNS.fullmatch(clause):
+            also = _OF_MENTIONS | _words("topics themes treat among")
+            if demands_nothing(match["list"]) and changes_nothing(match["before"], also):
+                yield {"kind": "mentions", "terms": re.split(r",? and |, ", match["list"])}
+        match = _THINGS.fullmatch(clause)
+        if (
+            not match
+            or carries_demand(match["list"])
+            or re.search(r"\b(?:of|who|that)\b", match["list"])
+        ):
+            continue
+        if changes_nothing(f"{match['before']} {match['after']}", _OF_MENTIONS):
+            items = re.split(r",? and |, ", match["list"])
+            yield {"kind": "mentions", "terms": [item.split(" ", 1)[1] for item in items]}
+
+
+_STEP = r"(?:the |a |an )?(?P<{}>[\w'’-]+(?: (?!and\b|then\b|to\b|followed\b)[\w'’-]+)?)"
+_STEPS = [
+    re.compile(body.format(a=_STEP.format("a"), b=_STEP.format("b"), c=_STEP.format("c")), re.I)
+    for body in (
+        r"(?P<before>.*?)\bfrom {a}(?:,? (?:and )?(?:then )?(?:on )?to {b})(?:,? (?:and )?(?:then |finally |lastly )?(?:on )?to {c})",
+        r"(?P<before>.*?)\bfirst (?:to |of |with )?{a},? (?:and )?(?:then|next|second(?:ly)?|after that) (?:to |of |with )?{b},?"
+        r" (?:and )?(?:then|last(?:ly)?|finally|third(?:ly)?|at last) (?:to |of |with )?{c}",
+        r"(?P<before>.*?)\b(?:beginning|starting|begin|start) with {a},? (?:followed by|going on to|then|continuing with|moving on to) {b},?"
+        r" and (?:ending|end|finally|then|last|closing|finish|finishing)(?: with)? {c}",
+        r"(?P<before>.*?)\b(?:go|pass|walk|move|proceed)(?: past| to| through| by)? {a}, then (?:past |to )?{b},?"
+        r" (?:and )?(?:after that|then|finally|lastly|at last) (?:past |to )?{c}",
+        r"(?P<before>.*?)\b(?:with|of|about|to) {a} first, then (?:with |of |to )?{b},?"
+        r" (?:and )?(?:then|last(?:ly)?|finally) (?:with |of |to )?{c}",
+        r"(?P<before>.*?)\bfrom {a} (?:through|via|by way of) {b} to {c}",
+        r"(?P<before>.*?)\bin (?:the|this) (?:order|sequence):? {a}, {b}(?:,|,? and|,? then) {c}",
+        r"(?P<before>.*?)\bchronologically: {a}, {b}(?:,|,? and|,? then) {c}",
+    )
+]
+_OF_STEPS = _words("order account story tour begin start beginning starting move moving go going lead "
+                   "leads reader readers walk path route through past pass passes proceed proceeds sequence one after another")  # fmt: skip
+
+
+def steps(wording: Wording) -> Iterator[Check]:
+    """ "Take the reader first to the harbour, next to the market and last to the cathedral"."""
+    for clause in demanding_clauses(wording.text):
+        for pattern in _STEPS:
+            match = pattern.fullmatch(clause)
+            terms = [match[name] for name in "abc"] if match else []
+            if (
+                match
+                and not carries_demand(" ".join(terms))
+                and demands_nothing(match["before"], _OF_STEPS)
+            ):
+                yield {"kind": "in_order", "terms": terms}
+
+
+_SOME_OF_THESE = re.compile(
+    rf"(?P<before>.*?)(?:any )?(?P<q>(?:at least |no fewer than )?{NUMBER}(?: or more| at least)?) of "
+    rf"(?:these|the following|the)(?: [a-z]+){{0,2}}?(?: (?:should|must|are to|have to) be (?:mentioned|named|used|included))?"
+    rf"(?:: |, | )(?!words |terms |names |phrases )(?P<list>{TERMS}|[A-Za-z][\w'’-]*(?: [\w'’-]+)?"
+    rf"(?:, [A-Za-z][\w'’-]*(?: [\w'’-]+)?)+(?:,? (?:and|or) [\w'’-]+(?: [\w'’-]+)?)?)",
+    re.IGNORECASE,
+)
+
+
+def some(wording: Wording) -> Iterator[Check]:
+    """ "Refer to any three of these birds: curlew, lapwing, snipe, redshank, dunlin"."""
+    for clause in demanding_clauses(wording.text):
+        match = _SOME_OF_THESE.fullmatch(clause)
+        if not match or not demands_nothing(match["before"], _OF_MENTIONS):
+            continue
+        terms = wording.names(match["list"]) or re.split(r",? (?:and|or) |, ", match["list"])
+        for quantity in quantities(f"{match['q']} items"):
+            if (
+                quantity.low
+                and quantity.low < len(terms)
+                and (quantity.high is None or quantity.plain)
+            ):
+                yield {"kind": "mentions_some", "terms": terms, "low": quantity.low}
+
+
 _BANNED = re.compile(
     r"\b(?:banned|forbidden|off limits|taboo|prohibited|barred|out of bounds|not to be used|never"
-    r"|not|without|avoid|shun|ban|skip|steer clear|stay away|omit|do without|keep out|leave out)\b",
+    r"|not|without|avoid|shun|ban|skip|steer clear|stay away|omit|do without|keep out|leave out|leave\b.*\bout)\b",
     re.IGNORECASE,
 )
 _OF_BANS = _words(
     "banned forbidden off limits taboo prohibited barred bounds not never do don't without avoid "
     "shun ban skip steer clear away omit out leave words word term terms phrase phrases or nor any "
     "either used using mention mentioned say saying must appear on account turn crop are is name "
-    "names keep resort crutch cliché clichés whatever happens"
+    "names vocabulary keep resort crutch cliché clichés whatever happens"
+)
+
+
+_SMALL_WORDS = re.compile(
+    r"\b(?:words|terms) (?P<list>[a-z'-]+(?:, [a-z'-]+)*,? (?:and|or|nor) [a-z'-]+)\b",
+    re.IGNORECASE,
 )
 
 
@@ -602,6 +801,11 @@ def forbidden(wording: Wording) -> Iterator[Check]:
     for clause in demanding_clauses(wording.text):
         marks = re.findall(TERM, clause)
         bare = re.sub(TERM, " ", clause)
+        if not marks and (small := _SMALL_WORDS.search(clause)):
+            rest = f"{clause[: small.start('list')]} {clause[small.end('list') :]}"
+            if len(_BANNED.findall(rest)) == 1 and changes_nothing(rest, _OF_BANS):
+                terms = re.split(r",? (?:and|or|nor) |, ", small["list"])
+                yield {"kind": "forbids", "terms": terms}
         if (
             not marks
             or len(_BANNED.findall(bare)) != 1
@@ -609,10 +813,13 @@ def forbidden(wording: Wording) -> Iterator[Check]:
         ):
             continue
         if changes_nothing(bare, _OF_BANS):
-            yield {"kind": "forbids", "terms": [wording.names(mark)[0] for mark in marks]}
+            terms = [wording.names(mark)[0] for mark in marks]
+            if not any("'" in term for term in terms):  # examples of contractions
+                yield {"kind": "forbids", "terms": terms}
 
 
 RULES = (
     counted, characters, sentence_words, paragraphs, shares, record, headings, bold_terms,
-    bold_count, letter, person, starting, mentions, forbidden,
+    bold_count, letter, person, starting, list_items, numbered, citations, mentions, things, steps, some,
+    forbidden,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wfine_utils.checks.frames import carries_demand, counts, sentences_of
-from wfine_utils.checks.numerals import ORDINALS
+from wfine_utils.checks.numerals import ORDINALS, in_words
 from wfine_utils.checks.quantities import named_bounds, quantities
 from wfine_utils.checks.twins import Check
 from wfine_utils.checks.wording import TERM, Wording
@@ -57,7 +57,8 @@ COUNTED: tuple[Counted, ...] = (
     ),
              {"kind": "list_items", "marker": "numbered"}, True),
     Counted("(?:markdown )?headings?", {"kind": "headings"}, True),
-    *(Counted(f"{name}-level (?:markdown )?headings?|level[- ]{i} (?:markdown )?headings?|h{i} "
+    *(Counted(f"{name}-level (?:markdown )?headings?|level[- ](?:{i}|{in_words(i)}) "
+               f"(?:markdown )?headings?|h{i} "
                f"headings?"
                f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
                f"|headings? at (?:the {name} level|level {i})",
@@ -101,12 +102,12 @@ COUNTED: tuple[Counted, ...] = (
     Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
              r"(?: (?:such as|from|on|of|about|for) [a-z', ]+?)?,? "
              r"(?:written |given |expressed |stated )?"
-             "(?:in|as) (?:digits|numerals|figures)|numerals?|numbers? \\(in digits\\)|arabic "
+             "(?:in|as) (?:digits|numerals|figures|digit form|numeric form)|numerals?|numbers? \\(in digits\\)|arabic "
              "numerals?",
              {"kind": "numbers"}),
     Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"},
              takes_words=True),
-    Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|"
+    Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|(?:quotations|quotes) in inverted commas|"
              "quoted passages?|quotes?", {"kind": "quotations"}, takes_words=True),
     Counted("statistics|statistical (?:data points?|figures?)|exact figures?|precise figures?",
              {"kind": "numbers"}, takes_words=True),

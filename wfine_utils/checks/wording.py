@@ -29,6 +29,8 @@ GENRE = (
     "|whole|work|content|writing|composition|copy|draft|review|statement|leaflet|brochure|account"
     "|chapter|dialogue|monologue|song|lyrics|rap|novel|manual|outline|advertisement|ad|resume"
     "|submission|contribution|presentation|analysis|commentary|explanation|obituary|diary entry"
+    "|minutes|talk|lecture|feature|profile|diary|log|bulletin|programme note|label|recipe|abstract"
+    "|editorial|sketch|toast|tribute|case study|handout|circular|flyer|poster|blurb|portrait|appeal"
     "|press release|product description|tutorial|newsletter|website|tweet|sermon|eulogy|fable"
 )
 SUBJECT = (
