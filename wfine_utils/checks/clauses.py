@@ -71,6 +71,13 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"\b(?:just|strictly) {_N}\b", r"exactly \g<n>"),
         (rf"\b{_N}{_UNIT}(?P<v>(?: [a-z]+){{0,4}}),? (?:neither more nor (?:fewer|less)|no more,? (?:and )?no "
          rf"(?:fewer|less)|not one more,? (?:and )?not one (?:fewer|less))\b", r"exactly \g<n>\g<u>\g<v>"),
+        (r",? from (?:start|beginning|first) to (?:finish|end|last)\b,?", ""),
+        (r" is what (?:the|our|my|we|this|any|every)\b[\w' ]*? (?:requires?|asks? for|wants?|needs?|expects?)$", ""),
+        (rf"\b{_N}, {NUMBER},? or (?P<m>{NUMBER})(?= [a-z])", r"between \g<n> and \g<m>"),
+        (rf"\b{_N} words (?:is|are) as long as (?:a|any|each) sentence (?:should|may|must|can|is to) "
+         r"(?:get|be|run)\b", r"no sentence past \g<n> words"),
+        (rf"(?P<u>\b[a-z-]+(?: [a-z-]+)?), (?P<v>(?:at (?:least|most)|no (?:more|fewer) than|exactly) {NUMBER})"
+         rf"(?: of them)?, ", r"\g<v> \g<u> "),
         (r" (?:that|which) (?:the|our|my|this|we|it)\b[\w ]*? (?:will|can|could) (?:take|hold|bear|allow|fit|print"
          r"|spare|afford)$", ""),
         (rf"\b{_N}(?P<u> [a-z]+), or more,", r"at least \g<n>\g<u>"),
@@ -84,6 +91,8 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"\b{_N} (?P<u>[a-z]+),? at (?:the )?(?:very )?least,? (?:and|but)(?: also)? (?:no more than|at "
          rf"(?:the )?(?:very )?most|not above|not more than) (?P<m>{NUMBER})\b",
          r"between \g<n> and \g<m> \g<u>"),
+        (rf"\b{_N} (?P<u>[a-z]+),? at (?:the )?(?:very )?least,? (?:and |but )?(?P<m>{NUMBER}) at (?:the )?"
+         rf"(?:very )?most\b", r"between \g<n> and \g<m> \g<u>"),
         (rf"\b{_N} (?P<u>[a-z]+),? at (?:the )?(?:very )?most,? (?:and|but)(?: also)? (?P<m>{NUMBER}) at "
          rf"(?:the )?(?:very )?least\b", r"between \g<m> and \g<n> \g<u>"),
         (rf"\b(?P<w>arrange|organi[sz]e|group|put|set|sort|divide|file|structure)(?P<u> [a-z]+(?: [a-z]+)?) "

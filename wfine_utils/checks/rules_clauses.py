@@ -77,6 +77,9 @@ _CLEAR = frozenset({"citations", "contractions", "first_person", "second_person"
                     "block_quotes", "quotations"})  # fmt: skip
 """Kinds whose name says that the text itself is meant."""
 
+_WHOLE = frozenset({"contractions", "first_person", "second_person", "exclamation_sentences"})
+"""Those of which nothing said behind them could be a part: "contractions will keep it friendly"."""
+
 _NOT_ALLOWED = re.compile(
     r"(?P<noun>[a-z][\w' -]+?)(?: of any kind)? (?:(?:are|is) (?:not (?:allowed|permitted|wanted|welcome"
     r"|acceptable)|forbidden|banned|out|out of place|to be avoided|ruled out|unwelcome)"
@@ -118,7 +121,8 @@ def _bounded(row: Counted, quantity: Quantity, amount: Amount) -> Iterator[Check
         return
     also = _ALSO.get(kind, frozenset())
     before_is_harmless = demands_nothing if kind in _CLEAR else changes_nothing
-    if before_is_harmless(amount.before, also) and changes_nothing(amount.after, also):
+    after_is_harmless = demands_nothing if kind in _WHOLE else changes_nothing
+    if before_is_harmless(amount.before, also) and after_is_harmless(amount.after, also):
         yield {**row.check, **named_bounds(quantity.low, quantity.high)}
 
 
@@ -221,6 +225,12 @@ _OF_PARAGRAPHS = _LIMIT | _words(
 )
 
 
+_EACH_ONE = re.compile(
+    r"\b(?:each|every|all|a) (?:single )?paragraph\b|per paragraph", re.IGNORECASE
+)
+_EACH_OF = re.compile(rf"\beach of (?:the|its|your) (?P<n>{NUMBER}) paragraphs\b", re.IGNORECASE)
+
+
 def paragraphs(wording: Wording) -> Iterator[Check]:
     """ "Four paragraphs, and let none exceed 50 words", "each paragraph must come to 25 to 45"."""
     for clause in demanding_clauses(wording.text):
@@ -231,11 +241,12 @@ def paragraphs(wording: Wording) -> Iterator[Check]:
                 continue
             where = f"{amount.before} {amount.after}"
             bounds = named_bounds(quantity.low, quantity.high, "words_")
-            if re.search(
-                r"\b(?:each|every|all|a) (?:single )?paragraph\b|per paragraph", where, re.I
-            ):
-                if changes_nothing(where, _OF_PARAGRAPHS):
-                    yield {"kind": "paragraphs", **bounds}
+            if each := _EACH_OF.search(where):
+                n = value_of(each["n"].lower())
+                if changes_nothing(where.replace(each.group(), " "), _OF_PARAGRAPHS):
+                    yield {"kind": "paragraphs", "low": n, "high": n, **bounds}
+            elif _EACH_ONE.search(where) and changes_nothing(where, _OF_PARAGRAPHS):
+                yield {"kind": "paragraphs", **bounds}
             for count in amounts(amount.before):
                 if not re.fullmatch("(?:short )?paragraphs?", count.quantity.noun, re.I):
                     continue
@@ -491,7 +502,7 @@ _PRONOUNS = {
     "first_person": r"(?:i|me|my|mine|myself|we|us|our|ours|ourselves)",
     "second_person": r"(?:you|your|yours|yourself)",
 }
-_TIMES = "(?:times|uses|occasions|instances|occurrences)(?: over)?"
+_TIMES = "(?:times|uses|places|occasions|instances|occurrences)(?: over)?"
 _OF_PERSONS = _words(
     "saying say says said speak speaks speaking talk talks address addressed reader readers listener "
     "listeners audience first-person second-person who directly straight heard hear voice first second person singular narrator "
@@ -521,10 +532,10 @@ def person(wording: Wording) -> Iterator[Check]:
                         yield {"kind": kind, "high": 0}
             if kind == "first_person" and says_person and not amounts(text):
                 rest = re.sub(rf"\b{name}\b", " ", text, flags=re.IGNORECASE)
-                if demands_nothing(rest, _OF_PERSONS) and re.search(
-                    r"\b(?:tell|tells|told|speak|speaks|voice|narrate|narrated|write|written|talk|hear|be|keep|stay)\b",
-                    rest, re.IGNORECASE,
-                ):  # fmt: skip
+                is_manner = re.search(
+                    rf"\b(?:in|use|to|keep) the {name}(?: singular| plural)?\b", text, re.IGNORECASE
+                )
+                if is_manner and demands_nothing(rest, _OF_PERSONS):
                     yield {"kind": kind, "low": VOICE}
 
 
@@ -565,7 +576,8 @@ def starting(wording: Wording) -> Iterator[Check]:
             continue
         mark = re.findall(TERM, clause)[0]
         if not re.search(
-            rf"(?:(?:with|by)(?: the (?:\w+ ){{0,3}}?\w+,?)?|(?:the )?(?:opening|beginning|start)) {mark}",
+            rf"(?:(?:with|by)(?: the (?:\w+ ){{0,3}}?\w+,?)?|(?:the )?(?:opening|beginning|start)) {mark}"
+            rf"|{mark} (?:{_MODAL} )?be (?:the )?(?:beginning|opening|start) of\b",
             clause,
             re.I,
         ):
@@ -654,7 +666,7 @@ _BY_NUMBER = (
 )
 _CITED = (
     r"(?:published |different |scholarly |academic |parenthetical )?(?:(?:author[- ](?:year|date)|numeric|numbered|harvard|apa"
-    r")(?:-style| style)? )?(?:in-text )?(?:citations?|references?|sources?|works|studies|publications)"
+    r")(?:-style| style)? )?(?:in-text )?(?:citations?|references?|sources?|works|studies|publications|authorities|authors|scholars|books|articles|papers)"
 )
 _OF_CITATIONS = _ALSO["citations"] | _words(
     "citation references credited credit surname date dates years authors numbered square bracket "
