@@ -81,6 +81,21 @@ class TestPackingTrap:
         assert hasattr(layer, "support_avx512bf16_for_cpu")
 
 
+def test_the_output_layer_gets_its_states_in_one_piece(tiny_base):
+    base = Base(str(tiny_base))
+    tokenizer = loading.load_tokenizer(base)
+    model = loading.load_quantised(base, "causal", tokenizer=tokenizer)
+    layer, seen = model.get_output_embeddings(), []
+    forward = layer.forward
+    layer.forward = lambda states: seen.append(states.is_contiguous()) or forward(states)
+    ids = torch.tensor([[5, 6, 7], [8, 9, 10]])
+    with torch.inference_mode():
+        last = model(ids, logits_to_keep=1).logits
+        whole = model(ids).logits
+    assert seen == [True, True], "a slice is multiplied text by text, each with a copy of weights"
+    torch.testing.assert_close(last, whole[:, -1:])
+
+
 def test_4_bit_is_close_to_the_unquantised_model(tiny_base):
     tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
     exact, rounded = (
