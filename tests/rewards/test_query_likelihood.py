@@ -150,7 +150,7 @@ def test_a_trained_one_scores_as_it_did(chains, folder):
 
 
 def test_is_refused_for_an_encoder(pairs, tiny_encoder, tmp_path):
-    with pytest.raises(WfineError, match="'query_likelihood' and Bert.* expected a decoder"):
+    with pytest.raises(WfineError, match=r"'query_likelihood' and Bert.* expected a decoder"):
         train(pairs, tiny_encoder, tmp_path)
 
 

@@ -25,7 +25,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wfine_utils.checks import (
-    rules_clauses,
+    clause_amounts,
+    clause_layout,
+    clause_lengths,
+    clause_terms,
     rules_content,
     rules_counted,
     rules_format,
@@ -41,7 +44,7 @@ from wfine_utils.errors import WfineError
 Rule = Callable[[Wording], Iterator[Check]]
 
 _RULES = (*rules_counted.RULES, *rules_length.RULES, *rules_format.RULES, *rules_content.RULES)
-_LOOSER = rules_clauses.RULES
+_LOOSER = (*clause_amounts.RULES, *clause_lengths.RULES, *clause_layout.RULES, *clause_terms.RULES)
 """Asked where the others find nothing."""
 
 

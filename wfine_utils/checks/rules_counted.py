@@ -102,13 +102,14 @@ COUNTED: tuple[Counted, ...] = (
     Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
              r"(?: (?:such as|from|on|of|about|for) [a-z', ]+?)?,? "
              r"(?:written |given |expressed |stated )?"
-             "(?:in|as) (?:digits|numerals|figures|digit form|numeric form)|numerals?|numbers? \\(in digits\\)|arabic "
-             "numerals?",
+             r"(?:in|as) (?:digits|numerals|figures|digit form|numeric form)|numerals?"
+             r"|numbers? \(in digits\)|arabic numerals?",
              {"kind": "numbers"}),
     Counted("percentages?|percentage figures?|figures? in per ?cent", {"kind": "percentages"},
              takes_words=True),
-    Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?|(?:quotations|quotes) in inverted commas|"
-             "quoted passages?|quotes?", {"kind": "quotations"}, takes_words=True),
+    Counted("(?:direct )?quotations?|passages? in (?:double )?quotation marks|direct quotes?"
+             "|(?:quotations|quotes) in inverted commas|quoted passages?|quotes?",
+             {"kind": "quotations"}, takes_words=True),
     Counted("statistics|statistical (?:data points?|figures?)|exact figures?|precise figures?",
              {"kind": "numbers"}, takes_words=True),
 )  # fmt: skip
