@@ -41,7 +41,7 @@ _NAMED_LIMITS = (
     # "80 words, tops", "two questions and not one more"
     (
         rf"\b{_N}{_UNIT},? "
-        r"(?:tops|at the outside|at the utmost|and no more|but no more"
+        r"(?:tops|at the outside|at the utmost|(?:and|but) no more(?! than)"
         r"|and not (?:a|one)(?: single)? \w+ more|and never more)\b",
         r"at most \g<n>\g<u>",
     ),
@@ -83,7 +83,14 @@ _NAMED_LIMITS = (
 
 _DENIED = (
     # "nothing under 80 words"
-    (rf"\b(?:not|nothing|none|nobody|never) (?:under|below|short of) {_N}\b", r"at least \g<n>"),
+    (rf"\b(?:not|nothing|nobody|never) (?:under|below|short of) {_N}\b", r"at least \g<n>"),
+    # "none of them under 80 words"
+    (
+        r"\b(?P<w>none|nor|no one)(?: of (?:them|which|these))?(?: may| should| must| to| can)? "
+        r"(?:under|below|fewer than|less than|shorter than|be (?:under|below|shorter than)) "
+        rf"{_N}\b",
+        r"\g<w> at least \g<n>",
+    ),
     # "nothing over 80 words", "not one word beyond 80"
     (
         r"\b(?:not|nothing|never)(?: (?:a|one)(?: single)?(?P<u> [a-z]+))? "

@@ -25,7 +25,7 @@ _SMALL_LETTERS = re.compile(
 """Names without capitals, where the word before them says that they are names."""
 
 _FIRST_NAME = re.compile(rf"{TERM}|[A-Z][\w'’-]*(?:,| and) ")
-"""How a list begins a sentence: with more than one capital word it may be a verb."""
+"""How a list begins a sentence: a capital word before another may be a verb."""
 
 _NAME_GOES_ON = re.compile(
     r" (?!(?:should|must|will|can|would|ought|need|needs|are|is|be|have|has"
@@ -55,6 +55,8 @@ def listed_names(wording: Wording, clause: str) -> tuple[list[str], str] | None:
     >>> listed_names(Wording("", ()), "set the names Priya and Tom in bold")
     (['Priya', 'Tom'], 'set the names   in bold')
     """
+    if not _FIRST_NAME.match(clause):  # "Mention Priya and Tom": the capital is the sentence's
+        clause = clause[:1].lower() + clause[1:]
     if (match := _the_list(clause)) is None:
         return None
     said = match.group()
@@ -75,7 +77,6 @@ def _the_list(clause: str) -> re.Match[str] | None:
     """The one list of a clause; what follows a colon comes before names with capitals."""
     lists = [m for m in _AFTER_COLON.finditer(clause) if not carries_demand(m.group())]
     lists = lists or list(_NAMES.finditer(clause))
-    lists = [m for m in lists if m.start() or _FIRST_NAME.match(m.group())]
     if not lists:
         lists = [m for m in _SMALL_LETTERS.finditer(clause) if not carries_demand(m.group())]
     return lists[0] if len(lists) == 1 else None

@@ -107,6 +107,10 @@ _MORE_THAN_MENTIONED = re.compile(
 """What asks more of names than that they stand in the text."""
 
 
+_ITEM_BEFORE = re.compile(r"\b(?:the|an?|his|her|its|their) [\w'’ -]+,  *$")
+"""An item before the names that has no capital: "the harbour, Priya and Tom"."""
+
+
 def mentions(wording: Wording) -> Iterator[Check]:
     """Names or quoted words: "find a place for Amara and Jonas, in that order"."""
     for clause in demanding_clauses(wording.text):
@@ -118,6 +122,7 @@ def mentions(wording: Wording) -> Iterator[Check]:
             demands_nothing(rest, _OF_MENTIONS)
             and _MENTIONS.search(rest)
             and not _MORE_THAN_MENTIONED.search(rest)
+            and not _ITEM_BEFORE.search(rest)
         ):
             kind = "mentions" if unordered == clause else "in_order"
             yield {"kind": kind, "terms": terms}

@@ -114,7 +114,7 @@ COUNTED: tuple[Counted, ...] = (
              {"kind": "numbers"}, takes_words=True),
 )  # fmt: skip
 _PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in COUNTED]
-_ADJECTIVES = r"(?P<before>(?:(?!block )[a-z][\w'-]* ){0,3}?)"
+_ADJECTIVES = r"(?P<before>(?:(?!(?:block|pair|couple|few|handful|number|series|set|lot) )[a-z][\w'-]* ){0,3}?)"
 _QUALIFIER = (
     r"(?P<after>(?:,? (?:about|on|from|of|by|to|for|that|which|taken|drawn|put|such as) "
     r"[^.;:]+)?)"
