@@ -114,7 +114,8 @@ COUNTED: tuple[Counted, ...] = (
              {"kind": "numbers"}, takes_words=True),
 )  # fmt: skip
 _PATTERNS = [(re.compile(row.noun, re.IGNORECASE), row) for row in COUNTED]
-_ADJECTIVES = r"(?P<before>(?:(?!(?:block|pair|couple|few|handful|number|series|set|lot) )[a-z][\w'-]* ){0,3}?)"
+_NO_ADJECTIVE = "(?:block|pair|couple|few|handful|number|series|set|lot) "
+_ADJECTIVES = rf"(?P<before>(?:(?!{_NO_ADJECTIVE})[a-z][\w'-]* ){{0,3}}?)"
 _QUALIFIER = (
     r"(?P<after>(?:,? (?:about|on|from|of|by|to|for|that|which|taken|drawn|put|such as) "
     r"[^.;:]+)?)"
