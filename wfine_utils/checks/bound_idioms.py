@@ -220,7 +220,7 @@ _THINGS_COUNTED = (
     ),
     # "end at least two sentences with a question mark"
     (
-        r"\b(?:finish|end|close|conclude) (?P<u>[^,;]+? sentences) (?:with|in|on|by) "
+        r"\b(?:finish|end|close|conclude) (?P<u>[^,;]+? sentences(?: or more)?) (?:with|in|on|by) "
         r"(?P<v>an exclamation (?:mark|point)|a question mark)\b",
         r"use \g<u> ending with \g<v>",
     ),

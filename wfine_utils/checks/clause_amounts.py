@@ -37,10 +37,10 @@ _WITHOUT_PARTS = words_of("contractions exclamation_sentences first_person secon
 _NOT_ALLOWED = re.compile(
     r"(?P<noun>[a-z][\w' -]+?)(?: of any kind)? "
     r"(?:(?:are|is) (?:not (?:allowed|permitted|wanted|welcome|acceptable)|forbidden|banned"
-    r"|out|out of place|to be avoided|ruled out|unwelcome)"
+    r"|out of place(?: in (?:an?|the|this|our)(?: (?!and\b)[a-z-]+){1,4})?|out|to be avoided|ruled out|unwelcome)"
     r"|(?:have|has) no place here"
     r"|(?:should|must) (?:not appear|be avoided|never appear|be left out))"
-    r"(?: here)?(?: and should be (?:excluded|avoided|left out))?",
+    r"(?: here)?(?: and (?:should|must) be (?:excluded|avoided|left out)(?: altogether)?)?",
     re.IGNORECASE,
 )
 _UNWANTED = re.compile(
@@ -172,6 +172,26 @@ def numbered(wording: Wording) -> Iterator[Check]:
             yield {"kind": "list_items", "marker": "numbered", "low": n, "high": n}
 
 
+_AS_FIGURES = re.compile(r"\b(?:in|as) (?:figures|digits|numerals)\b", re.IGNORECASE)
+_AS_PERCENTAGES = re.compile(r"\b(?:as percentages|in per ?cent)\b", re.IGNORECASE)
+_THINGS = r"(?:of (?:the|its|their|your|his|her) )?[a-z]+s"
+
+
+def figures(wording: Wording) -> Iterator[Check]:
+    """ "Record at least five sums in figures", "two of the results as percentages, or more"."""
+    for clause in demanding_clauses(wording.text):
+        for pattern, kind in ((_AS_FIGURES, "numbers"), (_AS_PERCENTAGES, "percentages")):
+            bare = " ".join(pattern.sub(" ", clause).split())
+            if bare == clause:
+                continue
+            for amount in counts_of(bare, _THINGS):
+                low, high, plain, noun = amount.quantity
+                beside = f"{amount.rest} {noun}"
+                if not plain and demands_nothing(beside, OF_KIND[kind] | _GIVEN):
+                    yield {"kind": kind, **named_bounds(low, high)}
+
+
+_GIVEN = words_of("give given express expressed put record recorded write written set sums dates")
 _BY_AUTHOR = (
     r"(?:by (?:their )?|with (?:the )?|giving |by giving )?"
     r"(?:the )?(?:author|surname|name)s?(?:'s name)?(?: and|,) (?:the )?(?:year|date)s?"
@@ -182,13 +202,13 @@ _BY_NUMBER = (
     r"by numbers?|numbered|numeric(?:al)?|bracketed numbers|numbers in (?:square )?brackets"
 )
 _CITED = (
-    r"(?:published |different |scholarly |academic |parenthetical )?"
+    r"(?:published |different |scholarly |academic |parenthetical |earlier |previous |recent )?"
     r"(?:(?:author[- ](?:year|date)|numeric|numbered|harvard|apa)(?:-style| style)? )?(?:in-text )?"
     r"(?:citations?|references?|sources?|works|studies|publications|authorities|authors|scholars"
     r"|books|articles|papers)"
 )
 _SAYS_CITED = re.compile(
-    r"\bcit(?:e|ed|ation|ations|ing)\b|\breferences?\b|\bcredited\b|\bsources\b", re.IGNORECASE
+    r"\bcit(?:e|ed|ation|ations|ing)\b|\breferences?\b|\bcredit(?:ed)?\b|\bsources\b", re.IGNORECASE
 )
 _OF_CITATIONS = OF_KIND["citations"] | words_of(
     "citation cites credit credited referenced references published studies work "
@@ -213,4 +233,4 @@ def citations(wording: Wording) -> Iterator[Check]:
                 yield {"kind": "citations", "style": style, **bounds}
 
 
-RULES = (counted, characters, list_items, numbered, citations)
+RULES = (counted, characters, list_items, numbered, figures, citations)

@@ -38,7 +38,7 @@ _OF_RECORDS = words_of(
     "begin begins beginning beginnings open opens opening start starts starting end ends ending "
     "first head headed follow follows followed following after before behind under with by on at "
     # placing
-    "arrange arranged lay laid out down place placed placing put where order stands "
+    "openings included wants arrange arranged lay laid out down place placed placing put where order stands "
     "use used takes needs given "
     # which of them
     "a its own each every one all these them among separate new fresh namely and always must"
@@ -172,7 +172,8 @@ def letter(wording: Wording) -> Iterator[Check]:
     """The form of a letter, of which greeting and closing are named both or neither."""
     for clause in demanding_clauses(wording.text):
         words = set(re.findall(r"[\w'-]+", clause.lower()))
-        opens, closes = bool(words & _OPENINGS), bool(words & _CLOSINGS)
+        opens = bool(words & _OPENINGS)
+        closes = bool(words & _CLOSINGS) or (opens and "name" in words)
         is_letter = words & _LETTERS or {"salutation", "close"} <= words
         says_form = words & _LETTER_FORMS or opens
         if is_letter and says_form and opens == closes and demands_nothing(clause, _OF_LETTERS):

@@ -34,14 +34,18 @@ _NAME_GOES_ON = re.compile(
 )
 """A word that may belong to the last name of a list: "Resolved and Next meeting"."""
 
-_LIST_GOES_ON = re.compile(r",? (?:and(?! each| every| all)|or|nor|as well as) ")
+_LIST_GOES_ON = re.compile(
+    r",? (?:and(?! (?:each|every|all|no|none|put|let|place|follow|give|make|set|they|it|these)\b)"
+    r"|or|nor|as well as) "
+)
 """What joins to a list something that is no name."""
 
+_ARTICLE = re.compile(r"^(?:the|an?) ")
 _BETWEEN_NAMES = re.compile(r"(?:,|,? and|,)? (?:then|finally|lastly) |,? and |, ")
 
 IN_ORDER = re.compile(
-    r",? ?(?:all )?in (?:that|this|the given|the same|exactly this|exactly that) "
-    r"(?:order|sequence|succession)",
+    r",? ?(?:all )?in (?:(?:that|this|the given|the same|exactly this|exactly that) "
+    r"(?:order|sequence|succession)|the (?:order|sequence) (?:given|named|listed|stated))",
     re.IGNORECASE,
 )
 """What says that the names of a list come one after the other: ", all in that order"."""
@@ -64,9 +68,7 @@ def listed_names(wording: Wording, clause: str) -> tuple[list[str], str] | None:
         return None
     if _LIST_GOES_ON.match(clause, match.end()):
         return None
-    terms = wording.names(said) or [
-        term.removeprefix("the ") for term in _BETWEEN_NAMES.split(said)
-    ]
+    terms = wording.names(said) or [_ARTICLE.sub("", term) for term in _BETWEEN_NAMES.split(said)]
     if len(terms) < 2 or re.search(TERM, clause.replace(said, "")):
         return None
     around = f"{clause[: match.start()]} {clause[match.end() :]}"

@@ -120,7 +120,7 @@ def mentions(wording: Wording) -> Iterator[Check]:
         terms, rest = listed
         if (
             demands_nothing(rest, _OF_MENTIONS)
-            and _MENTIONS.search(rest)
+            and (_MENTIONS.search(rest) or unordered != clause)
             and not _MORE_THAN_MENTIONED.search(rest)
             and not _ITEM_BEFORE.search(rest)
         ):
@@ -134,10 +134,18 @@ _THINGS = re.compile(
     rf"(?: of)?(?: both)? (?P<list>{_THING}(?:, {_THING})*,? and {_THING})(?P<after>.*)",
     re.IGNORECASE,
 )
+_NOUNS = r"[a-z'-]+(?:, [a-z'-]+)+,? and [a-z'-]+"
 _TOPICS = re.compile(
     r"(?P<before>(?:.*\b)?(?:mention|discuss|cover|address|deal with|treat|touch on|talk about"
     r"|speak of|topics (?:should be|must include|are)|themes (?:should be|must include|are))) "
-    r"(?P<list>[a-z'-]+(?:, [a-z'-]+)+,? and [a-z'-]+)",
+    rf"(?P<list>{_NOUNS})",
+    re.IGNORECASE,
+)
+_COME_UP = re.compile(
+    rf"(?P<list>{_NOUNS}|{_THING}(?:, {_THING})*,? and {_THING}) "
+    r"(?:should|must|have to|need to|ought to|are to) (?:each |all |both )?"
+    r"(?:be (?:mentioned|named|included|covered|discussed|dealt with|referred to|brought in)"
+    r"|come up|come in|appear|feature|play a part|find a place)",
     re.IGNORECASE,
 )
 _OF_TOPICS = _OF_MENTIONS | words_of("topics themes treat among")
@@ -149,17 +157,24 @@ def things(wording: Wording) -> Iterator[Check]:
         if (
             (match := _TOPICS.fullmatch(clause))
             and demands_nothing(match["list"])
-            and changes_nothing(match["before"], _OF_TOPICS)
+            and demands_nothing(match["before"], _OF_TOPICS)
         ):
             yield {"kind": "mentions", "terms": _split(match["list"])}
+        if (match := _COME_UP.fullmatch(clause)) and demands_nothing(match["list"]):
+            items = [_without_article(item) for item in _split(match["list"])]
+            yield {"kind": "mentions", "terms": items}
         if (
             (match := _THINGS.fullmatch(clause))
             and not carries_demand(match["list"])
             and not re.search(r"\b(?:of|who|that)\b", match["list"])
             and changes_nothing(f"{match['before']} {match['after']}", _OF_MENTIONS)
         ):
-            things_named = [item.split(" ", 1)[1] for item in _split(match["list"])]
-            yield {"kind": "mentions", "terms": things_named}
+            items = [_without_article(item) for item in _split(match["list"])]
+            yield {"kind": "mentions", "terms": items}
+
+
+def _without_article(item: str) -> str:
+    return re.sub(r"^(?:the|an?|his|her|its|their) ", "", item, flags=re.IGNORECASE)
 
 
 def _split(listed: str) -> list[str]:
@@ -220,7 +235,7 @@ _LAST_WORD = r"[\w'’-]+(?: [\w'’-]+)?"
 _SOME_OF_THESE = re.compile(
     rf"(?P<before>.*?)(?:any )?(?P<q>(?:at least |no fewer than )?{NUMBER}(?: or more| at least)?) "
     r"of (?:these|the following|the)(?: [a-z]+){0,2}?"
-    r"(?: (?:should|must|are to|have to) be (?:mentioned|named|used|included))?"
+    r"(?: (?:should|must|are to|have to) (?:be (?:mentioned|named|used|included)|come up|appear))?"
     r"(?:: |, | )(?!words |terms |names |phrases )"
     rf"(?P<list>{TERMS}|{_WORD}(?:, {_WORD})+(?:,? (?:and|or) {_LAST_WORD})?)",
     re.IGNORECASE,

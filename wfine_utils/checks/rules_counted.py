@@ -61,7 +61,7 @@ COUNTED: tuple[Counted, ...] = (
                f"(?:markdown )?headings?|h{i} "
                f"headings?"
                f"|headings? of (?:the {name} level|level {i})|{name} level headings?"
-               f"|headings? at (?:the {name} level|level {i})",
+               f"|headings? at (?:the {name} level|level (?:{i}|{in_words(i)}))",
                {"kind": "headings", "level": i}, True) for i, name in enumerate(ORDINALS[:6], 1)),
     Counted(f"(?:key )?(?:phrases?|expressions?)(?:,? (?:set|printed|put|written|typed))? {_BOLD}"
              "|bold(?:ed|face)? (?:key )?phrases?", {"kind": "bold_count"}, True),
