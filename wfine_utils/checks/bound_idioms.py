@@ -221,7 +221,7 @@ _THINGS_COUNTED = (
     # "end at least two sentences with a question mark"
     (
         r"\b(?:finish|end|close|conclude) (?P<u>[^,;]+? sentences(?: or more)?) (?:with|in|on|by) "
-        r"(?P<v>an exclamation (?:mark|point)|a question mark)\b",
+        r"(?P<v>an exclamation (?:mark|point)|exclamation (?:marks|points)|a question mark)\b",
         r"use \g<u> ending with \g<v>",
     ),
     # "at least two sentences should end in a question mark"

@@ -37,22 +37,24 @@ _WITHOUT_PARTS = words_of("contractions exclamation_sentences first_person secon
 _NOT_ALLOWED = re.compile(
     r"(?P<noun>[a-z][\w' -]+?)(?: of any kind)? "
     r"(?:(?:are|is) (?:not (?:allowed|permitted|wanted|welcome|acceptable)|forbidden|banned"
-    r"|out of place(?: in (?:an?|the|this|our)(?: (?!and\b)[a-z-]+){1,4})?|out|to be avoided|ruled out|unwelcome)"
+    r"|out of place(?: in (?:an?|the|this|our)(?: (?!and\b)[a-z-]+){1,4})?|out"
+    r"|to be avoided|ruled out|unwelcome)"
     r"|(?:have|has) no place here"
     r"|(?:should|must) (?:not appear|be avoided|never appear|be left out))"
     r"(?: here)?(?: and (?:should|must) be (?:excluded|avoided|left out)(?: altogether)?)?",
     re.IGNORECASE,
 )
 _UNWANTED = re.compile(
-    r"(?:(?P<aside>[^,;]+),? "
-    r"(?=(?:which|that|this|and that|without|with no|avoiding|using no) ))?"
-    r"(?:(?:please )?(?:avoid|skip|omit|drop|shun|leave out|cut out|do without|steer clear of"
+    r"(?:(?P<aside>[^,;]+?),? "
+    r"(?=(?:which|that|this|and that|without|with no|avoiding|using no|and do without|and avoid"
+    r"|and leave out|rules out|forbids|excludes|bans) ))?"
+    r"(?:(?:please |and )?(?:avoid|skip|omit|drop|shun|leave out|cut out|do without|steer clear of"
     r"|stay away from|refrain from|keep out"
     r"|do not (?:use|write|include|add|put in|allow)|don't (?:use|write|include|add)"
     r"|never (?:use|write|include)"
     r"|without|with no|avoiding|using no|keep it free of|free of"
     r"|(?:and )?(?:that |this |which )?"
-    r"(?:rules out|means no|excludes|forbids|leaves no room for))"
+    r"(?:rules out|means no|excludes|forbids|bans|leaves no room for))"
     r"(?: all| any| using| the use of| a single| every)*) "
     r"(?P<noun>[a-z][\w' -]+?)"
     r"(?: altogether| entirely| completely| at all| anywhere| throughout| of any kind"
@@ -94,6 +96,8 @@ def _none_of(clause: str) -> Iterator[Check]:
         for row in COUNTED:
             if re.fullmatch(row.noun, match["noun"], re.IGNORECASE):
                 yield {**row.check, "high": 0}
+        if re.fullmatch(r"exclamation (?:marks?|points?)", match["noun"], re.IGNORECASE):
+            yield {"kind": "exclamation_sentences", "high": 0}
 
 
 _BLANKS = r"(?:spaces?|blanks?|white ?space|gaps(?: between (?:the )?words)?)"

@@ -36,9 +36,11 @@ _OF_RECORDS = words_of(
     "card record form form's format template standard minutes court's "
     # opening and following
     "begin begins beginning beginnings open opens opening start starts starting end ends ending "
-    "first head headed follow follows followed following after before behind under with by on at "
+    "first head headed follow follows followed following "
+    "after before behind under with by on at "
     # placing
-    "openings included wants arrange arranged lay laid out down place placed placing put where order stands "
+    "arrange arranged lay laid out down place placed placing put where order stands openings "
+    "included wants "
     "use used takes needs given "
     # which of them
     "a its own each every one all these them among separate new fresh namely and always must"
@@ -148,7 +150,7 @@ def bold_count(wording: Wording) -> Iterator[Check]:
                 yield {"kind": "bold_count", **named_bounds(quantity.low, quantity.high)}
 
 
-_LETTERS = words_of("letter correspondence")
+_LETTERS = words_of("letter letters correspondence")
 _OPENINGS = words_of("greeting salutation")
 _CLOSINGS = words_of("close closing farewell sign-off signature signed valediction")
 _LETTER_FORMS = words_of(
@@ -156,7 +158,8 @@ _LETTER_FORMS = words_of(
 )
 _OF_LETTERS = words_of(
     # the letter and its parts
-    "letter correspondence greeting salutation signature closing close sign-off valediction "
+    "letter letters correspondence greeting salutation signature closing close sign-off "
+    "valediction "
     "farewell formula phrase full name address sender's writer's signed line courtesy answer "
     # its form
     "form format layout look looks shape dress conventions convention cast lay laid set observe "
@@ -181,11 +184,13 @@ def letter(wording: Wording) -> Iterator[Check]:
 
 
 _BEGIN = (
-    r"(?:begin|begins|beginning|start|starts|starting|open|opens|opening|set off|lead off|led off)"
+    r"(?:begin|begins|beginning|start|starts|starting|open|opens|opening|head|front|set off"
+    r"|lead off|led off)"
 )
 _BEGIN_WITH = (
     rf"(?:with|by)(?: the (?:\w+ ){{0,3}}?\w+,?)? {TERM}"
     rf"|(?:the )?(?:opening|beginning|start) {TERM}"
+    rf"|{TERM} at the (?:head|start|beginning|front) of\b"
     rf"|{TERM} (?:(?:should|must|is to|are to|has to|have to|needs to) )?"
     r"be (?:the )?(?:beginning|opening|start) of\b"
 )

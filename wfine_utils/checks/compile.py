@@ -20,7 +20,7 @@ single contraction" is no contraction.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -96,6 +96,7 @@ def _compiled(text: str) -> tuple[str | None, str]:
         readings[json.dumps(twin, sort_keys=True)] = twin
     if not readings and not reason:
         readings, reason = _readings(_LOOSER, wording)
+        readings = _fullest(readings)
     if len(readings) > 1:
         return None, "two readings: " + " or ".join(readings)
     if not readings:
@@ -119,6 +120,24 @@ def _readings(rules: Iterable[Rule], wording: Wording) -> tuple[dict[str, Check]
                 continue
             readings[json.dumps(twin, sort_keys=True)] = twin
     return readings, reason
+
+
+def _fullest(readings: Mapping[str, Check]) -> dict[str, Check]:
+    """The readings without those that are a part of another: three headings, named or not."""
+
+    def is_part(one: Check, other: Check) -> bool:
+        return one != other and all(
+            name in other
+            and (other[name] == value or (isinstance(value, list) and set(value) < {*other[name]}))
+            for name, value in one.items()
+        )
+
+    checks = readings.values()
+    return {
+        name: check
+        for name, check in readings.items()
+        if not any(is_part(check, other) for other in checks)
+    }
 
 
 def _why_none(text: str) -> str:
