@@ -7,48 +7,34 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from apart_cases import small_chains, small_pairs, train_apart
 from torch.nn.functional import normalize
 
 from wfine_utils.base_model import Base
-from wfine_utils.chains.dropping import build_chains
-from wfine_utils.chains.pairs import foreign_pairs, preference_pairs
-from wfine_utils.checks.contrast import mixed_pairs
+from wfine_utils.chains.pairs import foreign_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models import late_interaction, loading
 from wfine_utils.models.encoding import encode, padded
 from wfine_utils.models.interactions import read_apart
 from wfine_utils.models.pair_rows import encode_apart, parts_of
 from wfine_utils.rewards.reward_model import load_reward_model
-from wfine_utils.rewards.training import batches_by_chain, train_reward_model
-from wfine_utils.settings import RewardSettings
-from wfine_utils.tiny_world import vocabulary, writer
+from wfine_utils.rewards.training import batches_by_chain
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-SETTINGS = {
-    "quantise": True, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 16,
-    "micro_batch_size": 16, "n_epochs": 1, "max_tokens": 300, "center_coefficient": 0.0,
-    "loss": "bradley_terry", "interaction": "late", "batch_by": "chain",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def chains():
-    queries = writer.sample_queries(8, vocabulary.TOPICS["train"], seed=3)
-    return build_chains(queries, "random", writer.write, 0)
+    return small_chains()
 
 
 @pytest.fixture(scope="module")
 def pairs(chains):
-    drops = preference_pairs(chains, granularity="requirement", max_drop_distance=4)
-    return mixed_pairs(drops, chains, 64, foreign_share=0.5, seed=0)
+    return small_pairs(chains)
 
 
-def train(pairs, base, folder, **changes):
-    return train_reward_model(
-        pairs[:48], pairs[48:], Base(str(base)), RewardSettings(**SETTINGS | changes),
-        granularity="requirement", seed=0, folder=folder,
-    )  # fmt: skip
+def train(pairs, base, folder):
+    return train_apart(pairs, base, folder, "late")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 """From a requirement's words to its check, or to nothing: :func:`compile_requirement`.
 
-Deterministic, without a model, for English. Every rule reads a whole sentence, so that no part of
-it goes unread, and a check is given only where all rules that read it agree. What is not sure is
-no check:
+Deterministic, without a model, for English. Most rules read a whole sentence, so that no part of
+it goes unread. Where none of them knows the sentence, the clause rules find the amount or the terms
+first; every word that is left must then be one that takes nothing back. A check is given only where
+all rules that read the requirement agree. What is not sure is no check:
 
 * a second demand, a condition, a wish ("ideally"), a permission, a sentence of two sentences;
 * "about 100 words", and a plain number where it may be meant roughly or as a least: "200 words",

@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from wfine_utils.models.encoding import padded, token_budget_batches
-from wfine_utils.models.pair_rows import Part, by_response, marks, parts_of
+from wfine_utils.models.pair_rows import Part, by_response, marks, pairs_of
 from wfine_utils.models.places import n_positions
 
 WINDOW = 256
@@ -62,11 +62,7 @@ class LateInteraction:
         Returns:
             ``logits`` of shape [rows, 1], in fp32.
         """
-        rows = input_ids.cpu().numpy()
-        is_read = attention_mask.cpu().numpy().astype(bool)
-        pairs = [
-            parts_of(row[kept], self._tokenizer) for row, kept in zip(rows, is_read, strict=True)
-        ]
+        pairs = pairs_of(input_ids, attention_mask, self._tokenizer)
         distinct = dict.fromkeys(part for pair in pairs for part in pair)
         vectors = dict(zip(distinct, self._read(list(distinct)), strict=True))
         rewards, owners = [], list[int]()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from wfine_utils.models.encoding import cut_middle, is_encoder, is_unicode, with_layout
@@ -65,6 +66,15 @@ def parts_of(
         side[~np.isin(side, aside)].tolist() for side in (ids[:first], ids[first:])
     )
     return tuple(requirement), tuple(response)
+
+
+def pairs_of(
+    input_ids: Tensor, attention_mask: Tensor, tokenizer: PreTrainedTokenizerBase
+) -> list[tuple[Part, Part]]:
+    """Requirement and response of every row of a padded batch, both tensors [rows, tokens]."""
+    is_read = attention_mask.cpu().numpy().astype(bool)
+    rows = zip(input_ids.cpu().numpy(), is_read, strict=True)
+    return [parts_of(row[kept], tokenizer) for row, kept in rows]
 
 
 def by_response(pairs: Sequence[tuple[Part, Part]]) -> dict[Part, dict[Part, list[int]]]:

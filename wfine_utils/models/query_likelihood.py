@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from wfine_utils.models.encoding import token_budget_batches
-from wfine_utils.models.pair_rows import Part, by_response, parts_of
+from wfine_utils.models.pair_rows import Part, by_response, pairs_of
 
 BEFORE = "Text:\n"
 AFTER = "\n\nThe writer was asked to do this: "
@@ -78,11 +78,7 @@ class QueryLikelihood:
         Returns:
             ``logits`` of shape [rows, 1], in fp32.
         """
-        ids = input_ids.cpu().numpy()
-        is_read = attention_mask.cpu().numpy().astype(bool)
-        pairs = [
-            parts_of(row[kept], self._tokenizer) for row, kept in zip(ids, is_read, strict=True)
-        ]
+        pairs = pairs_of(input_ids, attention_mask, self._tokenizer)
         rows = self._rows([*dict.fromkeys(request for request, _ in pairs)], None)
         for response, requirements in by_response(pairs).items():
             rows += self._rows([*requirements], response)
