@@ -146,6 +146,11 @@ _EXACT_OR_MORE = (
 )
 
 _WORDS_BESIDE = (
+    # "three headings, all at level two"
+    (
+        r"\b(?P<w>headings), (?:all |each )?(?P<v>(?:at|of) (?:the )?(?:level \w+|\w+ level))\b,?",
+        r"\g<w> \g<v>",
+    ),
     # "80 words from start to finish"
     (r",? from (?:start|beginning|first) to (?:finish|end|last)\b,?", ""),
     # "80 words is what the editor wants"

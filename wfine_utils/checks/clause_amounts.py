@@ -36,7 +36,9 @@ _WITHOUT_PARTS = words_of("contractions exclamation_sentences first_person secon
 
 _NOT_ALLOWED = re.compile(
     r"(?P<noun>[a-z][\w' -]+?)(?: of any kind)? "
-    r"(?:(?:are|is) (?:not (?:allowed|permitted|wanted|welcome|acceptable)|forbidden|banned"
+    r"(?:(?:are|is) (?:therefore |thus |hence )?"
+    r"(?:not (?:allowed|permitted|wanted|welcome|acceptable|admitted|used)"
+    r"|excluded|forbidden|banned"
     r"|out of place(?: in (?:an?|the|this|our)(?: (?!and\b)[a-z-]+){1,4})?|out"
     r"|to be avoided|ruled out|unwelcome)"
     r"|(?:have|has) no place here"
@@ -46,13 +48,13 @@ _NOT_ALLOWED = re.compile(
 )
 _UNWANTED = re.compile(
     r"(?:(?P<aside>[^,;]+?),? "
-    r"(?=(?:which|that|this|and that|without|with no|avoiding|using no|and do without|and avoid"
-    r"|and leave out|rules out|forbids|excludes|bans) ))?"
+    r"(?=(?:which|that|this|and that|without|with no|avoiding|using no"
+    r"|and do without|and avoid|and free of|and leave out|rules out|forbids|excludes|bans) ))?"
     r"(?:(?:please |and )?(?:avoid|skip|omit|drop|shun|leave out|cut out|do without|steer clear of"
     r"|stay away from|refrain from|keep out"
     r"|do not (?:use|write|include|add|put in|allow)|don't (?:use|write|include|add)"
     r"|never (?:use|write|include)"
-    r"|without|with no|avoiding|using no|keep it free of|free of"
+    r"|without|with no|avoiding|using no|keep it free of|(?:and )?free of"
     r"|(?:and )?(?:that |this |which )?"
     r"(?:rules out|means no|excludes|forbids|bans|leaves no room for))"
     r"(?: all| any| using| the use of| a single| every)*) "
@@ -203,10 +205,12 @@ _BY_AUTHOR = (
     r"|\((?:name|author|[A-Z]\w+),? (?:year|date|\d{4})\)"
 )
 _BY_NUMBER = (
-    r"by numbers?|numbered|numeric(?:al)?|bracketed numbers|numbers in (?:square )?brackets"
+    r"by numbers?|by numerals|numbered|numeric(?:al)?|bracketed numbers"
+    r"|numbers in (?:square )?brackets"
 )
 _CITED = (
-    r"(?:published |different |scholarly |academic |parenthetical |earlier |previous |recent )?"
+    r"(?:published |different |scholarly |academic |parenthetical |bracketed |earlier |previous "
+    r"|recent )?"
     r"(?:(?:author[- ](?:year|date)|numeric|numbered|harvard|apa)(?:-style| style)? )?(?:in-text )?"
     r"(?:citations?|references?|sources?|works|studies|publications|authorities|authors|scholars"
     r"|books|articles|papers)"

@@ -43,7 +43,8 @@ _OF_RECORDS = words_of(
     "included wants "
     "use used takes needs given "
     # which of them
-    "a its own each every one all these them among separate new fresh namely and always must"
+    "word words which a its own each every one all these them among separate new fresh namely "
+    "and always must"
 )
 
 
@@ -130,6 +131,9 @@ _NO_BOLD = re.compile(
 )
 
 
+_APPOSITION = re.compile(r",? ?[^,]+ and [^,]+, (?:should|must|are|have|need|go)\b")
+
+
 def bold_count(wording: Wording) -> Iterator[Check]:
     """How much is bold: "two bold phrases and no third", "her three key points go in bold"."""
     for clause in demanding_clauses(wording.text):
@@ -146,6 +150,8 @@ def bold_count(wording: Wording) -> Iterator[Check]:
             # "his most urgent lines" are things to be set in bold, and no demand for lines
             noun = re.sub(r"^most |\b(?:lines|titles)$", "", quantity.noun)
             is_thing = re.fullmatch(_BOLD_THINGS, quantity.noun, re.IGNORECASE)
+            if _APPOSITION.match(amount.after):  # "two specialities, rye loaf and bun, in bold"
+                continue
             if is_thing and not carries_demand(noun) and demands_nothing(amount.rest, _OF_BOLD):
                 yield {"kind": "bold_count", **named_bounds(quantity.low, quantity.high)}
 

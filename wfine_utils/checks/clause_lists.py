@@ -19,8 +19,9 @@ _ITEM = r"(?:the )?[A-Za-z][\w'’-]*(?: [\w'’-]+){0,2}?"
 _AFTER_COLON = re.compile(rf"(?<=: ){_ITEM}(?:, {_ITEM})+(?:,? and {_ITEM})?$")
 _SMALL_LETTERS = re.compile(
     r"(?:(?<=: )|(?<=labels )|(?<=headings )|(?<=words )|(?<=terms )|(?<=names )|(?<=entries )"
-    r"|(?<=fields )|(?<=namely ))"
-    rf"{_ITEM}(?:, {_ITEM})*,? and {_ITEM}(?=$|,| (?:must|should|are|have|need)\b)"
+    r"|(?<=fields )|(?<=namely )|(?<=nouns )|(?<=the word ))"
+    rf"{_ITEM}(?:, {_ITEM})*,? and {_ITEM}"
+    r"(?=$|,| (?:must|should|are|have|need|in bold|bold|into bold)\b)"
 )
 """Names without capitals, where the word before them says that they are names."""
 

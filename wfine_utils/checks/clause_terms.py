@@ -49,7 +49,9 @@ def person(wording: Wording) -> Iterator[Check]:
         for kind, pronoun in _PRONOUNS.items():
             text, n = _pronouns_aside(wording, clause, pronoun)
             ordinal = kind.removesuffix("_person")
-            name = f"(?:(?:uses|instances) of the )?{ordinal}[- ]person(?: pronouns?| words?)?"
+            name = (
+                f"(?:(?:uses|instances|forms) of the )?{ordinal}[- ]person(?: pronouns?| words?)?"
+            )
             says_person = bool(re.search(rf"\b{name}\b", text, re.IGNORECASE))
             if re.search(TERM, text) or not (n or says_person):
                 continue
@@ -206,7 +208,7 @@ _STEPS = [
         rf"(?:with|of|about|to) {_A} first, then (?:with |of |to )?{_B},? "
         rf"(?:and )?(?:then|last(?:ly)?|finally) (?:with |of |to )?{_C}",
         # "from the mill by way of the ford to the chapel"
-        rf"from {_A} (?:through|via|by way of) {_B} to {_C}",
+        rf"from {_A} (?:through|via|by way of|over|across|past) {_B} to {_C}",
         # "in this order: mill, ford, chapel"
         rf"in (?:the|this) (?:order|sequence):? {_A}, {_B}(?:,|,? and|,? then) {_C}",
         rf"chronologically: {_A}, {_B}(?:,|,? and|,? then) {_C}",
@@ -223,7 +225,7 @@ def steps(wording: Wording) -> Iterator[Check]:
     """ "Take the reader first to the harbour, next to the market and last to the cathedral"."""
     for clause in demanding_clauses(wording.text):
         for pattern in _STEPS:
-            if not (match := pattern.fullmatch(clause)):
+            if not (match := pattern.fullmatch(IN_ORDER.sub("", clause))):
                 continue
             terms = [match[name] for name in "abc"]
             if not carries_demand(" ".join(terms)) and demands_nothing(match["before"], _OF_STEPS):
@@ -234,7 +236,7 @@ _WORD = r"[A-Za-z][\w'’-]*(?: [\w'’-]+)?"
 _LAST_WORD = r"[\w'’-]+(?: [\w'’-]+)?"
 _SOME_OF_THESE = re.compile(
     rf"(?P<before>.*?)(?:any )?(?P<q>(?:at least |no fewer than )?{NUMBER}(?: or more| at least)?) "
-    r"of (?:these|the following|the)(?: [a-z]+){0,2}?"
+    r"of (?:these|the following|the)(?: [a-z']+){0,2}?"
     r"(?: (?:should|must|are to|have to) (?:be (?:mentioned|named|used|included)|come up|appear))?"
     r"(?:: |, | )(?!words |terms |names |phrases )"
     rf"(?P<list>{TERMS}|{_WORD}(?:, {_WORD})+(?:,? (?:and|or) {_LAST_WORD})?)",

@@ -17,7 +17,7 @@ from wfine_utils.checks.clause_words import NEUTRAL
 from wfine_utils.checks.frames import carries_demand, sentences_of
 from wfine_utils.checks.numerals import NUMBER
 from wfine_utils.checks.quantities import Quantity, quantities
-from wfine_utils.checks.wording import GENRE, SUBJECT, without_fillers
+from wfine_utils.checks.wording import GENRE, SUBJECT, TERMS, without_fillers
 
 _CONDITION = re.compile(
     r"(?:if|unless|while|when|whenever|where(?:ver)?|once|after|before|until"
@@ -119,7 +119,8 @@ def _shorter(clause: str) -> Iterator[str]:
         if match.start() and _is_aside(clause[match.end() :]):
             yield clause[: match.start()]
     for match in _EXAMPLES.finditer(clause):
-        if match.start() and _is_aside(_CITED_NUMBER.sub("", match["examples"])):
+        examples = _CITED_NUMBER.sub("", match["examples"])
+        if match.start() and (_is_aside(examples) or re.fullmatch(TERMS, examples)):
             yield f"{clause[: match.start()]}{match['rest']}"
     if (ahead := _REASON_AHEAD.match(clause)) and _is_aside(ahead.group()):
         yield clause[ahead.end() :]

@@ -98,7 +98,7 @@ COUNTED: tuple[Counted, ...] = (
              f"person{_PRONOUNS}"
              f"|words? (?:of|in) the second person{_PRONOUNS}|second[- ]person words?{_PRONOUNS}",
              {"kind": "second_person"}),
-    Counted("contractions?|contracted (?:word )?forms?", {"kind": "contractions"}),
+    Counted("contractions?|contracted (?:(?:word )?forms?|verbs?)", {"kind": "contractions"}),
     Counted(r"(?:exact |precise |specific )?(?:figures?|numbers?)"
              r"(?: (?:such as|from|on|of|about|for) [a-z', ]+?)?,? "
              r"(?:written |given |expressed |stated )?"
