@@ -29,9 +29,9 @@ def small_pairs(chains):
     return mixed_pairs(drops, chains, 64, foreign_share=0.5, seed=0)
 
 
-def train_apart(pairs, base, folder, interaction):
+def train_apart(pairs, base, folder, interaction, **changes):
     return train_reward_model(
         pairs[:48], pairs[48:], Base(str(base)),
-        RewardSettings(**SETTINGS, interaction=interaction),
+        RewardSettings(**SETTINGS | changes, interaction=interaction),
         granularity="requirement", seed=0, folder=folder,
     )  # fmt: skip

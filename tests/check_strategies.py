@@ -24,7 +24,7 @@ ODD = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, 
 
 def _can_be_quoted(term: str) -> bool:
     try:
-        return bool(quoted(term))
+        return bool(quoted(term.strip()))  # as a check keeps it
     except WfineError:
         return False
 

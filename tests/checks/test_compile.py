@@ -44,6 +44,23 @@ def test_what_is_not_sure_is_no_check(case):
     assert found.reason
 
 
+def test_what_is_read_of_seven_writers_is_what_they_meant():
+    """Their wordings were drafted by language models that did not know the rules."""
+    lines = (Path(__file__).parent / "writers_wordings.jsonl").read_text("utf-8").splitlines()
+    wordings = [json.loads(line) for line in lines]
+    assert len(wordings) == 1200
+    read = [(w, check) for w in wordings if (check := compiled(w["text"]).check)]
+    assert len(read) >= 0.40 * len(wordings)
+    n_meant = sum(
+        w["check"] is not None and _canonical(w["check"]) == _canonical(check) for w, check in read
+    )
+    assert n_meant >= 0.98 * len(read)
+
+
+def _canonical(check):
+    return json.dumps(own_twin(check), sort_keys=True).lower()
+
+
 def test_there_are_enough_cases_of_both():
     assert len(READ) >= 120
     assert len(UNSURE) >= 120

@@ -38,7 +38,7 @@ def pairs(chains):
 
 
 def train(pairs, base, folder):
-    return train_apart(pairs, base, folder, "query_likelihood")
+    return train_apart(pairs, base, folder, "query_likelihood", max_tokens=200)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +132,11 @@ def test_a_trained_one_scores_as_it_did(chains, folder):
     assert np.isfinite(whole).all()
     head = model._model.get_base_model().score
     assert max(p.abs().max() for n, p in head.named_parameters() if "default" in n) > 0
+
+
+def test_texts_are_cut_to_what_the_decoder_has_places_for(pairs, tiny_base, tmp_path):
+    with pytest.raises(WfineError, match=r"max_tokens: found 100000, but .* has places for"):
+        train_apart(pairs, tiny_base, tmp_path, "query_likelihood", max_tokens=100_000)
 
 
 def test_is_refused_for_an_encoder(pairs, tiny_encoder, tmp_path):

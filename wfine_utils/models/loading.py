@@ -26,7 +26,7 @@ from transformers.utils import logging as progress
 
 from wfine_utils.base_model import Base
 from wfine_utils.errors import WfineError
-from wfine_utils.models import devices
+from wfine_utils.models import cpu_layers, devices
 from wfine_utils.models.encoding import is_encoder
 from wfine_utils.models.pretrained import from_pretrained
 from wfine_utils.settings import Precision
@@ -133,9 +133,9 @@ def load_quantised(
         ignore_mismatched_sizes=bool(new),  # a head for something else
         **options,
     )
-    _disable_cpu_packing(model)
+    cpu_layers.disable_packing(model)
     if head == "causal" and devices.device() == "cpu":
-        model.get_output_embeddings().register_forward_pre_hook(_contiguous)
+        cpu_layers.read_in_one_piece(model.get_output_embeddings())
     for module in (*reward_heads(model), *map(model.get_submodule, new)):
         module.float()  # before an adapter is loaded, which brings a trained head in fp32
     return model
@@ -290,29 +290,6 @@ def _no_progress_bar() -> Iterator[None]:
             progress.enable_progress_bar()
 
 
-def _disable_cpu_packing(model: torch.nn.Module) -> None:
-    """Keep 4-bit layers from repacking their weights, which breaks gradients without an error.
-
-    Source: bitsandbytes 0.50.2, ``nn/modules.py``: on CPUs with AVX512_BF16 the first evaluation
-        forward repacks a 4-bit weight in place, and training after it gets wrong gradients.
-    """
-    import bitsandbytes  # slow to import, and only needed where something is quantised
-
-    for module in model.modules():
-        if isinstance(module, bitsandbytes.nn.Linear4bit):
-            module.support_avx512bf16_for_cpu = False
-
-
-def _contiguous(_: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-    """Hand the states to the output layer in one piece, not as a slice of those of all tokens.
-
-    Source: torch 2.13, ``aten/src/ATen/native/LinearAlgebra.cpp``: states that are a slice are
-        multiplied text by text, and in bf16 with a copy of the weights for each. To begin 32 texts
-        of SmolLM2-135M so took 3 of 9 seconds.
-    """
-    return (inputs[0].contiguous(),)
-
-
 def reward_heads(model: torch.nn.Module) -> list[torch.nn.Module]:
     """The modules that turn a hidden state into a reward; none in a language model."""
     return [m for n, m in model.named_modules() if n.split(".")[-1] in HEADS]
@@ -349,5 +326,5 @@ def load_classifier(base: Base, quantise: bool, precision: Precision, *, where: 
     elif quantise:
         options["quantization_config"] = nf4_config(precision)
     model = from_pretrained(AutoModelForSequenceClassification, base, **options)
-    _disable_cpu_packing(model)
+    cpu_layers.disable_packing(model)
     return model.eval()

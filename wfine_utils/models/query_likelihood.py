@@ -11,7 +11,7 @@ response and itself, and has the places that it would have alone (:mod:`.shared_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +51,12 @@ class _Row(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.beginning) + sum(len(part) + 1 for part in self.requirements)
+
+    def spans(self) -> Iterator[slice]:
+        """Where each requirement stands in the row, with its end mark."""
+        start = len(self.beginning)
+        for part in self.requirements:
+            yield slice(start, start := start + len(part) + 1)
 
 
 class QueryLikelihood:
@@ -108,16 +114,14 @@ class QueryLikelihood:
             names, at, before = list[_Name](), list[tuple[int, int]](), list[tuple[int, int]]()
             target, owner = list[int](), list[int]()
             for k, row in enumerate(chosen):
-                place = len(row.beginning)
-                for part in row.requirements:
-                    last = place + len(part)
-                    before += [(k, len(row.beginning) - 1)]
-                    before += [(k, i) for i in range(place, last)]
+                for part, span in zip(row.requirements, row.spans(), strict=True):
+                    last = span.stop - 1
+                    before.append((k, len(row.beginning) - 1))
+                    before += [(k, i) for i in range(span.start, last)]
                     target += [*part, self._tokenizer.eos_token_id]
                     owner += [len(names)] * (len(part) + 1)
                     at.append((k, last))
                     names.append((part, row.response))
-                    place = last + 1
             embeddings: Any = self._model.get_input_embeddings()
             logits = linear(states[tuple(zip(*before, strict=True))], embeddings.weight).float()
             device = logits.device
@@ -137,9 +141,7 @@ class QueryLikelihood:
         for k, row in enumerate(rows):
             n = len(row.beginning)
             ids[k, :n], places[k, :n], owner[k, :n] = row.beginning, np.arange(n), 0
-            start = n
-            for j, part in enumerate(row.requirements, 1):
-                span = slice(start, start := start + len(part) + 1)
+            for j, (part, span) in enumerate(zip(row.requirements, row.spans(), strict=True), 1):
                 ids[k, span] = [*part, self._tokenizer.eos_token_id]
                 places[k, span] = np.arange(n, n + len(part) + 1)
                 owner[k, span] = j

@@ -156,7 +156,7 @@ def train_reward_model(
     model = loading.load_quantised(base, "reward", tokenizer=tokenizer, **loaded_as)
     if settings.interaction != "cross":
         read_apart(model, tokenizer, settings.interaction, is_trained=False)
-    else:
+    if settings.interaction != "late":  # which reads in windows
         _refuse_too_few_places(model, settings, base)
     if not hasattr(model, "score"):  # a decoder does not look at what stands behind a text
         _refuse_unstable(model, tokenizer, settings, base)
