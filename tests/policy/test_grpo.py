@@ -19,6 +19,7 @@ from wfine_utils.chains.units import mean_interval
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, loading
 from wfine_utils.policy import generation, grpo
+from wfine_utils.policy.unpadded import UnpaddedGRPOTrainer
 from wfine_utils.settings import PolicySettings
 from wfine_utils.tiny_world import vocabulary, writer
 
@@ -66,6 +67,44 @@ def test_advantages_of_the_notebook_are_those_of_trl(trained):
         np.testing.assert_allclose(ours, step["advantage"], atol=1e-4)
 
 
+def a_trainer(kind, tiny_base, tmp_path):
+    """A trainer of one step, of TRL's class or one like it."""
+    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
+    return kind(
+        model=loading.load_quantised(Base(str(tiny_base)), "causal", tokenizer=tokenizer),
+        reward_funcs=grpo.RewardFunction(LetterCount(), QUERIES),
+        args=grpo.grpo_config(SETTINGS.model_copy(update={"n_steps": 1}), tmp_path, seed=0),
+        train_dataset=Dataset.from_dict(
+            {"prompt": [generation.prompt_messages(q) for q in QUERIES], "query_index": range(8)}
+        ),
+        processing_class=tokenizer,
+        peft_config=adapters.lora_config("causal", r=4, alpha=8),
+    )
+
+
+def test_forward_passes_without_padding_give_what_those_with_it_give(tiny_base, tmp_path):
+    """Prompts are padded on the left, completions on the right; whatever stands there is 0."""
+    trainer = a_trainer(UnpaddedGRPOTrainer, tiny_base, tmp_path)
+    prompts, completions = [3, 9, 5, 9], [7, 2, 12, 1]
+    ids = torch.full((4, 9 + 12), 1)
+    mask = torch.zeros_like(ids)
+    for row, (before, after) in enumerate(zip(prompts, completions, strict=True)):
+        ids[row, 9 - before : 9 + after] = torch.arange(before + after) * 7 % 40 + 5
+        mask[row, 9 - before : 9 + after] = 1
+    for size in (None, 3, 1):
+        arguments = (trainer.model, ids, mask, 12, size)
+        padded = GRPOTrainer._get_per_token_logps_and_entropies(
+            trainer, *arguments, compute_entropy=True
+        )
+        ours = trainer._get_per_token_logps_and_entropies(*arguments, compute_entropy=True)
+        real = mask[:, 9:].bool()
+        for with_padding, without in zip(padded[:2], ours[:2], strict=True):
+            assert without.shape == (4, 12)
+            torch.testing.assert_close(without[real], with_padding[real], atol=1e-5, rtol=1e-5)
+        assert ours[2] is None
+    assert (ours[0][~real] == 0).all()  # batches of one have no padding left
+
+
 def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
     """Train one step of a policy that already differs from its base, and look inside."""
     k3, seen = taught(NOTEBOOK, "kl", **KL)["k3"], {}
@@ -84,17 +123,7 @@ def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):
             )
             return loss
 
-    tokenizer = loading.load_tokenizer(Base(str(tiny_base)))
-    trainer = Watched(
-        model=loading.load_quantised(Base(str(tiny_base)), "causal", tokenizer=tokenizer),
-        reward_funcs=grpo.RewardFunction(LetterCount(), QUERIES),
-        args=grpo.grpo_config(SETTINGS.model_copy(update={"n_steps": 1}), tmp_path, seed=0),
-        train_dataset=Dataset.from_dict(
-            {"prompt": [generation.prompt_messages(q) for q in QUERIES], "query_index": range(8)}
-        ),
-        processing_class=tokenizer,
-        peft_config=adapters.lora_config("causal", r=4, alpha=8),
-    )
+    trainer = a_trainer(Watched, tiny_base, tmp_path)
     adapters.trainable_to_fp32(trainer.model)
     torch.manual_seed(1)
     for name, parameter in trainer.model.named_parameters():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -167,7 +168,9 @@ def train_and_save(
     trainable_to_fp32(model)
     head_to_fp32(model)
     kept = Path(str(trainer.args.output_dir))
-    trainer.train(get_last_checkpoint(str(kept)) if kept.is_dir() else None)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        # TRL 1.16 asks transformers by an old name in every step, which fills a notebook
+        trainer.train(get_last_checkpoint(str(kept)) if kept.is_dir() else None)
     log = trainer.state.log_history
     table = curve(log)
     if trainer.is_world_process_zero():

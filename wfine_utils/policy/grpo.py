@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from scipy.special import expit
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.taxonomy import Query
@@ -33,6 +33,7 @@ from wfine_utils.models.encoding import prompt_ids
 from wfine_utils.models.memory import Meter, estimate_grpo
 from wfine_utils.policy.generation import extract_answer, prompt_messages
 from wfine_utils.policy.rewards import Reward
+from wfine_utils.policy.unpadded import UnpaddedGRPOTrainer
 from wfine_utils.settings import AnswerFormat, PolicySettings
 
 ROLLOUTS_PER_CHECKPOINT = 3
@@ -130,7 +131,7 @@ def train_policy(
         base, "causal", tokenizer=tokenizer,
         quantise=settings.quantise, precision=settings.precision,
     )  # fmt: skip
-    trainer = GRPOTrainer(
+    trainer = UnpaddedGRPOTrainer(
         model=model,
         reward_funcs=RewardFunction(reward_model, queries, settings.answer_format),
         args=args,

@@ -1,0 +1,46 @@
+"""GRPO without the cost of padding.
+
+``trl.GRPOTrainer`` 1.16 pads every text of a rollout to its longest prompt and its longest
+completion, and keeps that form when it goes through them in small batches. Where completions differ
+in length most of what a CPU multiplies is padding. Batches of a single text have none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn.functional import pad
+from trl import GRPOTrainer
+
+
+class UnpaddedGRPOTrainer(GRPOTrainer):
+    """The trainer of TRL, whose forward passes leave out columns in which no text has a token."""
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: torch.nn.Module,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """What the trainer's own gives, shape [n, logits_to_keep]; 0 in columns left out."""
+        compute = super()._get_per_token_logps_and_entropies
+        width = input_ids.shape[1]
+        size = batch_size or len(input_ids)
+        columns: list[list[torch.Tensor]] = [[], []]  # log-probabilities, entropies
+        losses = []
+        for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True):
+            filled = mask.any(dim=0).nonzero()
+            first, end = int(filled[0]), int(filled[-1]) + 1
+            kept = logits_to_keep - (width - end)
+            *tokens, loss = compute(model, ids[:, first:end], mask[:, first:end], kept, **options)
+            for parts, values in zip(columns, tokens, strict=True):
+                if values is not None:
+                    parts.append(pad(values, (0, width - end)))
+            if loss is not None:  # of a mixture of experts, one number a batch
+                losses.append(loss)
+        logps, entropies = (torch.cat(parts) if parts else None for parts in columns)
+        return logps, entropies, torch.stack(losses).mean() if losses else None
