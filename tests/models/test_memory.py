@@ -200,8 +200,24 @@ def test_a_kind_of_model_without_formulas_is_not_estimated(monkeypatch):
 
 
 def test_cost_is_written_whole(tmp_path):
-    meter().write(tmp_path, tokens=1000)
+    measured = meter()
+    with measured.training():
+        pass
+    measured.write(tmp_path, tokens=1000)
     cost = json.loads((tmp_path / memory.COST).read_text())
     assert cost["estimate_gib"]["total"] > cost["estimate_gib"]["weights"] > 4
     assert cost["tokens"] == 1000 and cost["tokens_per_second"] > 0 and cost["peak_gib"] > 0
+    assert 0 < cost["training_seconds"] < cost["seconds"]
     assert ("no GPU" in cost["peak_of"]) == (not torch.cuda.is_available())
+
+
+def test_speed_is_that_of_the_tokens_since_the_training_went_on(tmp_path, monkeypatch):
+    clock = iter([0.0, 10.0, 14.0, 20.0])  # made; training from, to; written
+    monkeypatch.setattr(memory.time, "monotonic", lambda: next(clock))
+    measured = meter()
+    with measured.training():
+        pass
+    measured.write(tmp_path, tokens=1000, earlier=600)
+    cost = json.loads((tmp_path / memory.COST).read_text())
+    assert cost["seconds"] == 20 and cost["training_seconds"] == 4
+    assert cost["tokens"] == 1000 and cost["tokens_per_second"] == 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -256,6 +257,10 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tiny_base, tmp
     assert all(torch.equal(first[name], second[name]) for name in first)
     names = [p.name for p in sorted((again / "trainer" / "completions").iterdir())]
     assert names == [p.name for p in sorted((whole / "trainer" / "completions").iterdir())]
+    cost, cost_again = (json.loads((x / "cost.json").read_text()) for x in (whole, again))
+    assert cost_again["tokens"] == cost["tokens"]
+    since = cost_again["tokens_per_second"] * cost_again["training_seconds"]
+    assert 0 < since < cost["tokens"]  # what the killed process saw is not counted as speed
 
 
 def test_a_policy_is_trained_in_the_precision_of_its_settings(monkeypatch, tmp_path):

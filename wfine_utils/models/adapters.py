@@ -14,7 +14,8 @@ from typing import Any, cast
 import pandas as pd
 import torch
 from peft import LoraConfig, PeftModel, TaskType
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
@@ -168,19 +169,30 @@ def train_and_save(
     trainable_to_fp32(model)
     head_to_fp32(model)
     kept = Path(str(trainer.args.output_dir))
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+    checkpoint = get_last_checkpoint(str(kept)) if kept.is_dir() else None
+    earlier = _tokens(_state_of(checkpoint).log_history) if checkpoint else 0.0
+    with warnings.catch_warnings(action="ignore", category=FutureWarning), meter.training():
         # TRL 1.16 asks transformers by an old name in every step, which fills a notebook
-        trainer.train(get_last_checkpoint(str(kept)) if kept.is_dir() else None)
+        trainer.train(checkpoint)
     log = trainer.state.log_history
     table = curve(log)
     if trainer.is_world_process_zero():
-        meter.write(folder, max((x["num_tokens"] for x in log if "num_tokens" in x), default=0.0))
+        meter.write(folder, _tokens(log), earlier=earlier)
         facts["settings"] = settings.model_dump()
         tokenizer = cast(PreTrainedTokenizerBase, trainer.processing_class)
         save_adapter(model, tokenizer, base, head, folder, **facts)
         table.to_csv(folder / f"{curve.__name__}.csv", index=False)
     trainer.accelerator.wait_for_everyone()
     return table
+
+
+def _state_of(checkpoint: str) -> TrainerState:
+    return TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+
+
+def _tokens(log: Sequence[dict[str, float]]) -> float:
+    """Tokens that a training has seen by its log, padding left out."""
+    return max((entry["num_tokens"] for entry in log if "num_tokens" in entry), default=0.0)
 
 
 def load_adapter(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ LOGITS_NUMBERS = 2**28  # of next-token distributions held at a time: 1 GiB in f
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
 
 COST = "cost.json"
-"""File beside an adapter: estimate, peak memory, tokens per second."""
+"""File beside an adapter: estimate, peak memory, tokens per second of training."""
 
 
 class Decoder:
@@ -262,14 +263,28 @@ class Meter:
             )
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
-        self._start = time.monotonic()
+        self._start, self._training = time.monotonic(), float("nan")
 
-    def write(self, folder: Path, tokens: float) -> None:
-        """Write ``cost.json`` into the folder of the adapter; ``tokens`` leave out padding."""
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """The part whose tokens per second count: without loading the model, or saving it."""
+        start = time.monotonic()
+        yield
+        self._training = time.monotonic() - start
+
+    def write(self, folder: Path, tokens: float, *, earlier: float = 0.0) -> None:
+        """Write ``cost.json`` into the folder of the adapter.
+
+        Args:
+            folder: of the adapter.
+            tokens: that the training saw, padding left out.
+            earlier: those of them that it saw before it was killed, in another process.
+        """
         seconds, (peak, of) = time.monotonic() - self._start, _peak_gib()
         estimate = self.estimate and asdict(self.estimate) | {"total": self.estimate.total}
         record = {"estimate_gib": estimate, "peak_gib": peak, "peak_of": of, "seconds": seconds}
-        record |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
+        record |= {"training_seconds": self._training, "tokens": tokens}
+        record["tokens_per_second"] = (tokens - earlier) / self._training
         write_json(folder / COST, record)
 
 
