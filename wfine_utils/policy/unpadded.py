@@ -42,5 +42,6 @@ class UnpaddedGRPOTrainer(GRPOTrainer):
                     parts.append(pad(values, (0, width - end)))
             if loss is not None:  # of a mixture of experts, one number a batch
                 losses.append(loss)
-        logps, entropies = (torch.cat(parts) if parts else None for parts in columns)
-        return logps, entropies, torch.stack(losses).mean() if losses else None
+        logps, entropies = columns
+        mean_loss = torch.stack(losses).mean() if losses else None
+        return torch.cat(logps), torch.cat(entropies) if entropies else None, mean_loss
