@@ -22,8 +22,8 @@ def read_in_one_piece(output_layer: torch.nn.Module) -> None:
     """Hand the states to the output layer in one piece, not as a slice of those of all tokens.
 
     Source: torch 2.13, ``aten/src/ATen/native/LinearAlgebra.cpp``: states that are a slice are
-        multiplied text by text, and in bf16 with a copy of the weights for each. To begin 32 texts
-        of SmolLM2-135M so took 3 of 9 seconds.
+        multiplied text by text by weights that want no gradient, and in bf16 with a copy of the
+        weights for each. To begin 32 texts of SmolLM2-135M so took 3 of 9 seconds.
     """
 
     def in_one_piece(_: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
