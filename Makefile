@@ -5,6 +5,7 @@ PYTHON ?= python3
 CORES ?= all
 OUTPUT_ROOT ?=
 TORCH_INDEX ?=
+BASE ?=
 LAB_ARGS ?=
 
 VENV := .venv
@@ -83,8 +84,11 @@ lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to cha
 	@JUPYTER_CONFIG_PATH=.jupyter $(BIN)/jupyter lab --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/lab/start.ipynb $(LAB_ARGS)
 
-bench: $(READY)  ## time WEval against a plain loop, scoring against a server of single texts
-	@for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
+bench: $(READY)  ## time WEval and scoring against plain ways; with BASE=<commit>: a preset against that commit
+	@if [ -n '$(BASE)' ]; then \
+	  exec $(BIN)/python bench/compare.py '$(BASE)' '$(or $(OUTPUT_ROOT),outputs)/bench' \
+	    --preset '$(PRESET)' --cores $(if $(filter all,$(CORES)),2,$(CORES)); fi; \
+	for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference
 	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'

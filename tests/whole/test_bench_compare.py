@@ -1,0 +1,91 @@
+"""The program that compares this tree with another commit."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+SCRIPT = ROOT / "bench" / "compare.py"
+in_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
+
+
+@pytest.fixture(scope="module")
+def compare():
+    spec = importlib.util.spec_from_file_location("bench_compare", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ratios_are_of_medians(compare):
+    runs = pd.DataFrame({
+        "tree": ["old"] * 3 + [compare.THIS] * 3,
+        "repeat": [0, 1, 2] * 2,
+        "what": "the whole run",
+        "unit": "minutes",
+        "value": [20.0, 22.0, 90.0, 10.0, 11.0, 12.0],
+    })  # fmt: skip
+    (row,) = compare.ratios(runs, "old").to_dict("records")
+    assert row["old"] == 22 and row[compare.THIS] == 11
+    assert row["ratio"] == 2 and row["n"] == 3
+
+
+def test_a_part_that_only_one_tree_has_is_no_ratio(compare):
+    runs = pd.DataFrame({
+        "tree": ["old", compare.THIS], "repeat": 0, "what": ["x", "y"], "unit": "minutes",
+        "value": 1.0,
+    })  # fmt: skip
+    assert compare.ratios(runs, "old")["ratio"].isna().all()
+
+
+def test_processor_time_is_that_of_all_that_a_command_starts(compare):
+    work = "sum(range(20_000_000))"
+    command = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{work}'])"
+    took = compare.measured([sys.executable, "-c", command], compare.Tree("x", ROOT))
+    alone = compare.measured([sys.executable, "-c", "pass"], compare.Tree("x", ROOT))
+    assert took["CPU minutes"] > 1.5 * alone["CPU minutes"] > 0
+
+
+def test_a_command_that_fails_is_told_with_its_last_words(compare):
+    command = [sys.executable, "-c", "raise SystemExit('no such preset')"]
+    with pytest.raises(compare.WfineError, match="ended with 1:\nno such preset"):
+        compare.measured(command, compare.Tree("x", ROOT))
+
+
+@in_git
+def test_runs_take_turns_and_are_not_done_again(compare, tmp_path, monkeypatch):
+    """The runs themselves are those of the tests of the batch run."""
+    order, before = [], worktrees()
+
+    def reproduce(tree, preset, cores):
+        order.append(tree.name)
+        if len(order) == 4:
+            raise KeyboardInterrupt
+        return [{"what": "the whole run", "unit": "minutes", "value": float(len(order))}]
+
+    monkeypatch.setattr(compare, "reproduce", reproduce)
+    with pytest.raises(KeyboardInterrupt):
+        compare.main(["HEAD", str(tmp_path), "--repeats", "2"])
+    assert order == ["HEAD", compare.THIS] * 2
+    assert compare.main(["HEAD", str(tmp_path), "--repeats", "2"]) == 0
+    assert order[4:] == [compare.THIS]
+    table = pd.read_csv(tmp_path / "ratios.csv")
+    assert table["n"].tolist() == [2] and table["HEAD"].tolist() == [2.0]  # of 1 and 3
+    assert worktrees() == before
+
+
+def worktrees():
+    command = ["git", "-C", str(ROOT), "worktree", "list"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@in_git
+def test_an_unknown_commit_and_one_from_before_the_batch_run(compare, tmp_path, capsys):
+    assert compare.main(["no-such-commit", str(tmp_path)]) == 2
+    assert "no-such-commit" in capsys.readouterr().err
+    with pytest.raises(compare.WfineError, match="expected a commit that has one of them"):
+        compare.Tree("old", Path(tmp_path)).module  # noqa: B018
