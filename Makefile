@@ -6,6 +6,7 @@ CORES ?= all
 OUTPUT_ROOT ?=
 TORCH_INDEX ?=
 BASE ?=
+WORKERS ?= 2
 LAB_ARGS ?=
 
 VENV := .venv
@@ -32,6 +33,7 @@ help:  ## show this text
 	@echo "  CORES        CPU cores to use                      default: all"
 	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
 	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
+	@echo "  WORKERS      tests at a time                       default: 2"
 	@echo "  LAB_ARGS     more for JupyterLab, such as          LAB_ARGS='--allow-root --no-browser'"
 	@echo "  TORCH_INDEX  another package index for PyTorch. On Linux the default wheel brings CUDA"
 	@echo "               (several GB); without a GPU the smaller wheel does as well:"
@@ -58,12 +60,14 @@ env: $(READY)  ## create or update .venv (the other commands do it when needed)
 reproduce: $(READY)  ## run a preset, print its headline numbers and the path of the report
 	@exec $(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
 
-test: $(READY)  ## run every test
-	@$(BIN)/python -m pytest
+# One thread for each worker: two of one test would wait for each other more than they help.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-# One thread for each of the two workers: there are two cores.
-test-fast: $(READY)  ## run the tests that take no more than a few seconds each, two at a time
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+test: $(READY)  ## run every test, WORKERS files at a time
+	@$(PYTEST)
+
+test-fast: $(READY)  ## run the tests that take no more than a few seconds each
+	@$(PYTEST) -m 'not slow'
 
 lint: $(READY)  ## check style, formatting, the order of imports, and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/mypy
@@ -84,7 +88,7 @@ lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to cha
 	@JUPYTER_CONFIG_PATH=.jupyter $(BIN)/jupyter lab --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/lab/start.ipynb $(LAB_ARGS)
 
-bench: $(READY)  ## time WEval and scoring against plain ways; with BASE=<commit>: a preset against that commit
+bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset against that commit
 	@if [ -n '$(BASE)' ]; then \
 	  exec $(BIN)/python bench/compare.py '$(BASE)' '$(or $(OUTPUT_ROOT),outputs)/bench' \
 	    --preset '$(PRESET)' --cores $(if $(filter all,$(CORES)),2,$(CORES)); fi; \
