@@ -10,12 +10,14 @@ suites, too.
 Every run is written to ``OUT_FOLDER/runs.csv`` as it ends, and a run that is there is not done
 again, so a comparison that was stopped goes on. ``OUT_FOLDER/ratios.csv`` has the medians and how
 many times as fast this tree is: of the whole run and of the tests in minutes and in CPU minutes,
-and of each notebook and each training in minutes. CPU minutes are those of all processes together.
+of each notebook in minutes, and of each training in minutes and in tokens per second. CPU minutes
+are those of all processes together.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -29,12 +31,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import atomic_write, project_root
 
 THIS = "this tree"
+SPEED = "tokens per second"
 COSTS = "07_paper_tables/tables/T6_cost.csv"
 ENTRANCES = ("wfine_workflow/run.py", "wfine_utils/batch.py")
 """Where the batch run has been, the newest place first."""
@@ -118,14 +122,29 @@ def reproduce(tree: Tree, preset: str, cores: int) -> list[dict[str, object]]:
         command = [sys.executable, "-m", tree.module, "run", preset, "--cores", str(cores)]
         whole = measured([*command, "--output-root", out], tree)
         costs = pd.read_csv(Path(out) / preset / COSTS)
-    rows: list[dict[str, object]] = [
-        {"what": "the whole run", "unit": unit, "value": value} for unit, value in whole.items()
-    ]
-    for cost in costs[costs["notebook"] != "all"].itertuples():
-        what = f"{cost.notebook}, {cost.stage}"
-        rows.append({"what": what, "unit": "minutes", "value": cost.minutes})
+        rows: list[dict[str, object]] = [
+            {"what": "the whole run", "unit": unit, "value": value} for unit, value in whole.items()
+        ]
+        for cost in costs[costs["notebook"] != "all"].itertuples():
+            what = f"{cost.notebook}, {cost.stage}"
+            rows.append({"what": what, "unit": "minutes", "value": cost.minutes})
+        rows += speeds(Path(out) / preset)
     memory = costs["peak_memory_gib"].max()
     return [*rows, {"what": "the whole run", "unit": "peak memory, GiB", "value": memory}]
+
+
+def speeds(run: Path) -> list[dict[str, object]]:
+    """Tokens per second of each training of a run, loading too: what both trees have written.
+
+    With ``--cores 1`` a training has one thread, and its seconds are seconds of the CPU.
+    """
+    rows: list[dict[str, object]] = []
+    for path in sorted(run.glob("*/*/cost.json")):
+        tokens = json.loads(path.read_text())["tokens"]
+        seconds = json.loads((path.parent / "stage.json").read_text())["seconds"]
+        what = f"{path.parts[-3]}, {path.parts[-2]}"
+        rows.append({"what": what, "unit": SPEED, "value": tokens / seconds})
+    return rows
 
 
 def tests(tree: Tree) -> list[dict[str, object]]:
@@ -143,11 +162,13 @@ def ratios(runs: pd.DataFrame, other: str) -> pd.DataFrame:
         other: name of the other tree.
 
     Returns:
-        ``what, unit``, the median of each tree, ``ratio`` (other over this one), ``n`` of this one.
+        ``what, unit``, the median of each tree, ``ratio`` (above 1 this one is faster, or takes
+        less memory), ``n`` of this one.
     """
     groups = runs.groupby(["what", "unit", "tree"], sort=False)["value"]
     table = groups.median().unstack("tree").reindex(columns=[other, THIS])
-    table["ratio"] = table[other] / table[THIS]
+    is_speed = table.index.get_level_values("unit") == SPEED
+    table["ratio"] = (table[other] / table[THIS]) ** np.where(is_speed, -1, 1)
     table["n"] = groups.size().unstack("tree").reindex(table.index)[THIS]
     return table.reset_index().rename_axis(columns=None)
 

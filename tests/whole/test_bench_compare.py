@@ -32,6 +32,8 @@ def test_ratios_are_of_medians(compare):
     (row,) = compare.ratios(runs, "old").to_dict("records")
     assert row["old"] == 22 and row[compare.THIS] == 11
     assert row["ratio"] == 2 and row["n"] == 3
+    speeds = runs.assign(unit=compare.SPEED)
+    assert compare.ratios(speeds, "old")["ratio"].tolist() == [0.5]  # fewer tokens are slower
 
 
 def test_a_part_that_only_one_tree_has_is_no_ratio(compare):
@@ -40,6 +42,15 @@ def test_a_part_that_only_one_tree_has_is_no_ratio(compare):
         "value": 1.0,
     })  # fmt: skip
     assert compare.ratios(runs, "old")["ratio"].isna().all()
+
+
+def test_speeds_are_read_from_what_trainings_wrote(compare, tmp_path):
+    folder = tmp_path / "03_reward_model" / "coarse"
+    folder.mkdir(parents=True)
+    (folder / "cost.json").write_text('{"tokens": 600.0}')
+    (folder / "stage.json").write_text('{"seconds": 3.0}')
+    (row,) = compare.speeds(tmp_path)
+    assert row == {"what": "03_reward_model, coarse", "unit": compare.SPEED, "value": 200.0}
 
 
 def test_processor_time_is_that_of_all_that_a_command_starts(compare):
