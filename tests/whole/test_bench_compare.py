@@ -1,6 +1,5 @@
 """The program that compares this tree with another commit."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +8,12 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-SCRIPT = ROOT / "bench" / "compare.py"
 in_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
 
 
 @pytest.fixture(scope="module")
-def compare():
-    spec = importlib.util.spec_from_file_location("bench_compare", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def compare(bench_script):
+    return bench_script("compare")
 
 
 def test_ratios_are_of_medians(compare):

@@ -1,6 +1,5 @@
 """The program that measures a GPU, at a size for a CPU."""
 
-import importlib.util
 import subprocess
 import sys
 
@@ -13,16 +12,8 @@ SCRIPT = ROOT / "bench" / "gpu.py"
 
 
 @pytest.fixture(scope="module")
-def gpu():
-    sys.path.insert(0, str(SCRIPT.parent))  # as Python does for a script; it imports another
-    try:
-        spec = importlib.util.spec_from_file_location("bench_gpu", SCRIPT)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-    return module
+def gpu(bench_script):
+    return bench_script("gpu")
 
 
 def run(*options):
