@@ -6,6 +6,7 @@ CORES ?= all
 OUTPUT_ROOT ?=
 TORCH_INDEX ?=
 BASE ?=
+MODELS ?=
 WORKERS ?= 2
 LAB_ARGS ?=
 
@@ -94,8 +95,9 @@ bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset ag
 	    --preset '$(PRESET)' --cores $(if $(filter all,$(CORES)),2,$(CORES)); fi; \
 	for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
-reference: $(READY)  ## keep the small files of a finished run in outputs/reference
-	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+reference: $(READY)  ## keep the small files of a finished run in outputs/reference; with MODELS=yes its models
+	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
+	  $(if $(MODELS),--models)
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, project_root, resolve, whole_folder
+from wfine_workflow.keep_models import keep_models
 
 LIMIT = 1_000_000
 """Files of this many bytes or more are not kept."""
@@ -27,13 +28,19 @@ texts are not ours to pass on."""
 _KEPT = {".csv", ".json", ".md", ".tex", ".png", ".tsv"} | _WITH_TEXTS
 
 
-def keep_reference(preset: str, root: Path) -> list[Path]:
+def keep_reference(preset: str, root: Path, *, with_models: bool = False) -> list[Path]:
     """Copy the small files of a finished run, ``root/preset``, to ``outputs/reference/<preset>``.
 
     Copied is what the tables can be recomputed from and what a reader wants to see: executed
-    notebooks, results, CSVs, figures, stamps. Left out are models, files of :data:`LIMIT` bytes or
-    more, and the texts of notebooks that read chains or prompts of the user's own: of them only
-    numbers and figures are kept. Returns the copies.
+    notebooks, results, CSVs, figures, stamps. Left out are models (unless asked for), files of
+    :data:`LIMIT` bytes or more, and the texts of notebooks that read chains or prompts of the
+    user's own: of them only numbers and figures are kept. Returns the copies.
+
+    Args:
+        preset: its name.
+        root: folder of all presets' results.
+        with_models: also keep the models, as :func:`~wfine_workflow.keep_models.keep_models` does;
+            notebooks can then start from them.
 
     Raises:
         WfineError: the run is not finished, a notebook is too large, or a file names a folder
@@ -54,6 +61,8 @@ def keep_reference(preset: str, root: Path) -> list[Path]:
                 copy.write_text(_shared_text(source / path), encoding="utf-8")
             else:
                 shutil.copyfile(source / path, copy)
+        if with_models:
+            keep_models(source, folder / "models")
     return [target / path for path in paths]
 
 
@@ -116,8 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("preset")
     parser.add_argument("--output-root", default="outputs")
+    parser.add_argument("--models", action="store_true", help="keep the trained models, too")
     args = parser.parse_args(arguments)
-    copies = keep_reference(args.preset, resolve(args.output_root))
+    root = resolve(args.output_root)
+    copies = keep_reference(args.preset, root, with_models=args.models)
     sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{args.preset}\n")
     return 0
 

@@ -85,13 +85,13 @@ def test_trainings_end_when_the_notebook_is_killed(tmp_path):
     """Else they would go on, and write into the folder of the run that comes next."""
     script = tmp_path / "notebook.py"
     script.write_text(
-        "import os, time\nfrom pathlib import Path\n"
+        "import os, time\nfrom pathlib import Path\nfrom types import SimpleNamespace\n"
         "import joblib\njoblib.cpu_count = lambda: 2\n"
         "from wfine_utils.notebook.parallel import in_parallel\n\n\n"
         "def train(name):\n"
         f"    (Path({str(tmp_path)!r}) / f'{{name}}.pid').write_text(str(os.getpid()))\n"
         "    time.sleep(300)\n\n\n"
-        "in_parallel(None, train, ['a', 'b'])\n"
+        "in_parallel(SimpleNamespace(starts_from_kept=False), train, ['a', 'b'])\n"
     )
     notebook = subprocess.Popen(
         [sys.executable, str(script)], env=os.environ | {"OMP_NUM_THREADS": "2"}

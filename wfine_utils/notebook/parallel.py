@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def in_parallel(run: Run, train: Callable[[str], Path], names: Sequence[str]) -> dict[str, Path]:
     """The folder that ``train(name)`` makes for each name, in as many processes as there are cores.
 
-    On a GPU, with one core, or with one name: one after the other, in this process.
+    On a GPU, with one core or one name, or from kept models: one after the other, in this process.
 
     Args:
         run: of the notebook; its ``stages`` say what became of each.
@@ -40,7 +40,8 @@ def in_parallel(run: Run, train: Callable[[str], Path], names: Sequence[str]) ->
     """
     n_jobs = min(len(names), _cores())
     torch: Any = sys.modules.get("torch")
-    if n_jobs < 2 or (torch is not None and torch.cuda.is_available()):
+    has_gpu = torch is not None and torch.cuda.is_available()
+    if n_jobs < 2 or has_gpu or run.starts_from_kept:
         return {name: train(name) for name in names}
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor

@@ -120,6 +120,7 @@ def _assigned(source: str) -> dict[str, ast.expr]:
 Limit = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 DropOrder = Literal["random", "balanced"]
+StartFrom = Literal["train", "kept"]
 
 
 class BaseModelParams(BaseModelSettings, NotebookParams):
@@ -127,6 +128,7 @@ class BaseModelParams(BaseModelSettings, NotebookParams):
 
     notebook: ClassVar[str] = "00_base_model"
 
+    start_from: StartFrom
     base_model: str
     revision: str
     n_eval: Count
@@ -169,6 +171,7 @@ class RewardModelParams(RewardSettings, NotebookParams):
 
     notebook: ClassVar[str] = "03_reward_model"
 
+    start_from: StartFrom
     chains_path: str
     n_pairs_requirement: Count
     n_pairs_prompt: Count
@@ -187,6 +190,7 @@ class PolicyParams(PolicySettings, NotebookParams):
 
     notebook: ClassVar[str] = "04_wrl_policy"
 
+    start_from: StartFrom
     rewards: list[RewardName] = Field(min_length=1)
     n_train_queries: Count
     min_requirements: Count

@@ -31,7 +31,9 @@ from wfine_utils.files import (
     plain,
     project_root,
     resolve,
+    whole_folder,
 )
+from wfine_utils.notebook import kept_models
 from wfine_utils.notebook.code_digest import digest, module_path, source_digest, with_imports
 from wfine_utils.notebook.environment import environment, versions
 from wfine_utils.notebook.params import NotebookParams
@@ -60,7 +62,7 @@ class Run:
 
     Attributes:
         folder: ``<output_root>/<preset>/<notebook>``, absolute.
-        stages: what became of each stage of this run, ``"loaded"`` or ``"computed"``.
+        stages: what became of each stage of this run: ``"loaded"``, ``"computed"`` or ``"kept"``.
     """
 
     def __init__(self, cfg: NotebookParams) -> None:
@@ -149,6 +151,20 @@ class Run:
             )
         return path
 
+    @property
+    def starts_from_kept(self) -> bool:
+        """Whether trainings are replaced by the models of a kept run."""
+        return getattr(self.cfg, "start_from", "train") == "kept"
+
+    def _take_kept(self, name: str) -> bool:
+        """Put the kept result of a stage in place; False where none was kept."""
+        if not kept_models.has(self.cfg.preset, self.cfg.notebook, name):
+            return False
+        with whole_folder(self.path(name)) as folder:
+            kept_models.take(self.cfg.preset, self.cfg.notebook, name, folder)
+        self.stages[name] = "kept"
+        return True
+
     def stage(
         self,
         name: str,
@@ -177,11 +193,14 @@ class Run:
                 the same inputs and is there again for the next run if this one is killed.
 
         Returns:
-            The folder of the result. ``self.stages[name]`` says how it came about.
+            The folder of the result. ``self.stages[name]`` says how it came about. Where a run
+            starts from kept models, a training that was kept is neither loaded nor computed.
 
         Raises:
             WfineError: the folder cannot be written, or ``key`` holds NaN or infinity.
         """
+        if self.starts_from_kept and self._take_kept(name):
+            return self.path(name)
         source = source_digest(self.cfg.notebook)
         if code:
             source = digest(with_imports(module_path(function.__module__) for function in code))
@@ -244,9 +263,12 @@ def start_run(cfg: NotebookParams, remove: Sequence[str] = ()) -> Run:
             earlier run must not pass for its own.
 
     Raises:
-        WfineError: the folder cannot be made or written.
+        WfineError: the folder cannot be made or written, or the run is to start from kept models
+            and there are none.
     """
     run = Run(cfg)
+    if run.starts_from_kept:
+        kept_models.refuse_without(cfg.preset, cfg.notebook)
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,0 +1,65 @@
+"""Trained models of a kept run, which notebooks can start from in the place of a training.
+
+They lie in ``outputs/reference/<preset>/models``, laid out as in the run that they are from, in
+16 bits, with a list of their sha256. ``python -m wfine_workflow.keep_reference PRESET --models``
+writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path, project_root, sha256_file
+
+LISTING = "models.json"
+"""File with the sha256 of every other file, by its path."""
+
+
+def kept_models(preset: str) -> Path:
+    """The folder of a preset's kept models."""
+    return project_root() / "outputs" / "reference" / preset / "models"
+
+
+def refuse_without(preset: str, notebook: str) -> None:
+    """Say so, before anything else is done, where a notebook has no kept models to start from.
+
+    Raises:
+        WfineError: there are none of this preset and notebook.
+    """
+    folder = kept_models(preset) / notebook
+    if not folder.is_dir():
+        reference = kept_models(preset).parents[1]
+        with_some = sorted(path.parts[-3] for path in reference.glob(f"*/models/{notebook}"))
+        raise WfineError(
+            f"start_from: found 'kept', and no kept models in {display_path(folder)}; expected "
+            f"those of a kept run (there are some of: {', '.join(with_some) or 'no preset'}). Set "
+            "start_from to 'train'."
+        )
+
+
+def has(preset: str, notebook: str, stage: str) -> bool:
+    """Whether the result of a stage was kept."""
+    return (kept_models(preset) / notebook / stage).is_dir()
+
+
+def take(preset: str, notebook: str, stage: str, folder: Path) -> None:
+    """Copy the kept result of a stage into an empty folder.
+
+    Raises:
+        WfineError: a file is not the one that was kept.
+    """
+    source = kept_models(preset)
+    kept = source / notebook / stage
+    listing = json.loads((source / LISTING).read_text(encoding="utf-8"))
+    for path in sorted(p for p in kept.rglob("*") if p.is_file()):
+        expected = listing.get(path.relative_to(source).as_posix())
+        if (digest := sha256_file(path)) != expected:
+            raise WfineError(
+                f"{display_path(path)}: found sha256 {digest}, expected {expected}, as "
+                f"{LISTING} says: the file has changed since it was kept. Check the folder out "
+                "again, or set start_from to 'train'."
+            )
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
