@@ -83,27 +83,43 @@ def a_trainer(kind, tiny_base, tmp_path):
     )
 
 
-def test_forward_passes_without_padding_give_what_those_with_it_give(tiny_base, tmp_path):
+@pytest.fixture(scope="module")
+def tiny_gpt2(bench_script, tmp_path_factory):
+    """A model that has learnt places, where the others see distances between tokens."""
+    families = bench_script("model_families")
+    return families.build(families.FAMILIES["GPT-2"], tmp_path_factory.mktemp("gpt2"))
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_gpt2"])
+def test_forward_passes_without_padding_give_what_those_with_it_give(base, request, tmp_path):
     """Prompts are padded on the left, completions on the right; whatever stands there is 0."""
-    trainer = a_trainer(UnpaddedGRPOTrainer, tiny_base, tmp_path)
-    prompts, completions = [3, 9, 5, 9], [7, 2, 12, 1]
+    trainer = a_trainer(UnpaddedGRPOTrainer, request.getfixturevalue(base), tmp_path)
+    prompts, completions = [3, 6, 5, 2], [7, 2, 11, 1]  # of 9 and 12 columns
     ids = torch.full((4, 9 + 12), 1)
     mask = torch.zeros_like(ids)
     for row, (before, after) in enumerate(zip(prompts, completions, strict=True)):
         ids[row, 9 - before : 9 + after] = torch.arange(before + after) * 7 % 40 + 5
         mask[row, 9 - before : 9 + after] = 1
-    for size in (None, 3, 1):
+    real = mask[:, 9:].bool()
+    for size in (None, 3):
         arguments = (trainer.model, ids, mask, 12, size)
         padded = GRPOTrainer._get_per_token_logps_and_entropies(
             trainer, *arguments, compute_entropy=True
         )
         ours = trainer._get_per_token_logps_and_entropies(*arguments, compute_entropy=True)
-        real = mask[:, 9:].bool()
         for with_padding, without in zip(padded[:2], ours[:2], strict=True):
             assert without.shape == (4, 12)
             torch.testing.assert_close(without[real], with_padding[real], atol=1e-5, rtol=1e-5)
         assert ours[2] is None
-    assert (ours[0][~real] == 0).all()  # batches of one have no padding left
+    for row in range(4):  # a text alone has no padding at all
+        begin, end = 9 - prompts[row], 9 + completions[row]
+        alone = ids[row : row + 1, begin:end], mask[row : row + 1, begin:end]
+        expected, *_ = GRPOTrainer._get_per_token_logps_and_entropies(
+            trainer, trainer.model, *alone, completions[row]
+        )
+        lone, *_ = trainer._get_per_token_logps_and_entropies(trainer.model, ids, mask, 12, 1)
+        torch.testing.assert_close(lone[row, : completions[row]], expected[0])
+        assert (lone[row, completions[row] :] == 0).all()
 
 
 def test_k3_of_the_notebook_is_that_of_trl(tiny_base, tmp_path):

@@ -7,6 +7,7 @@ in length most of what a CPU multiplies is padding. Batches of a single text hav
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,6 +17,15 @@ from trl import GRPOTrainer
 
 class UnpaddedGRPOTrainer(GRPOTrainer):
     """The trainer of TRL, whose forward passes leave out columns in which no text has a token."""
+
+    @cached_property
+    def _has_rotary(self) -> bool:
+        """Whether only distances between tokens count, not how many stand before a text.
+
+        Where places themselves are learnt, as in GPT-2, every pass over a text has to begin at the
+        same one, or policy and reference would read it differently.
+        """
+        return any("rotary" in name for name, _ in self.model.named_modules())
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -34,7 +44,8 @@ class UnpaddedGRPOTrainer(GRPOTrainer):
         losses = []
         for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True):
             filled = mask.any(dim=0).nonzero()
-            first, end = int(filled[0]), int(filled[-1]) + 1
+            first = int(filled[0]) if self._has_rotary or size == 1 else 0
+            end = max(int(filled[-1]), width - logits_to_keep) + 1
             kept = logits_to_keep - (width - end)
             *tokens, loss = compute(model, ids[:, first:end], mask[:, first:end], kept, **options)
             for parts, values in zip(columns, tokens, strict=True):
