@@ -8,7 +8,7 @@ in length most of what a CPU multiplies is padding. Batches of a single text hav
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn.functional import pad
@@ -25,7 +25,8 @@ class UnpaddedGRPOTrainer(GRPOTrainer):
         Where places themselves are learnt, as in GPT-2, every pass over a text has to begin at the
         same one, or policy and reference would read it differently.
         """
-        return any("rotary" in name for name, _ in self.model.named_modules())
+        model = cast(torch.nn.Module, self.model)
+        return any("rotary" in name for name, _ in model.named_modules())
 
     def _get_per_token_logps_and_entropies(
         self,
