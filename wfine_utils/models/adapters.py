@@ -20,7 +20,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
 from wfine_utils.errors import WfineError
-from wfine_utils.models import devices, loading
+from wfine_utils.models import cpu_layers, devices, loading
 from wfine_utils.models.loading import Head, reward_heads
 from wfine_utils.models.memory import Meter
 from wfine_utils.settings import PolicySettings, RewardSettings
@@ -168,6 +168,7 @@ def train_and_save(
     model = cast(PeftModel, trainer.model)
     trainable_to_fp32(model)
     head_to_fp32(model)
+    cpu_layers.fuse_adapters(model)
     kept = Path(str(trainer.args.output_dir))
     checkpoint = get_last_checkpoint(str(kept)) if kept.is_dir() else None
     earlier = _tokens(_state_of(checkpoint).log_history) if checkpoint else 0.0
@@ -217,7 +218,9 @@ def load_adapter(
     kept = ("quantise", "precision")  # older policies have no choice of the second
     options = {name: value for name, value in manifest["settings"].items() if name in kept}
     model = loading.load_quantised(base, head, tokenizer=tokenizer, **options)
-    return PeftModel.from_pretrained(model, str(folder)), tokenizer, manifest
+    adapted = PeftModel.from_pretrained(model, str(folder))
+    cpu_layers.fuse_adapters(adapted)
+    return adapted, tokenizer, manifest
 
 
 def _template_digest(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch.nn.functional import linear
 
 
 def disable_packing(model: torch.nn.Module) -> None:
@@ -30,3 +33,95 @@ def read_in_one_piece(output_layer: torch.nn.Module) -> None:
         return (inputs[0].contiguous(),)
 
     output_layer.register_forward_pre_hook(in_one_piece)
+
+
+DENSE_GIB = 1.0
+"""Most memory that dense copies of 4-bit weights may take, in GiB; larger models go without."""
+
+
+def fuse_adapters(model: torch.nn.Module) -> None:
+    """Let linear layers with adapters compute in fewer passes over memory, in place.
+
+    A frozen 4-bit weight is dequantised once, and not in every pass. In training the adapter's
+    part is added by the matrix product itself; where no gradient is wanted, as in generation and
+    scoring, weight and adapter are one matrix, which is made anew when the adapter has changed. All
+    of it gives what PEFT's own forward gives, but for the last bits of fp32.
+
+    Only on a CPU, in fp32, and up to :data:`DENSE_GIB`; else the model stays as it is.
+
+    Args:
+        model: with adapters of PEFT without dropout.
+
+    Source: PEFT 0.21, ``tuners/lora/bnb.py``: clones the product of every 4-bit layer, scales the
+        adapter's, and adds them, in three passes.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    fused = [_FusedLayer(layer) for layer in layers if _is_plain(layer)]
+    n_copied = sum(x.out_features * x.in_features for x in layers if _is_packed(x.get_base_layer()))
+    if 4 * n_copied > DENSE_GIB * 2**30:
+        return
+    for layer in fused:
+        layer.take_over()
+
+
+def _is_packed(layer: torch.nn.Module) -> bool:
+    return hasattr(getattr(layer, "weight", None), "quant_state")
+
+
+def _is_plain(layer: Any) -> bool:
+    """Whether a layer with an adapter is linear, on a CPU, and computes in fp32."""
+    base = layer.get_base_layer()
+    if not isinstance(base, torch.nn.Linear) or base.weight.device.type != "cpu":
+        return False
+    in_fp32 = getattr(base, "compute_dtype", base.weight.dtype) == torch.float32
+    return in_fp32 and all(
+        rate.p == 0 for rate in layer.lora_dropout.values() if hasattr(rate, "p")
+    )
+
+
+class _FusedLayer:
+    """The forward pass of a linear layer with an adapter; see :func:`fuse_adapters`."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self._merged: torch.Tensor | None = None
+        self._made_of: tuple[Any, ...] = ()
+
+    def take_over(self) -> None:
+        """Put this in the place of the layer's own forward pass."""
+        base = self._layer.get_base_layer()
+        self._bias = base.bias
+        if _is_packed(base):
+            from bitsandbytes.functional import dequantize_4bit
+
+            weight = dequantize_4bit(base.weight.data, base.weight.quant_state)
+            self._weight = weight.to(torch.float32)
+        else:
+            self._weight = base.weight
+        self._plain = self._layer.forward
+        self._layer.forward = self
+
+    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As ``forward`` of PEFT's layer."""
+        layer = self._layer
+        if layer.disable_adapters:
+            return linear(x, self._weight, self._bias)
+        names = [name for name in layer.active_adapters if name in layer.lora_A]
+        if len(names) != 1 or args or kwargs:
+            return self._plain(x, *args, **kwargs)
+        a, b = layer.lora_A[names[0]].weight, layer.lora_B[names[0]].weight
+        scale = layer.scaling[names[0]]
+        if not torch.is_grad_enabled():
+            return linear(x, self._with_adapter(a, b, scale), self._bias)
+        rows = x.reshape(-1, x.shape[-1])
+        base = linear(rows, self._weight, self._bias)
+        return torch.addmm(base, linear(rows, a), b.T, alpha=scale).view(*x.shape[:-1], -1)
+
+    def _with_adapter(self, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
+        made_of = (a.data_ptr(), a._version, b.data_ptr(), b._version, scale)
+        if self._merged is None or made_of != self._made_of:
+            self._merged, self._made_of = None, made_of  # the older one goes first
+            self._merged = torch.addmm(self._weight.detach(), b.detach(), a.detach(), alpha=scale)
+        return self._merged
