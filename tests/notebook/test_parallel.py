@@ -69,6 +69,9 @@ def test_with_one_core_or_one_name_all_is_done_here(run, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for folder in in_parallel(run, training(run, ["a", "b"]), ["a", "b"]).values():
         assert (folder / "said.txt").read_text().startswith(str(os.getpid()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    for folder in in_parallel(run, training(run, "cd"), ["c", "d"], n_jobs=1).values():
+        assert (folder / "said.txt").read_text().startswith(str(os.getpid()))
 
 
 def test_what_is_wrong_in_one_is_said_here(run):

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from wfine_utils.notebook.run import Run
 
 
-def in_parallel(run: Run, train: Callable[[str], Path], names: Sequence[str]) -> dict[str, Path]:
+def in_parallel(
+    run: Run, train: Callable[[str], Path], names: Sequence[str], *, n_jobs: int = 0
+) -> dict[str, Path]:
     """The folder that ``train(name)`` makes for each name, in as many processes as there are cores.
 
     On a GPU, with one core or one name, or from kept models: one after the other, in this process.
@@ -30,6 +32,7 @@ def in_parallel(run: Run, train: Callable[[str], Path], names: Sequence[str]) ->
         train: returns a stage (:meth:`~wfine_utils.notebook.run.Run.stage`). It is handed to other
             processes with all that it refers to, whether a module or a notebook defines it.
         names: of the trainings. The last is begun first, so let it be the longest.
+        n_jobs: at most so many at a time, where memory is short; 0: one for each core.
 
     Returns:
         The folder of every name.
@@ -38,7 +41,7 @@ def in_parallel(run: Run, train: Callable[[str], Path], names: Sequence[str]) ->
         Exception: the first that a training raised; the others are given up, and what they keep on
             their way (``resumable``) stays.
     """
-    n_jobs = min(len(names), _cores())
+    n_jobs = min(len(names), _cores(), n_jobs or sys.maxsize)
     torch: Any = sys.modules.get("torch")
     has_gpu = torch is not None and torch.cuda.is_available()
     if n_jobs < 2 or has_gpu or run.starts_from_kept:

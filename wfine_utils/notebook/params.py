@@ -172,6 +172,7 @@ class RewardModelParams(RewardSettings, NotebookParams):
     notebook: ClassVar[str] = "03_reward_model"
 
     start_from: StartFrom
+    n_jobs: Limit
     chains_path: str
     n_pairs_requirement: Count
     n_pairs_prompt: Count
@@ -191,6 +192,7 @@ class PolicyParams(PolicySettings, NotebookParams):
     notebook: ClassVar[str] = "04_wrl_policy"
 
     start_from: StartFrom
+    n_jobs: Limit
     rewards: list[RewardName] = Field(min_length=1)
     n_train_queries: Count
     min_requirements: Count
