@@ -36,7 +36,7 @@ def read_in_one_piece(output_layer: torch.nn.Module) -> None:
 
 
 DENSE_GIB = 1.0
-"""Most memory that dense copies of 4-bit weights may take, in GiB; larger models go without."""
+"""Most memory that dense copies of weights may take, in GiB; larger models go without."""
 
 
 def fuse_adapters(model: torch.nn.Module) -> None:
@@ -57,13 +57,14 @@ def fuse_adapters(model: torch.nn.Module) -> None:
     """
     from peft.tuners.lora import LoraLayer
 
-    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    fused = [_FusedLayer(layer) for layer in layers if _is_plain(layer)]
-    n_copied = sum(x.out_features * x.in_features for x in layers if _is_packed(x.get_base_layer()))
-    if 4 * n_copied > DENSE_GIB * 2**30:
-        return
-    for layer in fused:
-        layer.take_over()
+    layers: list[Any] = [m for m in model.modules() if isinstance(m, LoraLayer) and _is_plain(m)]
+    n_bytes = 0
+    for layer in layers:  # a dense copy of what is packed, and one with the adapter in it
+        n_copies = 2 if _is_packed(layer.get_base_layer()) else 1
+        n_bytes += 4 * n_copies * layer.in_features * layer.out_features
+    if n_bytes <= DENSE_GIB * 2**30:
+        for layer in layers:
+            _FusedLayer(layer).take_over()
 
 
 def _is_packed(layer: torch.nn.Module) -> bool:
