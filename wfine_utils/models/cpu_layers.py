@@ -88,7 +88,8 @@ class _FusedLayer:
     def __init__(self, layer: Any) -> None:
         self._layer = layer
         self._merged: torch.Tensor | None = None
-        self._made_of: tuple[Any, ...] = ()
+        self._a = self._b = torch.zeros(0)  # what it was made of
+        self._scale = 0.0
 
     def take_over(self) -> None:
         """Put this in the place of the layer's own forward pass."""
@@ -121,8 +122,10 @@ class _FusedLayer:
         return torch.addmm(base, linear(rows, a), b.T, alpha=scale).view(*x.shape[:-1], -1)
 
     def _with_adapter(self, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
-        made_of = (a.data_ptr(), a._version, b.data_ptr(), b._version, scale)
-        if self._merged is None or made_of != self._made_of:
-            self._merged, self._made_of = None, made_of  # the older one goes first
-            self._merged = torch.addmm(self._weight.detach(), b.detach(), a.detach(), alpha=scale)
+        # By value: torch 2.13's fused AdamW changes weights without counting it in their _version
+        same = self._scale == scale and torch.equal(a, self._a) and torch.equal(b, self._b)
+        if self._merged is None or not same:
+            self._merged = None  # the older one goes first
+            self._a, self._b, self._scale = a.detach().clone(), b.detach().clone(), scale
+            self._merged = torch.addmm(self._weight.detach(), self._b, self._a, alpha=scale)
         return self._merged
