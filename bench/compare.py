@@ -2,10 +2,10 @@
 
     python bench/compare.py c420e30 OUT_FOLDER --preset mini --repeats 3 --cores 2
 
-The other commit is checked out into a worktree and run by this environment's packages. Each run
-starts from nothing, in a folder of its own; the two take turns, so that whatever else the machine
-does falls on both. ``--busy 1`` keeps a process computing beside them. ``--tests`` runs both test
-suites, too.
+The other commit is checked out into a worktree. Each tree is run by its own ``make``, with the
+packages of this environment. Each run starts from nothing, in a folder of its own; the two take
+turns, so that whatever else the machine does falls on both. ``--busy 1`` keeps a process computing
+beside them. ``--tests`` runs both test suites, too.
 
 Every run is written to ``OUT_FOLDER/runs.csv`` as it ends, and a run that is there is not done
 again, so a comparison that was stopped goes on. ``OUT_FOLDER/ratios.csv`` has the medians and how
@@ -40,8 +40,6 @@ from wfine_utils.files import atomic_write, project_root
 THIS = "this tree"
 SPEED = "tokens per second"
 COSTS = "07_paper_tables/tables/T6_cost.csv"
-ENTRANCES = ("wfine_workflow/run.py", "wfine_utils/batch.py")
-"""Where the batch run has been, the newest place first."""
 
 
 class Tree(NamedTuple):
@@ -50,16 +48,10 @@ class Tree(NamedTuple):
     name: str
     root: Path
 
-    @property
-    def module(self) -> str:
-        """What starts a batch run here."""
-        for path in ENTRANCES:
-            if (self.root / path).is_file():
-                return path.removesuffix(".py").replace("/", ".")
-        raise WfineError(
-            f"{self.name}: found none of {', '.join(ENTRANCES)}, expected a commit that has one of "
-            "them. Name a later commit."
-        )
+    def make(self, goal: str, *options: str) -> list[str]:
+        """The tree's own command for a goal, with this environment in the place of its own."""
+        installed = Path(sys.prefix) / ".installed"  # -o: nothing is installed from this tree
+        return ["make", "-o", str(installed), goal, f"VENV={sys.prefix}", *options]
 
 
 @contextmanager
@@ -119,8 +111,8 @@ def measured(command: Sequence[str], tree: Tree) -> dict[str, float]:
 def reproduce(tree: Tree, preset: str, cores: int) -> list[dict[str, object]]:
     """One batch run from nothing, and what each notebook and training of it took."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", tree.module, "run", preset, "--cores", str(cores)]
-        whole = measured([*command, "--output-root", out], tree)
+        options = [f"PRESET={preset}", f"CORES={cores}", f"OUTPUT_ROOT={out}"]
+        whole = measured(tree.make("reproduce", *options), tree)
         costs = pd.read_csv(Path(out) / preset / COSTS)
         rows: list[dict[str, object]] = [
             {"what": "the whole run", "unit": unit, "value": value} for unit, value in whole.items()
@@ -149,8 +141,7 @@ def speeds(run: Path) -> list[dict[str, object]]:
 
 def tests(tree: Tree) -> list[dict[str, object]]:
     """The whole test suite, as the tree's own command runs it."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    suite = measured(command, tree)
+    suite = measured(tree.make("test"), tree)
     return [{"what": "the tests", "unit": unit, "value": value} for unit, value in suite.items()]
 
 
@@ -186,8 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--busy", type=int, default=0, help="processes beside the runs (default: %(default)s)")
     add("--tests", action="store_true", help="the test suites, too")
     args = parser.parse_args(arguments)
-    if not shutil.which("git"):
-        raise WfineError("git: found no such program, expected one, to check out the other commit.")
+    for program in ("git", "make"):
+        if not shutil.which(program):
+            raise WfineError(f"{program}: found no such program, expected it. Install it.")
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "runs.csv"
     runs = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["tree", "repeat"])

@@ -41,7 +41,7 @@ import pandas as pd
 import torch
 from peft import get_peft_model
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config
 
 from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import PreferencePair, preference_pairs
@@ -159,8 +159,8 @@ def make_base(shape: Shape, folder: Path) -> Base:
         shape, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id
     )
     torch.manual_seed(0)
-    with torch.device(devices.device()):
-        model = Qwen2ForCausalLM(config).to(devices.compute_dtype())
+    with torch.device(devices.device()):  # in 16 bits from the start: 7B in fp32 needs 30 GB
+        model = AutoModelForCausalLM.from_config(config, dtype=devices.compute_dtype())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return Base(str(folder))

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -35,6 +36,9 @@ from wfine_workflow.headline import HEADLINE
 MARKED = re.compile(
     r"(<!-- (headline|seeds|number|table|minutes|answers) (.+?) -->).*?<!-- end -->", re.S
 )
+LONGEST_TEXT = 160
+"""Characters of a text in a table; line breaks become blanks."""
+
 _SEEDS = "seeds/over_seeds.csv; metric=kendall_tau_b"
 _COST = "07_paper_tables/tables/T6_cost.csv"
 _ANSWERS = "06_validity_and_ablations/answers.csv"
@@ -117,7 +121,7 @@ def _table(rows: pd.DataFrame, columns: Mapping[str, str] = _ANSWER_COLUMNS) -> 
 def _cell(row: Mapping[Any, Any], name: str, *interval: str) -> str:
     value = row[name]
     if isinstance(value, str):
-        return value
+        return shorten(value, LONGEST_TEXT, placeholder=" …").replace("|", "\\|")
     if pd.isna(value):
         return ""
     if name.startswith("p_"):

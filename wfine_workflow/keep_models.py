@@ -22,8 +22,8 @@ BASE, ADAPTER = "model.safetensors", "adapter_model.safetensors"
 _UNUSED = {"stage.json", "README.md", BASE, ADAPTER}
 
 
-def keep_models(run: Path, target: Path) -> int:
-    """Copy base, reward models and policies of a finished run; returns the bytes that they take.
+def keep_models(run: Path, target: Path) -> None:
+    """Copy base, reward models and policies of a finished run.
 
     Weights are rounded to fp16, so an adapter's manifest names the rounded base. Of what a trainer
     left behind only the completions of the last logged step are kept, which notebook 04 reads.
@@ -58,7 +58,6 @@ def keep_models(run: Path, target: Path) -> int:
         )
     digests = {path.relative_to(target).as_posix(): sha256_file(path) for path in files}
     write_json(target / LISTING, digests)
-    return size
 
 
 def _copy(weights: Path, target: Path) -> None:

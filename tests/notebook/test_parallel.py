@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import psutil
 import pytest
+import torch
 from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
+from safetensors.torch import load_file
 
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.parallel import in_parallel
@@ -122,3 +124,37 @@ def until(question):
             return answer
         time.sleep(0.1)
     raise AssertionError("no answer in a minute")
+
+
+@pytest.mark.slow
+def test_a_training_gives_the_same_model_in_a_process_of_its_own(run, tiny_base):
+    """One thread each: what was seeded in the notebook must not decide."""
+    from wfine_utils.base_model import Base
+    from wfine_utils.chains.dropping import build_chains
+    from wfine_utils.chains.pairs import preference_pairs
+    from wfine_utils.rewards.training import train_reward_model
+    from wfine_utils.settings import RewardSettings
+    from wfine_utils.tiny_world import vocabulary, writer
+
+    queries = writer.sample_queries(8, vocabulary.TOPICS["train"], seed=0)
+    chains = build_chains(queries, "single", writer.write, 0)
+    pairs = preference_pairs(chains, granularity="requirement")
+    settings = RewardSettings(
+        loss="bradley_terry", quantise=True, lora_r=4, lora_alpha=8, learning_rate=1e-2,
+        batch_size=8, micro_batch_size=8, n_epochs=1, max_tokens=96, center_coefficient=0.01,
+    )  # fmt: skip
+
+    def train(name: str) -> Path:
+        return run.stage(name, {}, lambda folder: train_reward_model(
+            pairs[:16], pairs[:8], Base(str(tiny_base)), settings,
+            granularity="requirement", seed=0, folder=folder,
+        ))  # fmt: skip
+
+    apart = in_parallel(run, train, ["a", "b"])
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    here = train("c")
+    torch.set_num_threads(n_threads)
+    weights = [load_file(x / "adapter_model.safetensors") for x in (*apart.values(), here)]
+    for name, weight in weights[0].items():
+        assert all(torch.equal(weight, others[name]) for others in weights[1:])

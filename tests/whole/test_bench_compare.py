@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -90,8 +89,15 @@ def worktrees():
 
 
 @in_git
-def test_an_unknown_commit_and_one_from_before_the_batch_run(compare, tmp_path, capsys):
+def test_an_unknown_commit_is_named(compare, tmp_path, capsys):
     assert compare.main(["no-such-commit", str(tmp_path)]) == 2
     assert "no-such-commit" in capsys.readouterr().err
-    with pytest.raises(compare.WfineError, match="expected a commit that has one of them"):
-        compare.Tree("old", Path(tmp_path)).module  # noqa: B018
+
+
+def test_a_tree_is_run_by_its_own_make_and_nothing_is_installed(compare):
+    tree = compare.Tree("x", ROOT)
+    for goal, expected in (("test", "-m pytest -n 2"), ("reproduce", "run 'mini' --cores 'all'")):
+        command = [*tree.make(goal), "--dry-run"]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert f"{sys.prefix}/bin/python" in said and expected in said
+        assert "pip install" not in said

@@ -87,9 +87,8 @@ class _FusedLayer:
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
-        self._merged: torch.Tensor | None = None
-        self._a = self._b = torch.zeros(0)  # what it was made of
-        self._scale = 0.0
+        self._merged = self._a = self._b = torch.zeros(0)  # the matrix, and what it was made of
+        self._scale = float("nan")
 
     def take_over(self) -> None:
         """Put this in the place of the layer's own forward pass."""
@@ -124,8 +123,7 @@ class _FusedLayer:
     def _with_adapter(self, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
         # By value: torch 2.13's fused AdamW changes weights without counting it in their _version
         same = self._scale == scale and torch.equal(a, self._a) and torch.equal(b, self._b)
-        if self._merged is None or not same:
-            self._merged = None  # the older one goes first
+        if not same:
             self._a, self._b, self._scale = a.detach().clone(), b.detach().clone(), scale
             self._merged = torch.addmm(self._weight.detach(), self._b, self._a, alpha=scale)
         return self._merged
