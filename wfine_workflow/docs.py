@@ -10,7 +10,8 @@ over training seeds of a scorer in the grid workflow/seeds.yaml; ``number FILE; 
 of a CSV or JSON file; ``table FILE; column=value; Head: column; Head: value low high`` some rows
 and the columns to show; ``minutes RUN/NOTEBOOK`` how long it took (``all`` is the sum); ``answers
 RUN`` a table for each of the seven questions. Files are those of outputs/reference; ``value=NAME``,
-``interval=LOW HIGH`` and ``digits=N`` say what is shown, and how.
+``interval=LOW HIGH`` and ``digits=N`` say what is shown, and how; ``longest=N`` cuts the texts of a
+table, on one line each, after so many characters.
 """
 
 from __future__ import annotations
@@ -36,9 +37,6 @@ from wfine_workflow.headline import HEADLINE
 MARKED = re.compile(
     r"(<!-- (headline|seeds|number|table|minutes|answers) (.+?) -->).*?<!-- end -->", re.S
 )
-LONGEST_TEXT = 160
-"""Characters of a text in a table; line breaks become blanks."""
-
 _SEEDS = "seeds/over_seeds.csv; metric=kendall_tau_b"
 _COST = "07_paper_tables/tables/T6_cost.csv"
 _ANSWERS = "06_validity_and_ablations/answers.csv"
@@ -89,7 +87,8 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         spec = f"{run}/{_COST}; notebook={notebook}; stage=all; value=minutes; digits=1"
     file, *parts = spec.split("; ")
     options = dict(part.split("=", 1) for part in parts if "=" in part)
-    value, digits = options.pop("value", "value"), int(options.pop("digits", 2))
+    value, longest = options.pop("value", "value"), int(options.pop("longest", 0))
+    digits = int(options.pop("digits", 0 if kind == "table" else 2))
     ends = options.pop("interval", "ci_low ci_high").split()
     rows = _rows(reference / file)
     for column, wanted in options.items():
@@ -98,7 +97,7 @@ def _content(kind: str, spec: str, reference: Path) -> str:
         if rows.empty:
             raise WfineError(f"found no such row in {file}")
         columns = dict(part.split(": ", 1) for part in parts if "=" not in part)
-        return _table(rows, columns) + "\n\n"
+        return _table(rows, columns, digits, longest) + "\n\n"
     if len(rows) != 1:
         raise WfineError(f"found {len(rows)} such rows in {file}, expected one")
     row = rows.iloc[0].to_dict()
@@ -112,22 +111,28 @@ def _rows(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def _table(rows: pd.DataFrame, columns: Mapping[str, str] = _ANSWER_COLUMNS) -> str:
-    cells = [[_cell(r, *x.split(" ")) for x in columns.values()] for r in rows.to_dict("records")]
+def _table(
+    rows: pd.DataFrame,
+    columns: Mapping[str, str] = _ANSWER_COLUMNS,
+    digits: int = 0,
+    longest: int = 0,
+) -> str:
+    names = [[x] if x in rows else x.split(" ") for x in columns.values()]
+    cells = [[_cell(r, digits, longest, *x) for x in names] for r in rows.to_dict("records")]
     lines = [columns, ["---"] * len(columns), *cells]
     return "\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _cell(row: Mapping[Any, Any], name: str, *interval: str) -> str:
+def _cell(row: Mapping[Any, Any], digits: int, longest: int, name: str, *interval: str) -> str:
     value = row[name]
     if isinstance(value, str):
-        return shorten(value, LONGEST_TEXT, placeholder=" …").replace("|", "\\|")
+        return shorten(value, longest, placeholder=" …").replace("|", "\\|") if longest else value
     if pd.isna(value):
         return ""
     if name.startswith("p_"):
         return "< 0.001" if value < 0.001 else f"{value:.2g}"
     if not interval:
-        return f"{value:,.0f}"
+        return _minus(f"{value:,.{digits}f}")
     ends = {end: row[column] for end, column in zip(("ci_low", "ci_high"), interval, strict=True)}
     return _minus(estimate(ends | {"value": value}, digits=3))
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -200,3 +201,11 @@ def test_ci_runs_lint_and_the_tests_of_the_readme():
     lines = read(ROOT / ".ci" / "run").splitlines()
     assert {"make lint", "make test"} <= set(lines)
     assert "make test " in read(ROOT / "README.md")
+
+
+def test_texts_of_a_table_stand_on_one_line_and_are_cut_where_it_is_asked(tmp_path):
+    pd.DataFrame({"text": ["one\ntwo | three four"], "own reward": [-0.25]}).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    mark = "<!-- table x.csv; digits=2; longest=15; text: text; reward: own reward --><!-- end -->"
+    assert "| one two \\| … | −0.25 |" in docs.written_anew(mark, tmp_path)
