@@ -18,7 +18,7 @@ BATCH := $(BIN)/python -m wfine_workflow.run
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce lab test test-fast lint style docs bench reference lock strip clean distclean
+.PHONY: help env reproduce look lab test test-fast lint style docs bench reference lock strip clean distclean
 
 # A recipe that fails must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
@@ -78,6 +78,9 @@ style: $(READY)  ## mend what ruff can mend
 
 docs: $(READY)  ## write the numbers of README.md and docs/ from outputs/reference
 	@$(BIN)/python -m wfine_workflow.docs
+
+look: $(READY)  ## see a finished small world, without any training: numbers, a chain, the report
+	@$(BIN)/python -m wfine_workflow.look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
 	@mkdir -p lab

@@ -23,11 +23,12 @@ from wfine_workflow.paper_tables import TABLES, benchmark, table_t6
 from wfine_workflow.results import MissingRun
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, report: Path | None = None) -> Path:
     """Write the report of a run: ``index.html`` and one page per executed notebook, all or nothing.
 
     Args:
-        folder: ``<output_root>/<preset>``, which gets the folder ``report``.
+        folder: ``<output_root>/<preset>``.
+        report: the folder to make; None: ``report`` in ``folder``.
 
     Returns:
         The path of the index.
@@ -46,11 +47,12 @@ def build(folder: Path) -> Path:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, loader=templates)
     names = [book.stem for book in books]
     costs = _costs(folder)
-    with whole_folder(folder / "report") as report:
+    report = report or folder / "report"
+    with whole_folder(report) as partial:
         rows = []
         for book in books:
             title, page = notebook_page(book, names)
-            (report / f"{book.stem}.html").write_text(page, encoding="utf-8")
+            (partial / f"{book.stem}.html").write_text(page, encoding="utf-8")
             cost = costs.get(book.stem, {})
             rows.append({"page": f"{book.stem}.html", "title": title, **cost})
         index = environment.get_template("index.html.j2").render(
@@ -62,8 +64,8 @@ def build(folder: Path) -> Path:
             figures=_figures(folder),
             stamp=_made_with(folder),
         )
-        (report / "index.html").write_text(index, encoding="utf-8")
-    return folder / "report" / "index.html"
+        (partial / "index.html").write_text(index, encoding="utf-8")
+    return report / "index.html"
 
 
 def _costs(folder: Path) -> dict[str, dict[str, str]]:

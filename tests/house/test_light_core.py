@@ -42,7 +42,7 @@ from IPython.core.interactiveshell import InteractiveShell
 os.environ["MPLBACKEND"] = "Agg"
 shell = InteractiveShell.instance()
 for cell in json.load(open({path!r}, encoding="utf-8"))["cells"]:
-    if cell["cell_type"] == "code":
+    if cell["cell_type"] == "code" and "models" not in cell["metadata"].get("tags", []):
         done = shell.run_cell("".join(cell["source"]))
         done.raise_error()
         if "parameters" in cell["metadata"].get("tags", []):
@@ -112,9 +112,15 @@ def test_a_light_notebook_needs_the_core_alone(name, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
 
 
-def code_cells(name: str) -> list[str]:
+def code_cells(name: str, *, with_models: bool = False) -> list[str]:
+    """The code of a notebook; cells with the tag ``models`` need more than the core."""
     cells = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return [
+        "".join(cell["source"])
+        for cell in cells
+        if cell["cell_type"] == "code"
+        and (with_models or "models" not in cell["metadata"].get("tags", []))
+    ]
 
 
 def test_start_says_what_its_table_says(monkeypatch):
@@ -128,11 +134,27 @@ def test_start_says_what_its_table_says(monkeypatch):
     assert interval in values["finding"].sentence
     assert own["n_chains"] == len(values["chains"]) == 40
     assert tau.loc["oracle (checkers)", "value"] == 1
+    assert dict(values["constant"]) == {"by the released rule": 1, "tau-b": 0}
     plt.close("all")
 
 
-def test_start_is_short():
-    lines = "\n".join(code_cells("start.ipynb")).splitlines()
+def test_start_shows_a_kept_model_beside_the_checker(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    values: dict = {}
+    exec("\n".join(code_cells("start.ipynb", with_models=True)), values)  # noqa: S102 -- ours
+    said, chain = values["said"], values["chain"]
+    assert len(said) == len(chain.responses) * len(chain.query.requirements)
+    assert values["agree"] > 0.8
+    verdicts = values["verdicts"].set_index("requirement")
+    assert verdicts.loc["Write exactly 3 sentences.", "program"] is True
+    assert verdicts.loc["Mention a dragon.", "program"] is False
+    assert verdicts["reward model"].between(0, 1).all()
+    plt.close("all")
+
+
+def test_the_first_part_of_start_is_short():
+    first = code_cells("start.ipynb")[:4]
+    lines = "\n".join(first).splitlines()
     code = [x for x in lines if x.strip() and not x.startswith(("import ", "from "))]
     assert len(code) <= 16
 

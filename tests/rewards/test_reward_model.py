@@ -16,7 +16,12 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models.likelihood import LikelihoodScorer
-from wfine_utils.rewards.reward_model import RewardModelScorer, accuracy_by_type, load_reward_model
+from wfine_utils.rewards.reward_model import (
+    RewardModelScorer,
+    accuracy_by_type,
+    load_reward_model,
+    opinions,
+)
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.scorers import score_all
 
@@ -56,6 +61,23 @@ def test_score_is_the_mean_probability_over_requirements(folders, chains):
     by_prompt = whole.rewards([q.prompt() for q in queries], responses)
     np.testing.assert_allclose(whole.score(queries, responses), by_prompt, atol=1e-5)
     assert model.score([], []).shape == (0,)
+
+
+def test_opinions_lay_checker_and_model_side_by_side(folders, chains):
+    model, chain = load_reward_model(folders["requirement"]), chains[0]
+    unchecked = replace(chain.requirements[0], check=None)
+    chain = replace(chain, requirements=(unchecked, *chain.requirements[1:]))
+    said, query = opinions(model, chain), chain.query
+    n, size = len(chain.responses), len(query.requirements)
+    assert len(said) == n * size and said["is_met"].isna().sum() == n
+    assert list(said["response"]) == [*range(n)] * size
+    for row in said.dropna().itertuples():
+        place = [r.text for r in query.requirements].index(row.requirement)
+        response = chain.responses[row.response]
+        assert row.is_met == response.kept[place] and row.n_kept == sum(response.kept)
+    alone = model.probabilities([query], [chain.responses[2].text])[0]
+    there = said[said["response"] == 2]["probability"]
+    np.testing.assert_allclose(there, alone, atol=1e-5)
 
 
 def test_scorers_give_one_finite_score_per_response(folders, chains, tiny_base):

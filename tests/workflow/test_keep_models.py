@@ -121,6 +121,15 @@ def test_a_file_that_has_changed_is_refused(kept, tmp_path):
         open_run(tmp_path / "out").stage("wrl_requirement", {}, lambda _: None)
 
 
+def test_a_kept_model_is_found_where_it_lies_or_asked_for(kept):
+    folder = kept_models.kept_model("mine", "03_reward_model", "wrl_requirement")
+    assert folder == kept / "03_reward_model" / "wrl_requirement"
+    with pytest.raises(WfineError, match=r"other: found no kept model.*some of: mine\)"):
+        kept_models.kept_model("mine", "03_reward_model", "other")
+    with pytest.raises(WfineError, match=r"make reproduce PRESET=yours"):
+        kept_models.kept_model("yours", "03_reward_model", "wrl_requirement")
+
+
 def test_weights_that_fp16_cannot_hold_are_not_kept(finished, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished / "00_base_model", run / "00_base_model")

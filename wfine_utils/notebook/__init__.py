@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         metric_heatmap,
         readable,
     )
+    from wfine_utils.notebook.kept_models import kept_model
     from wfine_utils.notebook.parallel import in_parallel
     from wfine_utils.notebook.params import (
         AnnotationParams,

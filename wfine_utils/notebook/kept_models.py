@@ -45,21 +45,43 @@ def has(preset: str, notebook: str, stage: str) -> bool:
     return (kept_models(preset) / notebook / stage).is_dir()
 
 
-def take(preset: str, notebook: str, stage: str, folder: Path) -> None:
-    """Copy the kept result of a stage into an empty folder.
+def kept_model(preset: str, notebook: str, stage: str) -> Path:
+    """The folder of a kept model, to be loaded where it lies; its base lies where it expects it.
+
+    Args:
+        preset: such as ``"mini"``.
+        notebook: that trained it, such as ``"03_reward_model"``.
+        stage: its name there, such as ``"wrl_requirement"``.
 
     Raises:
-        WfineError: a file is not the one that was kept.
+        WfineError: none was kept, or a file is not the one that was kept.
     """
-    source = kept_models(preset)
-    kept = source / notebook / stage
-    listing = json.loads((source / LISTING).read_text(encoding="utf-8"))
+    folder = kept_models(preset)
+    kept = folder / notebook / stage
+    if not kept.is_dir():
+        with_some = sorted(path.parts[-4] for path in folder.parents[1].glob(f"*/*/{notebook}/*/"))
+        names = ", ".join(dict.fromkeys(with_some)) or "no preset"
+        raise WfineError(
+            f"{display_path(kept)}: found no kept model, expected one (there are some of: {names})."
+            f" Run `make reproduce PRESET={preset}`, then `make reference PRESET={preset} "
+            "MODELS=yes`."
+        )
+    listing = json.loads((folder / LISTING).read_text(encoding="utf-8"))
     for path in sorted(p for p in kept.rglob("*") if p.is_file()):
-        expected = listing.get(path.relative_to(source).as_posix())
+        expected = listing.get(path.relative_to(folder).as_posix())
         if (digest := sha256_file(path)) != expected:
             raise WfineError(
                 f"{display_path(path)}: found sha256 {digest}, expected {expected}, as "
                 f"{LISTING} says: the file has changed since it was kept. Check the folder out "
                 "again, or set start_from to 'train'."
             )
-    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    return kept
+
+
+def take(preset: str, notebook: str, stage: str, folder: Path) -> None:
+    """Copy the kept result of a stage into an empty folder.
+
+    Raises:
+        WfineError: a file is not the one that was kept.
+    """
+    shutil.copytree(kept_model(preset, notebook, stage), folder, dirs_exist_ok=True)

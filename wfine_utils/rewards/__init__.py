@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         accuracy_by_kind,
         accuracy_by_type,
         load_reward_model,
+        opinions,
     )
     from wfine_utils.rewards.training import train_reward_model
 

@@ -26,6 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
 from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
+from wfine_utils.checks.dispatch import check
 from wfine_utils.models import adapters, devices, encoding
 from wfine_utils.models.interactions import read_apart
 from wfine_utils.models.pair_rows import batches_of_responses, encode_apart
@@ -252,6 +253,34 @@ def _accuracy(
         rows.append([name, value, low, high, len(part), n_chains, mean, *shares])
     columns = "value ci_low ci_high n n_chains margin tie_rate nan_rate cut_rate".split()
     return pd.DataFrame(rows, columns=[column, *columns])
+
+
+def opinions(model: RewardModel, chain: Chain) -> pd.DataFrame:
+    """What the checker and a reward model say of every requirement and response of a chain.
+
+    Args:
+        model: of the granularity ``"requirement"``.
+        chain: its requirements may carry checks.
+
+    Returns:
+        One row per requirement and response, in this order: ``requirement`` (its words),
+        ``response`` (its place in the chain, from 0), ``n_kept`` (its gold), ``is_met`` (by the
+        check, None where there is none), ``probability`` (σ of the reward, in [0, 1]).
+    """
+    texts = [response.text for response in chain.responses]
+    probabilities = np.array(model.probabilities([chain.query] * len(texts), texts))
+    rows = [
+        {
+            "requirement": requirement.text,
+            "response": place,
+            "n_kept": response.gold,
+            "is_met": requirement.check and check(requirement.check, response.text),
+            "probability": probabilities[place, j],
+        }
+        for j, requirement in enumerate(chain.query.requirements)
+        for place, response in enumerate(chain.responses)
+    ]
+    return pd.DataFrame(rows)
 
 
 class RewardModelScorer:
