@@ -66,6 +66,7 @@ class BaseModelSettings(Settings):
     n_layers: int = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     batch_size: int = Field(gt=0, description="texts per optimiser step")
+    precision: Precision = Field("fp32", description="of products on a CPU; auto: bf16 if it can")
 
 
 class RewardSettings(Settings):
@@ -79,7 +80,7 @@ class RewardSettings(Settings):
         "makes the requirement (a decoder)",
     )
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
-    precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
+    precision: Precision = Field("fp32", description="of products on a CPU; auto: bf16 if it can")
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
     adapted_layers: Share = Field(
@@ -111,7 +112,7 @@ class PolicySettings(Settings):
     """How a policy is trained by GRPO."""
 
     quantise: bool = Field(description="4-bit NF4 base; False trains on unquantised weights")
-    precision: Precision = Field("fp32", description="on a CPU; auto: bf16 where it has that")
+    precision: Precision = Field("fp32", description="of products on a CPU; auto: bf16 if it can")
     lora_r: int = Field(gt=0, description="rank of the adapters")
     lora_alpha: int = Field(gt=0, description="adapters are scaled by alpha / r")
     learning_rate: float = Field(gt=0, lt=1)

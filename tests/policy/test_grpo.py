@@ -18,7 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 from wfine_utils.base_model import Base
 from wfine_utils.chains.units import mean_interval
 from wfine_utils.errors import WfineError
-from wfine_utils.models import adapters, loading
+from wfine_utils.models import adapters, cpu_layers, loading
 from wfine_utils.policy import generation, grpo
 from wfine_utils.policy.unpadded import UnpaddedGRPOTrainer
 from wfine_utils.settings import PolicySettings
@@ -279,8 +279,20 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tiny_base, tmp
     assert 0 < since < cost["tokens"]  # what the killed process saw is not counted as speed
 
 
-def test_a_policy_is_trained_in_the_precision_of_its_settings(monkeypatch, tmp_path):
+@pytest.mark.parametrize("precision", ["fp32", "auto"])
+def test_a_policy_is_trained_in_the_precision_of_its_settings(
+    monkeypatch, tmp_path, tiny_base, precision
+):
     monkeypatch.setattr(grpo.devices, "cpu_has_bf16", lambda: True)
-    for precision, in_half in (("fp32", False), ("auto", True)):
-        settings = SETTINGS.model_copy(update={"precision": precision})
-        assert grpo.grpo_config(settings, tmp_path, seed=0).bf16 is in_half
+    settings = SETTINGS.model_copy(update={"precision": precision})
+    seen = {}
+
+    def train_and_save(trainer, *_, **__):
+        layers = [m for m in trainer.model.modules() if isinstance(m, torch.nn.Linear)]
+        seen["half"] = [isinstance(m.forward, cpu_layers._HalfLayer) for m in layers]
+        seen["autocast"] = trainer.args.bf16
+
+    monkeypatch.setattr(grpo.adapters, "train_and_save", train_and_save)
+    base = Base(str(tiny_base))
+    grpo.train_policy(QUERIES, LetterCount(), base, settings, seed=0, folder=tmp_path)
+    assert any(seen["half"]) is (precision == "auto") and not seen["autocast"]

@@ -30,7 +30,7 @@ def processes() -> PartialState:
 
 
 def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
-    """What matrix products are computed in: always bf16 on a GPU.
+    """What a model without adapters is loaded and computed in: always bf16 on a GPU.
 
     On a CPU ``"fp32"`` is the same everywhere; ``"auto"`` is bf16 where the CPU has instructions
     for it, as without them bf16 is up to ten times slower.
@@ -39,13 +39,20 @@ def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
     return torch.bfloat16 if device() == "cuda" or fast else torch.float32
 
 
+def multiplies_in_bf16(precision: Precision) -> bool:
+    """Whether a CPU is to multiply matrices in bf16, and to do all else in fp32.
+
+    So it is for ``"auto"`` where it has the instructions.
+    """
+    return device() == "cpu" and compute_dtype(precision) == torch.bfloat16
+
+
 def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies matrices in bf16 (AVX512_BF16 or AMX)."""
     has = torch.cpu.get_capabilities()
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def precision_flags(precision: Precision = "fp32") -> dict[str, Any]:
-    """The arguments that make a TRL or transformers config agree with :func:`compute_dtype`."""
-    in_half = compute_dtype(precision) == torch.bfloat16
-    return {"bf16": in_half, "fp16": False, "use_cpu": device() != "cuda"}
+def precision_flags() -> dict[str, Any]:
+    """Arguments of a config of TRL or transformers: autocast to bf16 on a GPU, none on a CPU."""
+    return {"bf16": device() == "cuda", "fp16": False, "use_cpu": device() != "cuda"}

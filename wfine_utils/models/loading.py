@@ -110,8 +110,8 @@ def load_quantised(
         head: ``"reward"`` for one scalar per sequence, ``"causal"`` for a language model.
         tokenizer: its padding token goes into the model's configuration, where sequence classifiers
             look for the last token of a text.
-        quantise: False loads the weights unquantised in :func:`devices.compute_dtype`.
-        precision: see :func:`devices.compute_dtype`.
+        quantise: False loads the weights unquantised.
+        precision: of matrix products on a CPU, see :func:`devices.multiplies_in_bf16`.
 
     Raises:
         WfineError: as :func:`new_modules`.
@@ -121,13 +121,13 @@ def load_quantised(
     if saved := saved_quantisation(config):
         skipped = saved.get("llm_int8_skip_modules") or ["lm_head"]
         own = {"llm_int8_skip_modules": [*skipped, *HEADS, *new]}
-        config.quantization_config = saved | own | _computed_in(precision)
-    options = {"quantization_config": nf4_config(precision, new)} if quantise and not saved else {}
+        config.quantization_config = saved | own | _computed_in()
+    options = {"quantization_config": nf4_config(unquantised=new)} if quantise and not saved else {}
     model = from_pretrained(
         AUTO_CLASSES[head],
         base,
         config=config,
-        dtype=devices.compute_dtype(precision),
+        dtype=devices.compute_dtype(),
         device_map={"": devices.device_of_process()},
         use_safetensors=True,
         ignore_mismatched_sizes=bool(new),  # a head for something else
@@ -136,12 +136,15 @@ def load_quantised(
     cpu_layers.disable_packing(model)
     if head == "causal" and devices.device() == "cpu":
         cpu_layers.read_in_one_piece(model.get_output_embeddings())
-    for module in (*reward_heads(model), *map(model.get_submodule, new)):
+    trained = [*reward_heads(model), *map(model.get_submodule, new)]
+    for module in trained:
         module.float()  # before an adapter is loaded, which brings a trained head in fp32
+    if devices.multiplies_in_bf16(precision):
+        cpu_layers.multiply_in_bf16(model, besides=[m for x in trained for m in x.modules()])
     return model
 
 
-def _computed_in(precision: Precision) -> dict[str, str]:
+def _computed_in(precision: Precision = "fp32") -> dict[str, str]:
     """What a folder that is in 4-bit already has to say of its matrix products."""
     return {"bnb_4bit_compute_dtype": str(devices.compute_dtype(precision)).removeprefix("torch.")}
 

@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from wfine_utils.errors import WfineError
-from wfine_utils.models.devices import precision_flags
+from wfine_utils.models.cpu_layers import multiply_in_bf16
+from wfine_utils.models.devices import multiplies_in_bf16, precision_flags
 from wfine_utils.models.encoding import prompt_ids
 from wfine_utils.settings import BaseModelSettings
 from wfine_utils.tiny_world.vocabulary import THINGS
@@ -145,7 +146,7 @@ def tokenise(samples: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerB
 def train_base_model(
     samples: Sequence[tuple[str, str]], *, settings: BaseModelSettings, seed: int, folder: Path
 ) -> pd.DataFrame:
-    """Train tokenizer and model on a :func:`corpus`, in fp32, one epoch; save both in ``folder``.
+    """Train tokenizer and model on a :func:`corpus`, one epoch; save both in ``folder``, in fp32.
 
     ``seed`` is of the weights and of the order of the texts.
 
@@ -155,6 +156,8 @@ def train_base_model(
     tokenizer = tiny_tokenizer([part for sample in samples for part in sample], settings.vocab_size)
     shape = {"hidden_size": settings.hidden_size, "n_layers": settings.n_layers}
     model = tiny_model(tiny_config(tokenizer, n_positions=1024, **shape), seed=seed)
+    if multiplies_in_bf16(settings.precision):
+        multiply_in_bf16(model, is_frozen=False)
     n_steps = len(samples) // settings.batch_size
     trainer = Trainer(
         model=model,

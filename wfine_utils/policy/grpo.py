@@ -214,7 +214,7 @@ def grpo_config(
         save_steps=ROLLOUTS_PER_CHECKPOINT * settings.updates_per_rollout,  # rollouts stay whole
         save_total_limit=1,
         seed=seed,
-        **devices.precision_flags(settings.precision),
+        **devices.precision_flags(),
     )
 
 

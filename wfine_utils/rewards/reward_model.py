@@ -50,7 +50,6 @@ class RewardModel:
         self.granularity: Granularity = manifest["granularity"]
         self._settings = RewardSettings(**manifest["settings"])
         self.was_cut = np.zeros(0, dtype=bool)
-        self._in_half = devices.compute_dtype(self._settings.precision) == torch.bfloat16
         self._is_apart = self._settings.interaction != "cross"
         if self._is_apart:
             classifier = cast(PreTrainedModel, model.get_base_model())
@@ -132,9 +131,8 @@ class RewardModel:
 
     def _forward(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
         return rewards_of_batch(
-            self._model.get_base_model(), self._tokenizer, ids, in_half=self._in_half,
-            pools=not self._is_apart,
-        )  # fmt: skip
+            self._model.get_base_model(), self._tokenizer, ids, pools=not self._is_apart
+        )
 
 
 @torch.inference_mode()
@@ -143,7 +141,6 @@ def rewards_of_batch(
     tokenizer: PreTrainedTokenizerBase,
     ids: Sequence[Sequence[int]],
     *,
-    in_half: bool,
     pools: bool = True,
 ) -> np.ndarray:
     """Rewards of one batch, shape [texts], from a sequence classifier, adapters in it or not.
@@ -152,7 +149,8 @@ def rewards_of_batch(
     False, as they do it themselves.
     """
     padded = encoding.padded(tokenizer, ids).to(classifier.device)
-    with torch.autocast(classifier.device.type, torch.bfloat16, enabled=in_half):
+    on_gpu = classifier.device.type == "cuda"
+    with torch.autocast(classifier.device.type, torch.bfloat16, enabled=on_gpu):
         if not pools or not hasattr(classifier, "score"):  # an encoder knows where it reads it
             return classifier(**padded).logits.float().squeeze(-1).cpu().numpy()
         hidden = classifier.base_model(**padded, use_cache=False).last_hidden_state
@@ -188,7 +186,7 @@ def load_reward_model(folder: str | Path) -> RewardModel:
     """
     model, tokenizer, manifest = adapters.load_adapter(Path(folder), "reward")
     adapters.head_to_fp32(model)
-    if not manifest["settings"]["quantise"]:
+    if not manifest["settings"]["quantise"] and devices.device() == "cuda":
         model.merge_adapter()  # a third less work; into 4-bit weights it would round the scores
     return RewardModel(model, tokenizer, manifest)
 

@@ -249,10 +249,10 @@ def _refuse_unstable(
     The longest text comes first, as in scoring: BigBird changes its attention for good at the first
     short one.
     """
-    in_half = devices.compute_dtype(settings.precision) == torch.bfloat16
+    in_half = devices.compute_dtype(settings.precision) == torch.bfloat16  # or its products are
     long = ("Tell all.", "The steamer crossed the bay toward the harbour. " * settings.max_tokens)
     checks.refuse_unstable(
-        lambda ids, _: rewards_of_batch(model, tokenizer, ids, in_half=in_half).astype(float),
+        lambda ids, _: rewards_of_batch(model, tokenizer, ids).astype(float),
         [encode_judged(tokenizer, settings, *probe) for probe in (long, *checks.PROBES)],
         ["right"],
         checks.HALF_TOLERANCE if in_half else checks.TOLERANCE,
@@ -294,7 +294,7 @@ def reward_config(
         logging_steps=max(1, n_steps // 40),
         save_strategy="no",
         seed=seed,
-        **devices.precision_flags(settings.precision),
+        **devices.precision_flags(),
     )
 
 
