@@ -6,8 +6,8 @@ Each recipe is trained with each seed on equally many pairs of all folds of note
 cross-validation but the first. It ranks the first fold; the same responses under the requirements
 of another chain, which is the control; and WEval-Hand. A finished training is a stage
 (:func:`wfine_utils.notebook.run.stage`) and not done again, so two processes with different
-``--only`` or ``--seeds`` share the work (``--threads 1`` each), and a last call without them writes
-and prints the tables.
+``--only`` or ``--seeds`` share the work (``--threads 1`` each). Every call writes the tables of
+what is trained; one with ``--tables-only`` trains nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 
 from wfine_study.answers import TAU
 from wfine_utils.base_model import Base
@@ -33,10 +35,11 @@ from wfine_utils.chains.splits import folds, swap_requirements
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks.contrast import contrast_pairs, mixed_pairs
-from wfine_utils.errors import explained
-from wfine_utils.files import atomic_write, resolve, sha256_file, write_json
+from wfine_utils.errors import WfineError, explained
+from wfine_utils.files import atomic_write, display_path, resolve, sha256_file, write_json
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.environment import versions
+from wfine_utils.notebook.figures import metric_heatmap
 from wfine_utils.notebook.params import RewardModelParams
 from wfine_utils.notebook.stages import stage
 from wfine_utils.rewards.reward_model import RewardModelScorer, accuracy_by_kind, load_reward_model
@@ -185,6 +188,51 @@ def ablation_table(
     return table
 
 
+def type_table(
+    root: Path, ranked: Mapping[str, Sequence[Chain]], trained: Sequence[tuple[str, int]]
+) -> pd.DataFrame:
+    """Accuracy on pairs that differ by one dropped requirement, by its type, of every training.
+
+    Returns:
+        ``recipe, seed, ranked, subset, value, ci_low, ci_high, n_chains``, the intervals over
+        chains. For lack of such pairs WEval-Hand may have fewer types.
+    """
+    tables = []
+    for (recipe, seed), (name, chains) in product(trained, ranked.items()):
+        scores = kept_scores(folder_of(root, recipe, seed), recipe, name, chains)
+        table = evaluate(chains, scores).query("subset_kind == 'type'")
+        table = table[table["metric"] == "pairwise_accuracy"]
+        tables.append(table.assign(recipe=recipe, seed=seed, ranked=name))
+    columns = ["recipe", "seed", "ranked", "subset", "value", "ci_low", "ci_high", "n_chains"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """The :func:`ablation_table` in short, in texts: mean over seeds, and lowest to highest.
+
+    Three trainings are too few for an interval over them; those over chains stand in the long one.
+
+    Returns:
+        One row per recipe and set of chains: ``recipe, ranked, n_seeds, n_chains``, and for each of
+        tau-b (``value``), ``partial_tau_b, lost, above, difference`` a text such as ``0.68 (0.66 to
+        0.70)``, with ``, p < 0.05 in 2 of 3`` (after Holm's correction) where it was tested.
+    """
+    rows = []
+    for (recipe, name), part in table.groupby(["recipe", "ranked"], sort=False):
+        row = {"recipe": recipe, "ranked": name, "n_seeds": len(part)}
+        row["n_chains"] = int(part["n_chains"].iloc[0])
+        for column in ("value", "partial_tau_b", "lost", "above", "difference"):
+            numbers = part[column].dropna()
+            row[column] = ""
+            if len(numbers):
+                row[column] = f"{numbers.mean():.2f} ({numbers.min():.2f} to {numbers.max():.2f})"
+            if len(numbers) and f"{column}_p_holm" in part:
+                n = int((part[f"{column}_p_holm"] < 0.05).sum())
+                row[column] += f", p < 0.05 in {n} of {len(numbers)}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def kept_scores(folder: Path, recipe: str, name: str, chains: Sequence[Chain]) -> Scores:
     """What the training in a folder made of a set of chains."""
     table = pd.read_parquet(folder / f"scores-{name}.parquet")
@@ -198,6 +246,30 @@ def kinds_table(root: Path, trained: Sequence[tuple[str, int]]) -> pd.DataFrame:
         for recipe, seed in trained
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def kinds_figure(table: pd.DataFrame) -> Figure:
+    """Accuracy on contrast pairs by kind of check and recipe, the mean over seeds.
+
+    Args:
+        table: of :func:`kinds_table`.
+    """
+    means = table.groupby(["kind", "recipe"], sort=False)[["value", "n"]].mean().reset_index()
+    order = [name for name in CHANGES if name in set(means["recipe"])]
+    means = pd.concat(means[means["recipe"] == name] for name in order)
+    means = means.sort_values("kind", key=lambda kinds: kinds == "all", kind="stable")
+    means["kind"] += means["n"].map(", n = {:.0f}".format)
+    n_seeds = table.groupby("recipe")["seed"].nunique()
+    means["recipe"] = means["recipe"].map(lambda name: f"{name}, {n_seeds[name]} trained")
+    fig, ax = plt.subplots(figsize=(9.5, 6), layout="constrained")
+    label = "accuracy on contrast pairs; 0.5 is chance"
+    metric_heatmap(
+        means.rename(columns={"n": "n_chains"}), ax, label=label, rows="kind", columns="recipe",
+        centre=0.5, reach=0.5,
+    )  # fmt: skip
+    best = means[means["kind"].str.startswith("all")].set_index("recipe")["value"].idxmax()
+    fig.suptitle(f"Requirements that one text meets and misses: best is {best}", fontsize="medium")
+    return fig
 
 
 def folder_of(root: Path, recipe: str, seed: int) -> Path:
@@ -215,6 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("out", type=Path, help="folder of the results")
     add("--only", nargs="*", choices=CHANGES, help="recipes (default: all)")
     add("--seeds", nargs="*", type=int, default=[0, 1, 2], help="(default: %(default)s)")
+    add("--tables-only", action="store_true", help="of what is trained by any version; no training")
     add("--threads", type=int, default=torch.get_num_threads(), help="(default: %(default)s)")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
@@ -228,7 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "source": digest(with_imports([Path(__file__)])),
         "versions": versions(),
     }
-    for seed, recipe in product(args.seeds, args.only or CHANGES):
+    wanted = () if args.tables_only else product(args.seeds, args.only or CHANGES)
+    for seed, recipe in wanted:
         seeded = params.model_copy(update={"seed": seed})
         compute = partial(train_and_rank, recipe, seeded, train, ranked, base)
         stage(folder_of(args.out, recipe, seed), inputs | {"recipe": recipe, "seed": seed}, compute)
@@ -237,13 +311,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for recipe, seed in product(CHANGES, args.seeds)
         if (folder_of(args.out, recipe, seed) / "minutes.json").is_file()
     ]
+    if not trained:
+        raise WfineError(f"{display_path(args.out)}: found no finished training, expected some.")
+    ablation = ablation_table(args.out, ranked, trained)
     tables = {
-        "ablation": ablation_table(args.out, ranked, trained),
-        "ablation_by_kind": kinds_table(args.out, trained),
+        "ablation": ablation,
+        "over_seeds": over_seeds(ablation),
+        "by_type": type_table(args.out, ranked, trained),
+        "by_kind": kinds_table(args.out, trained),
     }
     for name, table in tables.items():
         atomic_write(args.out / f"{name}.csv", partial(table.to_csv, index=False))
         sys.stdout.write(f"{table.round(3).to_string(index=False)}\n")
+    figure = kinds_figure(tables["by_kind"])
+    atomic_write(args.out / "by_kind.png", partial(figure.savefig, dpi=120))
     return 0
 
 
