@@ -14,12 +14,14 @@ SMALL = {
     "n_test_chains": 4, "n_test_pairs": 8, "n_ifeval_pairs": 1, "n_train_queries": 4,
     "n_test_queries": 3,
     "reward": {
-        "quantise": False, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 4,
+        "quantise": False, "precision": "fp32",
+        "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "batch_size": 4,
         "micro_batch_size": 4, "n_epochs": 1, "max_tokens": 96, "center_coefficient": 0.01,
         "loss": "bradley_terry",
     },
     "policy": {
-        "quantise": False, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "n_steps": 1,
+        "quantise": False, "precision": "fp32",
+        "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "n_steps": 1,
         "prompts_per_rollout": 2, "num_generations": 2, "updates_per_rollout": 1,
         "micro_batch_size": 4, "beta": 0.1, "temperature": 1.0, "max_new_tokens": 8,
         "answer_format": "plain",
