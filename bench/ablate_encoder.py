@@ -222,7 +222,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
         row = {"recipe": recipe, "ranked": name, "n_seeds": len(part)}
         row["n_chains"] = int(part["n_chains"].iloc[0])
         for column in ("value", "partial_tau_b", "lost", "above", "difference"):
-            numbers = part[column].dropna()
+            numbers = part[column].dropna() if column in part else []
             row[column] = ""
             if len(numbers):
                 row[column] = f"{numbers.mean():.2f} ({numbers.min():.2f} to {numbers.max():.2f})"

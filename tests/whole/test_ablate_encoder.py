@@ -62,6 +62,31 @@ def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypat
     expected = tau.sub(tau.loc[ablation.RECIPE], axis="columns").drop(index=ablation.RECIPE)
     difference = others["difference"].unstack()
     pd.testing.assert_frame_equal(difference, expected.loc[difference.index, difference.columns])
-    by_kind = pd.read_csv(tmp_path / "out" / "ablation_by_kind.csv")
+    by_kind = pd.read_csv(tmp_path / "out" / "by_kind.csv")
     assert set(by_kind["recipe"]) == set(ablation.CHANGES) and by_kind["n"].max() == 30
     assert ablation.CONTRAST in capsys.readouterr().out
+    assert (tmp_path / "out" / "by_kind.png").stat().st_size > 10_000
+    by_type = pd.read_csv(tmp_path / "out" / "by_type.csv")
+    assert set(by_type["ranked"]) == {*ranked} and by_type["value"].between(0, 1).all()
+    means = pd.read_csv(tmp_path / "out" / "over_seeds.csv").set_index(["recipe", "ranked"])
+    assert len(means) == len(table) and (means["n_seeds"] == 1).all()
+    one = table.loc[(ablation.DROPS, ablation.HAND), "value"]
+    assert (
+        short.loc[(ablation.DROPS, ablation.HAND), "value"] == f"{one:.2f} ({one:.2f} to {one:.2f})"
+    )
+    trained.clear()
+    assert ablation.main([*arguments, "--tables-only"]) == 0 and not trained
+
+
+def test_seeds_are_told_by_mean_and_ends(ablation):
+    table = pd.DataFrame(
+        {
+            "recipe": "a", "seed": [0, 1, 2], "ranked": "held out", "n_chains": 9,
+            "value": [0.5, 0.6, 0.73], "partial_tau_b": 0.1, "lost": [0.1, 0.2, np.nan],
+            "lost_p_holm": [0.01, 0.3, np.nan], "above": 0.0,
+        }
+    ).assign(difference=np.nan)  # fmt: skip
+    (row,) = ablation.over_seeds(table).to_dict("records")
+    assert row["value"] == "0.61 (0.50 to 0.73)" and row["n_seeds"] == 3
+    assert row["lost"] == "0.15 (0.10 to 0.20), p < 0.05 in 1 of 2"
+    assert row["difference"] == ""
