@@ -72,7 +72,7 @@ def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypat
     assert len(means) == len(table) and (means["n_seeds"] == 1).all()
     one = table.loc[(ablation.DROPS, ablation.HAND), "value"]
     assert (
-        short.loc[(ablation.DROPS, ablation.HAND), "value"] == f"{one:.2f} ({one:.2f} to {one:.2f})"
+        means.loc[(ablation.DROPS, ablation.HAND), "value"] == f"{one:.2f} ({one:.2f} to {one:.2f})"
     )
     trained.clear()
     assert ablation.main([*arguments, "--tables-only"]) == 0 and not trained
