@@ -261,7 +261,7 @@ def kinds_figure(table: pd.DataFrame) -> Figure:
     means["kind"] += means["n"].map(", n = {:.0f}".format)
     n_seeds = table.groupby("recipe")["seed"].nunique()
     means["recipe"] = means["recipe"].map(lambda name: f"{name}, {n_seeds[name]} trained")
-    fig, ax = plt.subplots(figsize=(9.5, 6), layout="constrained")
+    fig, ax = plt.subplots(figsize=(11.5, 6), layout="constrained")
     label = "accuracy on contrast pairs; 0.5 is chance"
     metric_heatmap(
         means.rename(columns={"n": "n_chains"}), ax, label=label, rows="kind", columns="recipe",
