@@ -223,8 +223,9 @@ def table_t6(folder: Path) -> pd.DataFrame:
     """T6: time and peak memory of every notebook, time of every stage in it.
 
     From Snakemake's benchmark files and ``stage.json``. A notebook run by hand has no benchmark
-    file and so no memory. One repeated on finished stages took less time than they did; their time
-    is added, so that it is charged what its results cost. The study's cells are one stage of
+    file and so no memory. One repeated on finished stages took less time than the longest of them
+    (they may have run side by side); the time of all is added, so that it is charged what its
+    results cost. The study's cells are one stage of
     notebook 06: seconds × threads / cores, wall-clock time if all cores were kept busy.
     """
     rows = [
@@ -248,9 +249,10 @@ def table_t6(folder: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["notebook", "stage", *numbers]).astype(numbers)
     table = table.sort_values("notebook", kind="stable", ignore_index=True)
     is_whole = table["stage"] == "all"
-    stages = table[~is_whole].groupby("notebook")["minutes"].sum()
-    staged = table["notebook"].map(stages).fillna(0.0)
-    table["minutes"] += staged.where(is_whole & (table["minutes"] < staged), 0.0)
+    stages = table[~is_whole].groupby("notebook")["minutes"].agg(["sum", "max"])
+    staged = stages.reindex(table["notebook"]).fillna(0.0).set_axis(table.index)
+    is_repeated = is_whole & (table["minutes"] < staged["max"])
+    table["minutes"] += staged["sum"].where(is_repeated, 0.0)
     if is_whole.any():
         total = table[is_whole].agg({"minutes": "sum", "peak_memory_gib": "max"})
         table.loc[len(table)] = {"notebook": "all", "stage": "all", **total}

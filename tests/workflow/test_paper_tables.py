@@ -194,6 +194,15 @@ def test_t6_charges_a_repeated_notebook_for_its_finished_stages(folder):
     assert minutes["all", "all"] == 21.5
 
 
+def test_t6_counts_stages_that_ran_side_by_side_once(folder):
+    for name in ("coarse", "wrl_requirement"):
+        path = folder / "03_reward_model" / name / "stage.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"key": {}, "seconds": 540.0}))  # of the ten minutes, each
+    minutes = paper_tables.table_t6(folder).set_index(["notebook", "stage"])["minutes"]
+    assert minutes["03_reward_model", "all"] == 10.0
+
+
 def test_t6_charges_the_cells_of_the_study_by_the_cores_they_shared(folder):
     write_csv(folder, paper_tables.STUDY, "cells.csv", [
         {"slug": slug, "seconds": 60.0, "threads": 1, "cpu_cores": 2} for slug in "abcd"
