@@ -147,7 +147,8 @@ def test_start_shows_a_kept_model_beside_the_checker(monkeypatch):
     assert values["agree"] > 0.8
     verdicts = values["verdicts"].set_index("requirement")
     assert verdicts.loc["Write exactly 3 sentences.", "program"] is True
-    assert verdicts.loc["Mention a dragon.", "program"] is False
+    assert verdicts.loc['Do not use the word "key".', "program"] is False
+    assert verdicts.loc["Be witty.", "program"] == "no program"
     assert verdicts["reward model"].between(0, 1).all()
     plt.close("all")
 
