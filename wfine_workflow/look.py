@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,8 @@ def look(preset: str, which: int, report: Path, *, with_browser: bool) -> None:
 
 def _say_chain(preset: str, path: Path, which: int) -> None:
     """Print a kept chain and what the kept reward model makes of it."""
+    from transformers.utils import logging
+
     from wfine_utils.notebook import kept_model
     from wfine_utils.rewards import load_reward_model, opinions
 
@@ -90,7 +93,10 @@ def _say_chain(preset: str, path: Path, which: int) -> None:
             f"--chain: found {which}, expected 0 to {len(chains) - 1}, as {display_path(path)} "
             f"has {len(chains)} chains."
         )
-    model = load_reward_model(kept_model(preset, NOTEBOOK, MODEL))
+    logging.set_verbosity_error()  # how a library loads is no part of what there is to see
+    logging.disable_progress_bar()
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        model = load_reward_model(kept_model(preset, NOTEBOOK, MODEL))
     _say(
         "A chain that was held out. Below: does a response meet a requirement, by program (yes, "
         "no), and how sure of it is the reward model (0 to 1)?\n\n"
