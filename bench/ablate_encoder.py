@@ -195,7 +195,7 @@ def type_table(
 
     Returns:
         ``recipe, seed, ranked, subset, value, ci_low, ci_high, n_chains``, the intervals over
-        chains. For lack of such pairs WEval-Hand may have fewer types.
+        chains. No rows of chains without labels of types, as the authors' are.
     """
     tables = []
     for (recipe, seed), (name, chains) in product(trained, ranked.items()):
@@ -230,7 +230,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
                 n = int((part[f"{column}_p_holm"] < 0.05).sum())
                 row[column] += f", p < 0.05 in {n} of {len(numbers)}"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).replace("-(?=[0-9])", "−", regex=True)
 
 
 def kept_scores(folder: Path, recipe: str, name: str, chains: Sequence[Chain]) -> Scores:

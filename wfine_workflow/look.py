@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from wfine_utils.chains.files import load_chains
 from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import display_path, project_root, resolve
+from wfine_utils.files import display_path, resolve
+from wfine_utils.notebook.kept_models import kept_model, kept_models
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,16 +64,15 @@ def look(preset: str, which: int, report: Path, *, with_browser: bool) -> None:
     from wfine_workflow.headline import headline_text  # brings much that --help need not wait for
     from wfine_workflow.index import build
 
-    reference = project_root() / "outputs" / "reference"
-    folder = reference / preset
+    folder = kept_models(preset).parent
     if not (folder / "notebooks").is_dir():
-        known = sorted(path.parent.name for path in reference.glob("*/notebooks"))
+        known = sorted(path.parent.name for path in folder.parent.glob("*/notebooks"))
         raise WfineError(
             f"PRESET: found {preset!r}, of which no run was kept; expected one of "
             f"{', '.join(known)}."
         )
     _say(f"A kept run of preset {preset}:\n\n{headline_text(folder)}\n")
-    if (folder / "models" / NOTEBOOK / MODEL).is_dir():
+    if (kept_models(preset) / NOTEBOOK / MODEL).is_dir():
         _say_chain(preset, folder / CHAINS, which)
     path = build(folder, report)
     opened = with_browser and _has_screen() and webbrowser.open(path.as_uri())
@@ -84,7 +84,6 @@ def _say_chain(preset: str, path: Path, which: int) -> None:
     """Print a kept chain and what the kept reward model makes of it."""
     from transformers.utils import logging
 
-    from wfine_utils.notebook import kept_model
     from wfine_utils.rewards import load_reward_model, opinions
 
     chains = load_chains(path)

@@ -225,8 +225,8 @@ def table_t6(folder: Path) -> pd.DataFrame:
     From Snakemake's benchmark files and ``stage.json``. A notebook run by hand has no benchmark
     file and so no memory. One repeated on finished stages took less time than the longest of them
     (they may have run side by side); the time of all is added, so that it is charged what its
-    results cost. The study's cells are one stage of
-    notebook 06: seconds × threads / cores, wall-clock time if all cores were kept busy.
+    results cost. The study's cells are one stage of notebook 06: seconds × threads / cores,
+    wall-clock time if all cores were kept busy.
     """
     rows = [
         {"notebook": path.stem, "stage": "all"} | benchmark(path)

@@ -9,6 +9,7 @@ import pytest
 
 from wfine_utils.chains.dropping import build_chains
 from wfine_utils.chains.files import save_chains
+from wfine_utils.notebook import kept_models
 from wfine_utils.tiny_world import vocabulary, writer
 from wfine_workflow import look
 
@@ -24,7 +25,7 @@ def project(run_folder, monkeypatch):
     )
     (reference / look.CHAINS).parent.mkdir()
     save_chains(chains, reference / look.CHAINS)
-    monkeypatch.setattr(look, "project_root", lambda: root)
+    monkeypatch.setattr(kept_models, "project_root", lambda: root)
     monkeypatch.setattr(look, "_has_screen", lambda: False)
     return root
 

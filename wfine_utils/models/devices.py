@@ -30,7 +30,7 @@ def processes() -> PartialState:
 
 
 def compute_dtype(precision: Precision = "fp32") -> torch.dtype:
-    """What a model without adapters is loaded and computed in: always bf16 on a GPU.
+    """What matrix products are computed in: always bf16 on a GPU.
 
     On a CPU ``"fp32"`` is the same everywhere; ``"auto"`` is bf16 where the CPU has instructions
     for it, as without them bf16 is up to ten times slower.

@@ -31,13 +31,17 @@ def refuse_without(preset: str, notebook: str) -> None:
     """
     folder = kept_models(preset) / notebook
     if not folder.is_dir():
-        reference = kept_models(preset).parents[1]
-        with_some = sorted(path.parts[-3] for path in reference.glob(f"*/models/{notebook}"))
         raise WfineError(
             f"start_from: found 'kept', and no kept models in {display_path(folder)}; expected "
-            f"those of a kept run (there are some of: {', '.join(with_some) or 'no preset'}). Set "
-            "start_from to 'train'."
+            f"those of a kept run (there are some of: {_presets_with(notebook)}). Set start_from "
+            "to 'train'."
         )
+
+
+def _presets_with(notebook: str) -> str:
+    """The presets of which models of a notebook were kept, in words."""
+    folders = project_root().glob(f"outputs/reference/*/models/{notebook}")
+    return ", ".join(sorted(path.parts[-3] for path in folders)) or "no preset"
 
 
 def has(preset: str, notebook: str, stage: str) -> bool:
@@ -59,12 +63,10 @@ def kept_model(preset: str, notebook: str, stage: str) -> Path:
     folder = kept_models(preset)
     kept = folder / notebook / stage
     if not kept.is_dir():
-        with_some = sorted(path.parts[-4] for path in folder.parents[1].glob(f"*/*/{notebook}/*/"))
-        names = ", ".join(dict.fromkeys(with_some)) or "no preset"
         raise WfineError(
-            f"{display_path(kept)}: found no kept model, expected one (there are some of: {names})."
-            f" Run `make reproduce PRESET={preset}`, then `make reference PRESET={preset} "
-            "MODELS=yes`."
+            f"{display_path(kept)}: found no kept model, expected one (there are some of: "
+            f"{_presets_with(notebook)}). Run `make reproduce PRESET={preset}`, then "
+            f"`make reference PRESET={preset} MODELS=yes`."
         )
     listing = json.loads((folder / LISTING).read_text(encoding="utf-8"))
     for path in sorted(p for p in kept.rglob("*") if p.is_file()):

@@ -249,7 +249,7 @@ def _refuse_unstable(
     The longest text comes first, as in scoring: BigBird changes its attention for good at the first
     short one.
     """
-    in_half = devices.compute_dtype(settings.precision) == torch.bfloat16  # or its products are
+    in_half = devices.compute_dtype(settings.precision) == torch.bfloat16
     long = ("Tell all.", "The steamer crossed the bay toward the harbour. " * settings.max_tokens)
     checks.refuse_unstable(
         lambda ids, _: rewards_of_batch(model, tokenizer, ids).astype(float),
