@@ -225,7 +225,8 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
             numbers = part[column].dropna() if column in part else []
             row[column] = ""
             if len(numbers):
-                row[column] = f"{numbers.mean():.2f} ({numbers.min():.2f} to {numbers.max():.2f})"
+                told = numbers.mean(), numbers.min(), numbers.max()
+                row[column] = "{:z.2f} ({:z.2f} to {:z.2f})".format(*told)
             if len(numbers) and f"{column}_p_holm" in part:
                 n = int((part[f"{column}_p_holm"] < 0.05).sum())
                 row[column] += f", p < 0.05 in {n} of {len(numbers)}"

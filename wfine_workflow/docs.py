@@ -132,7 +132,7 @@ def _cell(row: Mapping[Any, Any], digits: int, longest: int, name: str, *interva
     if name.startswith("p_"):
         return "< 0.001" if value < 0.001 else f"{value:.2g}"
     if not interval:
-        return _minus(f"{value:,.{digits}f}")
+        return _minus(f"{value:z,.{digits}f}")
     ends = {end: row[column] for end, column in zip(("ci_low", "ci_high"), interval, strict=True)}
     return _minus(estimate(ends | {"value": value}, digits=3))
 

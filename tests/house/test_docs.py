@@ -209,3 +209,5 @@ def test_texts_of_a_table_stand_on_one_line_and_are_cut_where_it_is_asked(tmp_pa
     )
     mark = "<!-- table x.csv; digits=2; longest=15; text: text; reward: own reward --><!-- end -->"
     assert "| one two \\| … | −0.25 |" in docs.written_anew(mark, tmp_path)
+    pd.DataFrame({"text": ["even"], "own reward": [-0.004]}).to_csv(tmp_path / "x.csv", index=False)
+    assert "| even | 0.00 |" in docs.written_anew(mark, tmp_path)

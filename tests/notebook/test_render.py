@@ -10,7 +10,14 @@ import pytest
 
 from wfine_utils.chains.taxonomy import Query, Requirement, RequirementType
 from wfine_utils.notebook.figures import TYPE_COLOURS
-from wfine_utils.notebook.render import entries, highlight_query, side_by_side, styled, value_table
+from wfine_utils.notebook.render import (
+    entries,
+    highlight_query,
+    pretty,
+    side_by_side,
+    styled,
+    value_table,
+)
 
 QUERY = Query(
     None,
@@ -85,6 +92,11 @@ def test_a_styled_table_rounds_names_what_is_missing_and_escapes():
     html = styled(pd.DataFrame({"x": [0.12345, np.nan], "t": ["<i>a</i>", "b"]}), 2).to_html()
     assert "0.12" in html and "0.123" not in html
     assert "–" in html and "<i>" not in html
+
+
+def test_what_rounds_to_nought_has_no_sign():
+    table = pd.DataFrame({"lost": [-0.004], "lost_ci_low": [-0.1], "lost_ci_high": [0.1]})
+    assert list(pretty(table, digits=2)["lost"]) == ["0.00 [-0.10, 0.10]"]
 
 
 def test_value_table_keeps_the_order_of_both_axes():

@@ -70,10 +70,8 @@ def test_trains_resumes_and_compares(ablation, tiny_encoder, tmp_path, monkeypat
     assert set(by_type["ranked"]) == {*ranked} and by_type["value"].between(0, 1).all()
     means = pd.read_csv(tmp_path / "out" / "over_seeds.csv").set_index(["recipe", "ranked"])
     assert len(means) == len(table) and (means["n_seeds"] == 1).all()
-    one = table.loc[(ablation.DROPS, ablation.HAND), "value"]
-    assert (
-        means.loc[(ablation.DROPS, ablation.HAND), "value"] == f"{one:.2f} ({one:.2f} to {one:.2f})"
-    )
+    one = f"{table.loc[(ablation.DROPS, ablation.HAND), 'value']:z.2f}".replace("-", "−")
+    assert means.loc[(ablation.DROPS, ablation.HAND), "value"] == f"{one} ({one} to {one})"
     trained.clear()
     assert ablation.main([*arguments, "--tables-only"]) == 0 and not trained
 
@@ -83,10 +81,11 @@ def test_seeds_are_told_by_mean_and_ends(ablation):
         {
             "recipe": "a", "seed": [0, 1, 2], "ranked": "held out", "n_chains": 9,
             "value": [0.5, 0.6, 0.73], "partial_tau_b": 0.1, "lost": [0.1, 0.2, np.nan],
-            "lost_p_holm": [0.01, 0.3, np.nan], "above": 0.0,
+            "lost_p_holm": [0.01, 0.3, np.nan], "above": [-0.2, 0.19, 0.0],
         }
     ).assign(difference=np.nan)  # fmt: skip
     (row,) = ablation.over_seeds(table).to_dict("records")
     assert row["value"] == "0.61 (0.50 to 0.73)" and row["n_seeds"] == 3
+    assert row["above"] == "0.00 (−0.20 to 0.19)"  # not −0.00
     assert row["lost"] == "0.15 (0.10 to 0.20), p < 0.05 in 1 of 2"
     assert row["difference"] == ""

@@ -130,7 +130,7 @@ def _text(name: str, value: Any, digits: int) -> str:
         return f"{number:,.0f}"
     if name.startswith("p_") and number < 10**-digits:
         return f"<{10**-digits:.{digits}f}"
-    return f"{number:.{digits}f}"
+    return f"{number:z.{digits}f}"
 
 
 def to_markdown(df: pd.DataFrame, caption: str, digits: int = 3) -> str:
