@@ -32,6 +32,7 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, display_path, plain, write_json
 from wfine_utils.notebook.code_digest import digest, module_path, with_imports
 from wfine_utils.notebook.environment import environment, versions
+from wfine_utils.notebook.parallel import at_a_time
 from wfine_utils.notebook.stages import stage, stage_is_done
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def run_cells(
     Args:
         cells: a policy's reward model must be among them, or done.
         settings, base, folder: as in :func:`run_cell`.
-        jobs: cells computed at a time; None: as many as there are cores.
+        jobs: cells computed at a time; None: one on a GPU, else as many as there are cores.
 
     Returns:
         "computed" or "loaded" by slug, in the order of ``cells``.
@@ -224,7 +225,7 @@ def run_cells(
         WfineError: fewer than one job; or a cell failed: those that run are brought to their end,
             and everything finished is kept.
     """
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    jobs = at_a_time() if jobs is None else jobs
     if jobs < 1:
         raise WfineError(f"study: jobs: found {jobs}, expected 1 or more, or None for every core.")
     states = {cell.slug: "loaded" for cell in cells}

@@ -136,7 +136,7 @@ def test_a_page_has_its_contents_on_top_and_follows_the_dark(run_folder):
 
 
 def test_costs_of_the_index_are_those_of_t6(run_folder):
-    """With the time of the study's cells, which are jobs of their own; the sum is T6's."""
+    """With the time of the study's cells, which may be jobs of their own; the sum is T6's."""
     for name, seconds in (
         ("00_first", 60),
         ("06_validity_and_ablations", 18),

@@ -41,17 +41,15 @@ def in_parallel(
         Exception: the first that a training raised; the others are given up, and what they keep on
             their way (``resumable``) stays.
     """
-    n_jobs = min(len(names), _cores(), n_jobs or sys.maxsize)
-    torch: Any = sys.modules.get("torch")
-    has_gpu = torch is not None and torch.cuda.is_available()
-    if n_jobs < 2 or has_gpu or run.starts_from_kept:
+    n_jobs = min(len(names), at_a_time(), n_jobs or sys.maxsize)
+    if n_jobs < 2 or run.starts_from_kept:
         return {name: train(name) for name in names}
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
 
     start = time.time()
     try:
-        with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=_cores() // n_jobs):
+        with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=at_a_time() // n_jobs):
             jobs = (delayed(_work)(train, name, os.getpid()) for name in reversed(names))
             finished = Parallel(return_as="generator_unordered")(jobs)
             for _ in tqdm(finished, desc="trainings", total=len(names)):
@@ -65,10 +63,16 @@ def in_parallel(
     return folders
 
 
-def _cores() -> int:
-    """Cores that this process may use: as many as the batch run gave it, else all it may run on."""
+def at_a_time() -> int:
+    """Trainings that go well side by side here: one on a GPU, else one for each core.
+
+    Cores are as many as the batch run gave this process, else all that it may run on.
+    """
     from joblib import cpu_count
 
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return 1
     given = os.environ.get("OMP_NUM_THREADS", "")
     return min(int(given), cpu_count()) if given.isdigit() and int(given) else cpu_count()
 
