@@ -18,6 +18,7 @@ from wfine_utils.judges.bounds import outer_bounds, tau_bounds
 from wfine_utils.judges.judges import Critic, RequirementJudge
 from wfine_utils.judges.pairwise import PairwiseJudge
 from wfine_utils.weval.evaluation import per_chain
+from wfine_utils.weval.metrics import gold_signs
 
 
 def two_requirements(*kept: tuple[bool, bool]) -> Chain:
@@ -65,7 +66,7 @@ def test_outer_bounds_are_never_too_narrow(gold, values):
     chain = Chain("x", None, "Write.", requirements, responses)
     possible = [np.array(sorted(v), dtype=float) for v in values[: len(gold)]]
     exact = tau_bounds([chain], [possible])["value"].to_numpy()
-    low, high = outer_bounds(chain.gold, possible)
+    low, high = outer_bounds(gold_signs(chain), possible)
     if np.isnan(exact).any():
         assert np.isnan([low, high, *exact]).all()
     else:

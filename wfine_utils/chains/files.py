@@ -25,6 +25,7 @@ from wfine_utils.files import atomic_write, display_path
 FORMATS = ("auto", "wfine", "released_parquet", "released_eval")
 _CHAIN = TypeAdapter(Chain)
 _QUERY = TypeAdapter(Query)
+_MAY_BE_LEFT_OUT = ("before", "judged")  # so files of plain chains are as they have always been
 _CHAIN_FIELDS = frozenset(field.name for field in fields(Chain))
 _PARQUET = frozenset({".parquet", ".pq"})
 _JSONL = frozenset({".jsonl", ".json", ".ndjson"})
@@ -110,6 +111,8 @@ def _read(adapter: TypeAdapter[Any], path: Path, format: str) -> Iterator[Any]:
         record = validated(adapter, text, number, problems)
         if record is None:
             continue
+        if not record.requirements and adapter is _QUERY:
+            problems.add(number, "requirements", "found 0, expected at least 1")
         first = first_line.setdefault(record.chain_id, number) if adapter is _CHAIN else number
         if first != number:
             problems.add(number, "chain_id", f"found {short(record.chain_id)} again, first at "
@@ -154,6 +157,7 @@ def _save_lines(adapter: TypeAdapter[Any], records: Iterable[Any], path: Path) -
     lines = []
     for record in records:
         value = adapter.dump_python(record)  # not mode="json": NaN would silently become null
+        value = {k: v for k, v in value.items() if v or k not in _MAY_BE_LEFT_OUT}
         try:
             lines.append(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         except ValueError as error:

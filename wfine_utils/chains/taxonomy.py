@@ -2,7 +2,9 @@
 
 A *chain* is one query together with several responses to it. The query is a base task and typed
 requirements; each response records which of them were in the instruction when it was written. Their
-number is its gold rank: all the supervision there is, for WEval and for WRL alike.
+number is its gold rank: all the supervision there is, for WEval and for WRL alike. Where readers
+have judged the responses, what they say is the gold instead (:mod:`wfine_utils.chains.gold`), and
+the requirements may be unknown.
 
 Source: arXiv 2604.27453, figure of the taxonomy and appendix. The abstract there speaks of
 seven requirement types, the figure and the appendix of four; we follow the four.
@@ -12,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
+
+from wfine_utils.chains.gold import Gold
 
 
 class TaskCategory(StrEnum):
@@ -95,21 +99,45 @@ class Requirement:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Turn:
+    """What was said before the instruction: a system message, or an earlier turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Instruction = str | tuple[Turn, ...]
+"""What is asked of a model: a text, or a conversation that ends with one, as the user's turn."""
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Query:
     """A writing query before anybody has answered it.
 
     Args:
         category: task category, or None where the data set does not label it.
         base_task: the instruction with every requirement dropped; never empty.
-        requirements: at least one.
+        requirements: at least one in a file of queries; none where they are unknown.
         topic: what the text is about; the unit by which training and test are kept apart.
             Empty where the data set does not label it.
+        before: system message and earlier turns, none as a rule.
     """
 
     category: TaskCategory | None
     base_task: NonEmptyText
-    requirements: Annotated[tuple[Requirement, ...], Field(min_length=1)]
+    requirements: tuple[Requirement, ...]
     topic: str = ""
+    before: tuple[Turn, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Requirement, ...]:
+        """The requirements; or where none is known, the whole instruction as the only one."""
+        return self.requirements or (Requirement(None, None, self.base_task),)
+
+    def conversation(self) -> Instruction:
+        """The full instruction, after the turns before it where there are some."""
+        prompt = self.prompt()
+        return (*self.before, Turn("user", prompt)) if self.before else prompt
 
     def prompt(self, kept: Sequence[bool] | None = None) -> str:
         """The instruction: the base task and each kept requirement, with spaces between them.
@@ -150,21 +178,31 @@ class Chain:
     Args:
         chain_id: unique within a file.
         responses: at least two; with fewer there is nothing to rank.
-        category, base_task, requirements, topic: as in :class:`Query`.
+        category, base_task, topic, before: as in :class:`Query`.
+        requirements: at least one, or none if there is another gold.
+        judged: what readers say of the order of the responses, if it is this that is the gold and
+            not the number of requirements kept.
 
     Raises:
-        pydantic.ValidationError: flags that do not fit, fewer than two responses, an empty text.
+        pydantic.ValidationError: flags or grades that do not fit, fewer than two responses, an
+            empty text, no gold.
     """
 
     chain_id: NonEmptyText
     category: TaskCategory | None
     base_task: NonEmptyText
-    requirements: Annotated[tuple[Requirement, ...], Field(min_length=1)]
+    requirements: tuple[Requirement, ...]
     responses: Annotated[tuple[Response, ...], Field(min_length=2)]
     topic: str = ""
+    before: tuple[Turn, ...] = ()
+    judged: Gold | None = None
 
     @model_validator(mode="after")
-    def _kept_fits_requirements(self) -> Chain:
+    def _gold_fits_responses(self) -> Chain:
+        if self.judged:
+            self.judged.refuse_other_sizes(len(self.responses))
+        elif not self.requirements:
+            raise ValueError("requirements has none, expected at least 1, or a gold in judged")
         for i, response in enumerate(self.responses):
             if len(response.kept) != len(self.requirements):
                 raise ValueError(
@@ -174,14 +212,24 @@ class Chain:
         return self
 
     @property
-    def gold(self) -> tuple[int, ...]:
-        """Gold rank of every response, in the order of ``responses``."""
+    def gold(self) -> tuple[float, ...]:
+        """Gold of every response, in their order: higher is better, NaN where it is unknown.
+
+        The number of requirements kept, or what readers say (:meth:`Gold.numbers`).
+        """
+        if self.judged:
+            return tuple(self.judged.numbers(len(self.responses)).tolist())
         return tuple(response.gold for response in self.responses)
 
     @property
     def query(self) -> Query:
         """The query alone, without its responses."""
-        return Query(self.category, self.base_task, self.requirements, self.topic)
+        return Query(self.category, self.base_task, self.requirements, self.topic, self.before)
+
+    @property
+    def wanted(self) -> tuple[Requirement, ...]:
+        """As of its query: the requirements, or the whole instruction as the only one."""
+        return self.query.wanted
 
     def prompt(self, kept: Sequence[bool] | None = None) -> str:
         """The instruction, full or with requirements dropped; see :meth:`Query.prompt`."""

@@ -12,6 +12,7 @@ import pandas as pd
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.judges.templates import NAN
 from wfine_utils.weval.evaluation import per_chain
+from wfine_utils.weval.metrics import gold_signs
 from wfine_utils.weval.resampling import FloatArray
 
 MAX_RESOLUTIONS = 4096
@@ -47,7 +48,7 @@ def tau_bounds(
             ways = list(product(*options))
             tau = per_chain([chain] * len(ways), ways)["kendall_tau_b"].to_numpy()
         else:
-            tau = np.array(outer_bounds(chain.gold, options))
+            tau = np.array(outer_bounds(gold_signs(chain), options))
         rows.append((tau.min(), tau.max(), missing, missing and tried))
     table = pd.DataFrame(rows, columns=["worst", "best", "missing", "exact"], dtype=float)
     ends = table[["worst", "best"]]
@@ -58,15 +59,15 @@ def tau_bounds(
     })  # fmt: skip
 
 
-def outer_bounds(gold: Sequence[int], possible: Sequence[FloatArray]) -> tuple[float, float]:
+def outer_bounds(signs: FloatArray, possible: Sequence[FloatArray]) -> tuple[float, float]:
     """Lowest and highest tau-b of one chain if every pair could be resolved by itself.
 
     Args:
-        gold: shape [responses], ranks.
+        signs: of gold's differences, [responses, responses]; NaN where gold does not know the pair.
         possible: shape [responses]: the scores, in rising order, that a response may have.
     """
-    i, j = np.triu_indices(len(gold), 1)
-    g = np.sign(np.subtract.outer(gold, gold))[i, j]
+    i, j = np.nonzero(np.triu(~np.isnan(signs), 1))
+    g = signs[i, j]
     if (n_gold := np.count_nonzero(g)) == 0:
         return NAN, NAN
     low, high = np.array([(v[0], v[-1]) for v in possible]).T

@@ -69,7 +69,7 @@ class Judge(ABC):
         grids = []
         for chain in chains:
             n = len(chain.responses)
-            shape = n, len(chain.requirements) if self.keys == UNIT else n
+            shape = n, len(chain.wanted) if self.keys == UNIT else n
             values = [known.get((chain.chain_id, *place), NAN) for place in np.ndindex(shape)]
             grids.append(np.array(values, dtype=float).reshape(shape))
         return grids
@@ -88,7 +88,7 @@ class Judge(ABC):
         rows, prompts = [], []
         for chain in chains:
             for i, response in enumerate(chain.responses):
-                for j, requirement in enumerate(chain.requirements):
+                for j, requirement in enumerate(chain.wanted):
                     question = requirement.rubric or requirement.text
                     parts = {"task": chain.base_task, "response": response.text, slot: question}
                     prompts.append(template.fill(**parts))

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from jinja2 import TemplateError
 from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+from wfine_utils.chains.taxonomy import Instruction
 
 
 def is_encoder(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -23,9 +26,28 @@ Messages = Sequence[Mapping[str, str]]
 """A conversation: turns, each with ``role`` and ``content``."""
 
 
-def judged_messages(instruction: str, response: str) -> list[dict[str, str]]:
+def asked_messages(instruction: Instruction) -> list[dict[str, str]]:
+    """The conversation up to the answer: the instruction, after what was said before it."""
+    if isinstance(instruction, str):
+        return [{"role": "user", "content": instruction}]
+    return [{"role": turn.role, "content": turn.content} for turn in instruction]
+
+
+def judged_messages(instruction: Instruction, response: str) -> list[dict[str, str]]:
     """The conversation a reward model judges: the instruction asked for, the response given."""
-    return [{"role": "user", "content": instruction}, {"role": "assistant", "content": response}]
+    return [*asked_messages(instruction), {"role": "assistant", "content": response}]
+
+
+def as_text(instruction: Instruction) -> str:
+    """The instruction for a model that knows no turns: each with its speaker before it.
+
+    >>> from wfine_utils.chains.taxonomy import Turn
+    >>> as_text((Turn("system", "Be brief."), Turn("user", "Write a poem.")))
+    'system: Be brief.\\n\\nuser: Write a poem.'
+    """
+    if isinstance(instruction, str):
+        return instruction
+    return "\n\n".join(f"{turn.role}: {turn.content}" for turn in instruction)
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Messages, **options: Any) -> list[int]:
@@ -51,7 +73,7 @@ def padded(
 
 def encode(
     tokenizer: PreTrainedTokenizerBase,
-    instruction: str,
+    instruction: Instruction,
     response: str,
     max_tokens: int,
     *,
@@ -67,7 +89,8 @@ def encode(
     Args:
         tokenizer: of a language model, with a chat template; or of an encoder, which reads
             instruction and response as a pair with a separator between them.
-        instruction: the whole prompt, or one requirement.
+        instruction: the whole prompt, or one requirement. Turns before it are those of the chat
+            template; an encoder, which has none, reads :func:`as_text`.
         response: the text to judge; special tokens in it are read as plain text.
         max_tokens: longest sequence; of a longer one the middle is cut out, see
             :func:`places_kept`.
@@ -75,14 +98,16 @@ def encode(
         on_cut: called if a part of the text had to be cut out, so that it can be counted.
 
     Returns:
-        Token ids; none where a text is not valid Unicode.
+        Token ids; none where a text is not valid Unicode, or where the template refuses a
+        conversation, as some do one with a system message.
     """
 
-    def render(instruction: str, response: str) -> list[int]:
+    def render(instruction: Instruction, response: str) -> list[int]:
         ids: Any
         if is_encoder(tokenizer):
             text = with_layout(response) if show_layout else response
-            pair = tokenizer(instruction, text, split_special_tokens=True, verbose=False)
+            asked = as_text(instruction)
+            pair = tokenizer(asked, text, split_special_tokens=True, verbose=False)
             ids = pair["input_ids"]
         else:
             turns: Any = judged_messages(instruction, response)
@@ -91,9 +116,14 @@ def encode(
             )
         return ids
 
-    if not is_unicode(instruction + response):
+    if not is_unicode(as_text(instruction) + response):
         return []
-    ids = render(instruction, response)
+    try:
+        ids = render(instruction, response)
+    except TemplateError:
+        if isinstance(instruction, str):
+            raise
+        return []
     kept = places_kept(ids, render, instruction, response, max_tokens)
     if on_cut and len(kept) < len(ids):
         on_cut()
@@ -118,8 +148,8 @@ def cut_middle(ids: list[int], max_tokens: int, step: int = 1) -> list[int]:
 
 def places_kept(
     ids: Sequence[int],
-    render: Callable[[str, str], Sequence[int]],
-    instruction: str,
+    render: Callable[[Instruction, str], Sequence[int]],
+    instruction: Instruction,
     response: str,
     max_tokens: int,
     step: int = 1,

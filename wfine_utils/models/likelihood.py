@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from jinja2 import TemplateError
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from wfine_utils.base_model import Base
-from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.taxonomy import Chain, Instruction
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.files import atomic_write
 from wfine_utils.models import encoding, loading, places
@@ -64,12 +65,12 @@ class LikelihoodScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One value per response, in (−∞, 0]; NaN for one without a token or no valid Unicode."""
-        pairs = [(chain.prompt(), r.text) for chain in chains for r in chain.responses]
+        pairs = [(chain.query.conversation(), r.text) for chain in chains for r in chain.responses]
         flat = self.likelihoods([prompt for prompt, _ in pairs], [text for _, text in pairs])
         return split_by_chain(flat, chains)
 
     def likelihoods(
-        self, prompts: Sequence[str], responses: Sequence[str], *, progress: bool = True
+        self, prompts: Sequence[Instruction], responses: Sequence[str], *, progress: bool = True
     ) -> NDArray[np.float64]:
         """The same of n prompts and responses: float64 [n]."""
         texts, starts, self.n_cut = [], [], 0
@@ -83,26 +84,31 @@ class LikelihoodScorer:
             flat[batch] = self._forward([texts[i] for i in batch], [starts[i] for i in batch])
         return flat
 
-    def _cut(self, instruction: str, response: str) -> tuple[list[int], int]:
+    def _cut(self, instruction: Instruction, response: str) -> tuple[list[int], int]:
         """The tokens of prompt and response that stay, and at which the response begins."""
 
-        def render(instruction: str, response: str) -> list[int]:
+        def render(instruction: Instruction, response: str) -> list[int]:
             answer: Any = self._tokenizer(response, add_special_tokens=False)["input_ids"]
             return [*self._prompt(instruction), *answer]
 
-        if not encoding.is_unicode(instruction + response):
+        if not encoding.is_unicode(encoding.as_text(instruction) + response):
             return [], 0
-        ids = render(instruction, response)
+        try:
+            ids = render(instruction, response)
+        except TemplateError:
+            if isinstance(instruction, str):
+                raise
+            return [], 0  # no answer to a conversation that the template refuses
         left = encoding.places_kept(ids, render, instruction, response, self._max_tokens)
         self.n_cut += len(left) < len(ids)
         n_prompt = len(self._prompt(instruction))
         return [ids[i] for i in left], sum(i < n_prompt for i in left)
 
-    def _prompt(self, instruction: str) -> list[int]:
+    def _prompt(self, instruction: Instruction) -> list[int]:
         if not self._instruction:
             begin = self._tokenizer.bos_token_id
             return [self._tokenizer.eos_token_id if begin is None else begin]
-        return encoding.prompt_ids(self._tokenizer, [{"role": "user", "content": instruction}])
+        return encoding.prompt_ids(self._tokenizer, encoding.asked_messages(instruction))
 
     @torch.inference_mode()
     def _forward(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from wfine_utils.models.encoding import cut_middle, is_encoder, is_unicode, with_layout
+from wfine_utils.chains.taxonomy import Instruction
+from wfine_utils.models.encoding import as_text, cut_middle, is_encoder, is_unicode, with_layout
 
 Part = tuple[int, ...]
 """Token ids of a requirement or a response, without marks."""
@@ -24,7 +25,7 @@ def marks(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], int, list[int]
 
 def encode_apart(
     tokenizer: PreTrainedTokenizerBase,
-    instruction: str,
+    instruction: Instruction,
     response: str,
     max_tokens: int,
     *,
@@ -34,12 +35,14 @@ def encode_apart(
     """As :func:`~wfine_utils.models.encoding.encode`, with a response that is cut by itself.
 
     Its middle goes where it has more than ``max_tokens``, whatever the requirement: so it is the
-    same text under each of them, and read once.
+    same text under each of them, and read once. There is no template, so turns are read as
+    :func:`~wfine_utils.models.encoding.as_text` writes them.
     """
-    if not is_unicode(instruction + response):
+    asked = as_text(instruction)
+    if not is_unicode(asked + response):
         return []
     text = with_layout(response) if show_layout and is_encoder(tokenizer) else response
-    request, given = (_ids(tokenizer, each) for each in (instruction, text))
+    request, given = (_ids(tokenizer, each) for each in (asked, text))
     if on_cut and len(given) > max_tokens:
         on_cut()
     before, between, after = marks(tokenizer)

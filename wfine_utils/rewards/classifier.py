@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoTokenizer
 
 from wfine_utils.base_model import Base
-from wfine_utils.chains.taxonomy import Chain
+from wfine_utils.chains.taxonomy import Chain, Instruction
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, encoding, loading, places, pretrained
 from wfine_utils.rewards import classifier_checks as checks
@@ -46,9 +46,10 @@ class ClassifierScorer:
         base: folder, Hub id, or a :class:`~wfine_utils.base_model.Base` with a revision. Only
             safetensors, and no code from the model's repository, are loaded.
         name: how tables call it.
-        granularity: ``"prompt"``: the score of (whole prompt, response). ``"requirement"``: the
-            mean over requirements of σ(score of (requirement, response)), in [0, 1]; for two
-            labels that is the mean probability of the positive one, not rounded.
+        granularity: ``"prompt"``: the score of (whole prompt, response), and of what was said
+            before. ``"requirement"``: the mean over requirements of σ(score of (requirement,
+            response)), in [0, 1]; for two labels that is the mean probability of the positive one,
+            not rounded.
         quantise: load it in 4-bit.
         precision: of the body on a CPU: ``"fp32"``, or ``"auto"``, bf16 where the CPU has it, which
             is faster and moves scores by up to :data:`classifier_checks.HALF_TOLERANCE`. The head
@@ -164,10 +165,12 @@ class ClassifierScorer:
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """One score per response, higher is better; NaN where a text is not valid Unicode."""
-        owners, instructions, texts, n_responses = [], [], [], 0
+        owners, texts, n_responses = [], [], 0
+        instructions: list[Instruction] = []
         for chain in chains:
-            one_by_one = [requirement.text for requirement in chain.requirements]
-            questions = [chain.prompt()] if self._granularity == "prompt" else one_by_one
+            questions: list[Instruction] = [requirement.text for requirement in chain.wanted]
+            if self._granularity == "prompt":
+                questions = [chain.query.conversation()]
             for response in chain.responses:
                 owners += [n_responses] * len(questions)
                 instructions += questions
@@ -183,7 +186,7 @@ class ClassifierScorer:
         self.saturated_rate = saturated_rate(chains, scores, values)
         return scores
 
-    def rewards(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+    def rewards(self, instructions: Sequence[Instruction], responses: Sequence[str]) -> np.ndarray:
         """The logit or the log-odds of each (instruction, response).
 
         Args:
@@ -196,7 +199,7 @@ class ClassifierScorer:
         return self._rewards(instructions, responses)[0]
 
     def _rewards(
-        self, instructions: Sequence[str], responses: Sequence[str]
+        self, instructions: Sequence[Instruction], responses: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rewards, and whether the text had to be cut; equal inputs are scored once."""
         pairs = list(zip(instructions, responses, strict=True))
@@ -221,19 +224,20 @@ class ClassifierScorer:
         places = [unique[pair] for pair in pairs]
         return values[places], was_cut[places]
 
-    def _encode(self, instruction: str, response: str) -> Inputs:
+    def _encode(self, instruction: Instruction, response: str) -> Inputs:
         """The whole text in tokens, its special tokens those of the template and no others."""
         if not self._pair:
             ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
             return {"input_ids": ids}
-        if not encoding.is_unicode(instruction + response):
+        asked = encoding.as_text(instruction)
+        if not encoding.is_unicode(asked + response):
             return {"input_ids": []}
         encoded = self._tokenizer(
-            instruction, response, split_special_tokens=True, verbose=False
+            asked, response, split_special_tokens=True, verbose=False
         )  # the response cannot hold a separator that counts as one
         return {key: ids for key, ids in encoded.items() if key != "attention_mask"}
 
-    def _cut(self, inputs: Inputs, instruction: str, response: str) -> Inputs:
+    def _cut(self, inputs: Inputs, instruction: Instruction, response: str) -> Inputs:
         step = self.max_tokens // 16  # so at most a sixteenth of the text is lost for it
         left = encoding.places_kept(
             inputs["input_ids"],

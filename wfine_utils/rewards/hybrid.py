@@ -87,7 +87,7 @@ class HybridReward:
         self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
     ) -> FloatArray:
         """The same of n queries and responses, as :meth:`RewardModel.score`; float64 [n]."""
-        requirements = [[r.text for r in query.requirements] for query in queries]
+        requirements = [[r.text for r in query.wanted] for query in queries]
         opinions = self.opinions(requirements, responses, progress=progress)
         return np.array([self._mean(each) for each in opinions], dtype=np.float64)
 
@@ -179,7 +179,7 @@ class HybridScorer:
     def score(self, chains: Sequence[Chain]) -> Scores:
         """A number between 0 and 1 for every response; NaN as :class:`HybridReward`."""
         verdicts = chain_verdicts(chains)
-        wordings = [[r.text for r in c.requirements] for c in chains for _ in c.responses]
+        wordings = [[r.text for r in c.wanted] for c in chains for _ in c.responses]
         texts = [response.text for chain in chains for response in chain.responses]
         rewards = self._reward.rewards(wordings, texts, verdicts, progress=self._progress)
         scores = _scores(chains, verdicts, rewards, self._calibration, self._has_model)

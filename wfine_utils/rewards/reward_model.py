@@ -25,7 +25,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from wfine_utils.base_model import folder_fingerprint
 from wfine_utils.chains.pairs import PreferencePair
-from wfine_utils.chains.taxonomy import Chain, Query, RequirementType
+from wfine_utils.chains.taxonomy import Chain, Instruction, Query, RequirementType
 from wfine_utils.checks.dispatch import check
 from wfine_utils.models import adapters, devices, encoding
 from wfine_utils.models.interactions import read_apart
@@ -57,7 +57,7 @@ class RewardModel:
 
     def rewards(
         self,
-        instructions: Sequence[str],
+        instructions: Sequence[Instruction],
         responses: Sequence[str],
         *,
         token_budget: int = 4096,
@@ -78,7 +78,7 @@ class RewardModel:
         """
         pairs = list(zip(instructions, responses, strict=True))
         unique = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
-        cut: set[tuple[str, str]] = set()
+        cut: set[tuple[Instruction, str]] = set()
         ids = [
             encode_judged(self._tokenizer, self._settings, *pair, on_cut=partial(cut.add, pair))
             for pair in unique
@@ -103,7 +103,7 @@ class RewardModel:
             requirements of σ(reward), in [0, 1].
         """
         if self.granularity == "prompt":
-            prompts = [query.prompt() for query in queries]
+            prompts = [query.conversation() for query in queries]
             return self.rewards(prompts, responses, progress=progress)
         probabilities = self.probabilities(queries, responses, progress=progress)
         return np.array([each.mean() for each in probabilities], dtype=np.float64)
@@ -123,8 +123,8 @@ class RewardModel:
         self, queries: Sequence[Query], responses: Sequence[str], *, progress: bool = False
     ) -> list[np.ndarray]:
         """The reward of each requirement by itself: n arrays of float64, before σ."""
-        instructions = [r.text for query in queries for r in query.requirements]
-        sizes = [len(query.requirements) for query in queries]
+        instructions = [r.text for query in queries for r in query.wanted]
+        sizes = [len(query.wanted) for query in queries]
         texts = [text for text, n in zip(responses, sizes, strict=True) for _ in range(n)]
         flat = self.rewards(instructions, texts, progress=progress)
         return np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
@@ -162,7 +162,7 @@ def rewards_of_batch(
 def encode_judged(
     tokenizer: PreTrainedTokenizerBase,
     settings: RewardSettings,
-    instruction: str,
+    instruction: Instruction,
     response: str,
     on_cut: Callable[[], object] | None = None,
 ) -> list[int]:

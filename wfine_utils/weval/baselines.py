@@ -101,7 +101,7 @@ class OverlapScorer(ReadsAll):
         """A number between 0 and 1 for every response."""
         scores = []
         for chain in chains:
-            wanted = _words(" ".join(r.text for r in chain.requirements)) - _FUNCTION_WORDS
+            wanted = _words(" ".join(r.text for r in chain.wanted)) - _FUNCTION_WORDS
             n_shared = [len(wanted & _words(response.text)) for response in chain.responses]
             scores.append(np.array(n_shared) / (len(wanted) or np.nan))
         return scores
@@ -124,7 +124,7 @@ class OracleScorer(ReadsAll):
 
     def score(self, chains: Sequence[Chain]) -> Scores:
         """Number of requirements met, or NaN."""
-        met = [verdicts(chain.requirements, r.text) for chain in chains for r in chain.responses]
+        met = [verdicts(chain.wanted, r.text) for chain in chains for r in chain.responses]
         n_met = [np.nan if None in v else sum(map(bool, v)) for v in met]
         return split_by_chain(np.array(n_met, dtype=float), chains)
 

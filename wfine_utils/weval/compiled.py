@@ -69,7 +69,7 @@ def _verdict(spec: dict | None, text: str) -> float:
 
 def chain_verdicts(chains: Sequence[Chain]) -> list[FloatArray]:
     """:func:`compiled_verdicts` of every response, in reading order."""
-    wordings = [[r.text for r in chain.requirements] for chain in chains for _ in chain.responses]
+    wordings = [[r.text for r in chain.wanted] for chain in chains for _ in chain.responses]
     texts = [response.text for chain in chains for response in chain.responses]
     return compiled_verdicts(wordings, texts)
 

@@ -188,13 +188,18 @@ def response_pairs(
             f"covariate: found {np.isnan(along).sum()} NaN among {len(along)} responses; expected "
             "a finite number for each. Leave out the chains that have none."
         )
-    is_scored = ~np.isnan(np.concatenate(checked_scores("weval", scores, chains)))
-    chain, gold = np.repeat(np.arange(len(chains)), data.n_scored), data.kept.sum(axis=1)
-    columns = {"chain": chain, "score": data.score, "gold": gold[data.pattern]}
-    responses = pd.DataFrame({**columns, "along": along[is_scored]}).reset_index()
+    chain = np.repeat(np.arange(len(chains)), data.n_scored)
+    columns = {"chain": chain, "score": data.score, "gold": data.gold}
+    responses = pd.DataFrame({**columns, "along": along[data.is_used]}).reset_index()
     pairs = responses.merge(responses, on="chain").query("index_x < index_y")
+    pairs["gold"] = pairs["gold_x"] - pairs["gold_y"]
+    for i, relation in data.relations.items():
+        own = pairs["chain"] == i
+        x, y = (pairs.loc[own, f"index_{side}"] - data.start[i] for side in "xy")
+        pairs.loc[own, "gold"] = np.where(known := relation[x, y], known, np.nan)
+    pairs = pairs.dropna(subset="gold")
     sign = (pairs["score_x"] > pairs["score_y"]).astype(int) - (pairs["score_x"] < pairs["score_y"])
-    gold = pairs["gold_x"] - pairs["gold_y"]
+    gold = pairs["gold"]
     return pd.DataFrame({
         "chain": pairs["chain"], "score": sign, "gold": gold, "gap": gold.abs(),
         "first": pairs["along_x"], "second": pairs["along_y"],

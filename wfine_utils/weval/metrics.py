@@ -31,18 +31,21 @@ SINGLE_DROP_METRICS: tuple[str, ...] = ("pairwise_accuracy", "tie_rate")
 class ScoredChains:
     """The scored responses of all chains, one after the other, as flat arrays."""
 
-    n_responses: NDArray[np.int64]  # [chains], with the unscored ones
+    n_responses: NDArray[np.int64]  # [chains] whose gold is known, with the unscored ones
     n_scored: NDArray[np.int64]  # [chains]
     start: NDArray[np.int64]  # [chains], where a chain's scored responses begin
     score: FloatArray  # [scored responses]
+    gold: FloatArray  # [scored responses]
     pattern: NDArray[np.int64]  # [scored responses], row of `kept`
     kept: NDArray[np.bool_]  # [distinct kept tuples, most requirements], padded with False
+    relations: dict[int, NDArray[np.int8]]  # chain whose gold is pairs -> [responses, responses]
+    is_used: NDArray[np.bool_]  # [responses of all chains], scored and of known gold
 
     def batches(self, width: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Chains of one size at a time: chain numbers [c], places of their responses [c, n]."""
         for n in np.unique(self.n_scored[self.n_scored >= 2]):
             members = np.flatnonzero(self.n_scored == n)
-            step = max(1, MAX_CELLS // int(n * n * width))
+            step = max(1, MAX_CELLS // int(n * n * max(width, 1)))
             for first in range(0, len(members), step):
                 batch = members[first : first + step]
                 yield batch, self.start[batch][:, None] + np.arange(n)
@@ -51,23 +54,50 @@ class ScoredChains:
 def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> ScoredChains:
     """The arrays that the metrics are computed from; arguments, errors: see ``weval.evaluate``."""
     score = np.concatenate(checked_scores("weval", scores, chains))
-    scored = ~np.isnan(score)
-    if not scored.any():
+    sizes = np.array([len(chain.responses) for chain in chains])
+    first = np.cumsum(sizes) - sizes
+    judged = {i: chain.judged for i, chain in enumerate(chains) if chain.judged}
+    gold_of = {i: gold.numbers(sizes[i]) for i, gold in judged.items()}
+    is_known = np.ones(len(score), dtype=bool)
+    for i, gold in gold_of.items():
+        is_known[first[i] : first[i] + sizes[i]] = ~np.isnan(gold)
+    scored = ~np.isnan(score) & is_known
+    if np.isnan(score[is_known]).all():
         raise WfineError(
             f"weval: every score of chains {chains[0].chain_id!r} to {chains[-1].chain_id!r} is "
             "NaN; expected at least one number. Leave this scorer out for these chains."
         )
-    n_responses = np.array([len(chain.responses) for chain in chains])
-    n_scored = np.add.reduceat(scored, np.cumsum(n_responses) - n_responses, dtype=np.int64)
+    n_scored = np.add.reduceat(scored, first, dtype=np.int64)
+    n_known = np.add.reduceat(is_known, first, dtype=np.int64)
     # Chains share few kept patterns, so each is numbered once and its flags are looked up later.
-    kept = [response.kept for chain in chains for response in chain.responses]
+    # Where readers say what is better, a dropped requirement does not: no flags, no such pairs.
+    kept = [() if chain.judged else r.kept for chain in chains for r in chain.responses]
     number = {pattern: k for k, pattern in enumerate(dict.fromkeys(kept))}
     patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
     for pattern, k in number.items():
         patterns[k, : len(pattern)] = pattern
     start = np.cumsum(n_scored) - n_scored
-    pattern_of = np.array([number[pattern] for pattern in kept])[scored]
-    return ScoredChains(n_responses, n_scored, start, score[scored], pattern_of, patterns)
+    pattern_of = np.array([number[pattern] for pattern in kept])
+    gold = patterns.sum(axis=1)[pattern_of].astype(float)
+    relations = {}
+    for i, numbers in gold_of.items():
+        place = slice(first[i], first[i] + sizes[i])
+        gold[place] = numbers
+        if judged[i].better:
+            used = scored[place]
+            relations[i] = judged[i].relation(sizes[i])[np.ix_(used, used)]
+    return ScoredChains(
+        n_known, n_scored, start, score[scored], gold[scored], pattern_of[scored], patterns,
+        relations, scored,
+    )  # fmt: skip
+
+
+def gold_signs(chain: Chain) -> FloatArray:
+    """Signs of gold's differences, [responses, responses]; NaN for pairs it does not know."""
+    if chain.judged and chain.judged.better:
+        relation = chain.judged.relation(len(chain.responses)).astype(float)
+        return np.where(relation == 0, np.nan, relation)
+    return np.sign(np.subtract.outer(chain.gold, chain.gold))
 
 
 def _signs(x: NDArray) -> NDArray[np.int8]:
@@ -83,12 +113,16 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
     response i from the middle rank (average ranks for ties); so too for gold ranks.
     """
     values = np.full((len(data.n_responses), len(METRICS)), np.nan)
-    values[:, -1] = 1 - data.n_scored / data.n_responses
-    gold_of_pattern = data.kept.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        values[:, -1] = 1 - data.n_scored / data.n_responses
     for batch, place in data.batches(width=1):
         n = place.shape[1]
         s = _signs(data.score[place])
-        g = _signs(gold_of_pattern[data.pattern[place]])
+        g = _signs(data.gold[place])
+        partial = [k for k, i in enumerate(batch.tolist()) if i in data.relations]
+        for k in partial:  # pairs of which gold says nothing count in no sum
+            g[k] = data.relations[batch[k]]
+            s[k] *= g[k] != 0
         # Sums over all ordered pairs; the factor 2 cancels in every ratio below.
         agree = (s * g).sum(axis=(1, 2), dtype=np.int64)  # right order minus wrong order
         s_pairs = np.count_nonzero(s, axis=(1, 2))
@@ -110,6 +144,7 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
                 (agree + tied) / np.sqrt(g_pairs * (s_pairs + tied)),
             )
         values[batch, :-1] = np.where(g_pairs == 0, np.nan, result).T
+        values[batch[partial], METRICS.index("position_consistency")] = np.nan  # takes all ranks
     return values
 
 
@@ -121,7 +156,7 @@ def single_drop_metrics(
     type_code = np.array([kinds.index(r.type) for chain in chains for r in chain.requirements])
     type_start = np.cumsum([0, *(len(chain.requirements) for chain in chains)])
     n_types = len(RequirementType)
-    if (type_code == n_types).all():  # nothing is labelled
+    if (type_code == n_types).all() or not data.kept.any():  # nothing is labelled, or kept
         return {}
     pairs, right, tied = np.zeros((3, len(chains) * n_types))
     for batch, place in data.batches(width=data.kept.shape[1]):

@@ -99,7 +99,7 @@ def saturated_rate(
     Returns:
         A mean over chains, as ``tie_rate`` of WEval is, of which it is a part; NaN without a pair.
     """
-    sizes = [len(chain.responses) * len(chain.requirements) for chain in chains]
+    sizes = [len(chain.responses) * len(chain.wanted) for chain in chains]
     ends, flat, shares = np.cumsum(sizes), np.asarray(logits, dtype=float), []
     for chain, score, n, end in zip(chains, scores, sizes, ends, strict=True):
         s, x, gold = np.asarray(score), flat[end - n : end], np.array(chain.gold)
@@ -265,7 +265,8 @@ def _refuse_other_chains(table: pd.DataFrame, chains: Sequence[Chain]) -> None:
     golds = rows["gold"] if "gold" in rows else [None] * len(rows)
     for chain_id, place, g in zip(rows["chain_id"], rows["response"], golds, strict=True):
         expected = gold.get((chain_id, place), "no such response")
-        if expected == "no such response" or g not in (None, expected):
+        is_same = g is None or g == expected or (pd.isna(g) and pd.isna(expected))
+        if expected == "no such response" or not is_same:
             raise WfineError(
                 f"scores: found a row for response {place} of chain {chain_id!r} with gold {g}, "
                 f"expected {expected}: it was written for other chains of this id. Score these "
