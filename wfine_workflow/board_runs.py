@@ -160,9 +160,9 @@ def _table(path: Path, problems: list[str]) -> pd.DataFrame | None:
 
     def note(row: int, column: str, expected: str) -> None:
         value = table[column].iloc[row]
-        found = "nothing" if pd.isna(value) else short(value)
+        there = "nothing" if pd.isna(value) else short(value)
         # line 1 has the names
-        problems.append(f"{where}:{row + 2}: {column}: found {found}, expected {expected}")
+        problems.append(f"{where}:{row + 2}: {column}: found {there}, expected {expected}")
 
     numbers = table.reindex(columns=[*NUMBERS, "training_pairs"])
     numbers = numbers.apply(pd.to_numeric, errors="coerce")

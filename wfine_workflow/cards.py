@@ -87,7 +87,7 @@ def _of_reward_model(folder: Path, run: Path) -> dict[str, Any]:
     """What notebook 05 has measured of it; nothing where that has not been run, or knows it not."""
     try:
         own = _stamp(run / WEVAL)["parameters"]
-        chains, hand = read_weval(run), read_weval(run, "weval_hand.csv")
+        chains, prose = read_weval(run), read_weval(run, "weval_hand.csv")
     except MissingRun:
         return {}
     if folder.name not in SCORERS or own.get("models_from") not in (None, "", run.name):
@@ -95,7 +95,7 @@ def _of_reward_model(folder: Path, run: Path) -> dict[str, Any]:
     path, tables = own.get("chains_path"), {}
     if not own.get("out_of_fold"):  # there the models of the folds were measured, not this one
         tables[Path(path).name if path else f"test chains of preset {run.name}"] = chains
-    tables["WEval-Hand (test)"] = hand
+    tables["WEval-Hand (test)"] = prose
     return {"name": SCORERS[folder.name], "weval": tables, "beside": BESIDE}
 
 

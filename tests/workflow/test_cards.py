@@ -1,4 +1,4 @@
-"""Cards with the numbers of the run that a model lies in: of kept runs, and of runs made up here."""
+"""Cards with the numbers of the run that a model lies in: kept runs, and runs made up here."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_numbers_of_folds_are_not_those_of_the_model(run):
 def test_numbers_of_other_weights_are_refused(run):
     folder = run / "03_reward_model" / "wrl_requirement"
     (folder / "adapter_model.safetensors").write_bytes(b"trained again")
-    with pytest.raises(WfineError, match="was trained again since. Run notebook 05"):
+    with pytest.raises(WfineError, match=r"was trained again since\. Run notebook 05"):
         card(folder)
     assert not (folder / CARD).exists()
 

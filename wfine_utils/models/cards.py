@@ -348,15 +348,15 @@ def _data(record: Mapping[str, Any], words: str) -> str:
         return f"Trained on {counted}, without any text to imitate. {words}"
     n, of = record.get("n_pairs"), record.get("granularity", "prompt")
     counted = f"{n:,} pairs" if n else "pairs (how many is not recorded)"
-    asked = {"requirement": "one requirement", "prompt": "a whole instruction"}.get(of, of)
-    return f"Trained on {counted} of texts, one preferred to the other; asked is {asked}. {words}"
+    given = {"requirement": "one requirement", "prompt": "a whole instruction"}.get(of, of)
+    return f"Trained on {counted} of texts, one preferred to the other; asked is {given}. {words}"
 
 
 def _recipe(folder: Path, record: Mapping[str, Any]) -> str:
     model, revision = record["base_model"], record.get("revision")
     if _is_way(model):
-        found = Path(located(model, folder)).name
-        said = f"a folder of that run, `{found}`"
+        last_part = Path(located(model, folder)).name
+        said = f"a folder of that run, `{last_part}`"
     else:
         said = f"[{model}](https://huggingface.co/{model}), revision `{revision or 'not recorded'}`"
     digest = str(record.get("base_fingerprint", "not recorded"))
