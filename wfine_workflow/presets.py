@@ -47,15 +47,16 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 NOTEBOOKS[COLLECTS] = tuple(NOTEBOOKS)
 """Every notebook of the batch run, and the notebooks whose results it reads in any case."""
 
-BY_HAND = ("08_annotation",)
-"""Notebooks that need a person: they have parameter files, and are no part of the batch run."""
+BY_HAND = ("08_annotation", "09_people")
+"""Notebooks that need a person, or a file of what people have said: they have parameter files, and
+are no part of the batch run."""
 
 PARAMS: dict[str, type[params.NotebookParams]] = {
     model.notebook: model
     for model in (
         params.BaseModelParams, params.DataParams, params.DroppingParams, params.RewardModelParams,
         params.PolicyParams, params.WevalParams, ValidityParams, params.TablesParams,
-        params.AnnotationParams,
+        params.AnnotationParams, params.PeopleParams,
     )
 }  # fmt: skip
 """The parameters of every notebook."""

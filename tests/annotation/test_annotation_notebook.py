@@ -44,7 +44,9 @@ class TestNotebook:
         assert "Nothing to show yet" in self.shown(done, "agreement")
         assert results["agreement"] == results["agreement_with_gold"] == []
         assert (results["n_chains_to_rank"], results["n_annotators"]) == (6, 0)
-        assert not (project / "annotations").exists()
+        assert not (project / "annotations").exists(), "a simulated class writes no annotations"
+        assert [e["n_chains"] for e in results["simulated"]] == [6, 6, 6]
+        assert "simulated 1 (10 % errors)" in self.shown(done, "simulated-gold")
 
     @pytest.mark.slow
     def test_shows_agreement_once_two_have_ranked_and_forgets_it_without_them(self, project):
@@ -58,6 +60,8 @@ class TestNotebook:
         assert "15 of 15 chains" in self.shown(done, "pick"), "20 dev chains but for those shown"
         assert (results["n_annotators"], results["n_chains_shared"]) == (2, 3)
         assert all(entry["value"] == pytest.approx(1) for entry in results["agreement"])
+        assert all(entry["value"] < 0.9 for entry in results["simulated"]), "never mixed"
+        assert "simulated" not in self.shown(done, "files") + self.shown(done, "gold")
         assert len(results["agreement"]) == 3
         taus = [e for e in results["agreement_with_gold"] if e["metric"] == "kendall_tau_b"]
         assert [(e["annotator"], e["n_chains"]) for e in taus] == [

@@ -12,6 +12,6 @@ if TYPE_CHECKING:
     from wfine_utils.models.encoding import encode, is_encoder
     from wfine_utils.models.likelihood import LikelihoodScorer, load_fluency
     from wfine_utils.models.loading import load_config, load_quantised, load_tokenizer
-    from wfine_utils.models.packaged import fetch
+    from wfine_utils.models.packaged import base_named, fetch
 
 __getattr__ = on_demand(__name__)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         BaseModelParams,
         DataParams,
         DroppingParams,
+        PeopleParams,
         PolicyParams,
         RewardModelParams,
         TablesParams,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         to_markdown,
         value_table,
     )
-    from wfine_utils.notebook.run import check_previous, start_run
+    from wfine_utils.notebook.run import check_previous, needed_file, start_run
     from wfine_utils.notebook.sentences import Finding, ends, estimate, signs, span
 
 __getattr__ = on_demand(__name__)

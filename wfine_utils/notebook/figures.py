@@ -42,6 +42,7 @@ LABELS = {
     "kendall_tau_b": "Kendall's τ-b",
     "spearman_rho": "Spearman's ρ",
     "released_rule_tau": "τ by the released rule",
+    "kendall_w": "Kendall's W",
     "krippendorff_alpha": "Krippendorff's α",
     "fleiss_kappa": "Fleiss' κ",
     "wrl_prompt": "WRL, whole prompt",

@@ -242,4 +242,19 @@ class AnnotationParams(NotebookParams):
     n_chains: Count
     annotations_dir: str = Field(min_length=1)
     annotator: str = Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")
+    simulated_error_rates: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=2)
     n_boot: Count
+
+
+class PeopleParams(NotebookParams):
+    """Notebook 09: whose rankings are the gold, and what is held against them."""
+
+    notebook: ClassVar[str] = "09_people"
+
+    rankings_path: str
+    likelihood_model: str
+    kept_models_of: str
+    reward_models: dict[str, str]
+    difference: float = Field(gt=0, lt=1)
+    n_boot: Count
+    n_permutations: Count

@@ -252,6 +252,30 @@ def check_previous(
         )
 
 
+def needed_file(path: str, parameter: str, source: str) -> Path:
+    """The file that a parameter must name, because none of the kind comes with the project.
+
+    Args:
+        path: the parameter's value; a relative path counts from the project's root.
+        parameter: its name.
+        source: what the file is and where it comes from, in words.
+
+    Raises:
+        WfineError: the parameter is empty, or there is no such file.
+    """
+    if not path:
+        raise WfineError(
+            f"{parameter}: found no path, expected that of {source}. It does not come with the "
+            f"project: fetch it, put it into data/, and give its path in {parameter}."
+        )
+    if not (resolved := resolve(path)).is_file():
+        raise WfineError(
+            f"{parameter}: found no file {display_path(resolved)}, expected {source}. A relative "
+            "path counts from the project's root."
+        )
+    return resolved
+
+
 def start_run(cfg: NotebookParams, remove: Sequence[str] = ()) -> Run:
     """Open the folder of a notebook's run, seed every generator, write ``stamp.json``.
 

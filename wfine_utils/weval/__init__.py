@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wfine_utils.weval.evaluation import compare, evaluate, evaluate_all, per_chain
     from wfine_utils.weval.fluency import FluencyScorer, KeptFluencyScorer
     from wfine_utils.weval.metrics import METRICS
-    from wfine_utils.weval.power import detectable_difference, paired_spread
+    from wfine_utils.weval.power import chains_needed, detectable_difference, paired_spread
     from wfine_utils.weval.resampling import Bootstrap, holm, paired_difference
     from wfine_utils.weval.scorers import Scorer, Scores, score_all, scores_from_table, scores_table
 

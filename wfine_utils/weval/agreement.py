@@ -9,6 +9,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_kappa
 
 from wfine_utils.errors import WfineError
@@ -53,6 +54,36 @@ def fleiss_kappa(counts: NDArray) -> float:
     if np.count_nonzero(counts.sum(axis=0)) < 2:
         return float("nan")
     return float(statsmodels_kappa(counts))
+
+
+def kendall_w(ranks: FloatArray) -> float:
+    """Kendall's coefficient of concordance, corrected for ties.
+
+    1 where all raters give the same order; raters who do not know of each other give 1 / raters on
+    average, not 0.
+
+    Args:
+        ranks: float [raters, items], two or more of each. Of every rater only the order counts.
+
+    Returns:
+        Between 0 and 1; NaN where a number is missing, there are fewer than two raters or items, or
+        every rater finds all items equal.
+
+    Source: M. G. Kendall and B. Babington Smith, The problem of m rankings, Annals of Mathematical
+    Statistics 10 (1939); with SciPy 1.17, ``friedmanchisquare`` / (raters (items - 1)).
+    """
+    table = np.asarray(ranks, dtype=float)
+    n_raters, n_items = table.shape
+    if np.isnan(table).any() or min(n_raters, n_items) < 2:
+        return float("nan")
+    own = rankdata(table, axis=1)
+    total = own.sum(axis=0)
+    # Of one rater the squares sum to (items^3 - items - ties) / 12. All raters of one mind: the
+    # largest sum there can be, so ties need no formula of their own.
+    largest = n_raters * ((own - own.mean(axis=1, keepdims=True)) ** 2).sum()
+    if largest == 0:
+        return float("nan")
+    return float(((total - total.mean()) ** 2).sum() / largest)
 
 
 def value_counts(ratings: FloatArray, domain: FloatArray) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,6 +66,31 @@ def detectable_difference(sd: float, n: int, *, power: float = 0.8, alpha: float
     while _power(largest, n, alpha) < power:
         largest *= 2
     return sd * float(brentq(lambda effect: _power(effect, n, alpha) - power, 0, largest))
+
+
+def chains_needed(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
+    """The smallest number of chains that can show a difference of this size.
+
+    Args:
+        sd, power, alpha: as in :func:`detectable_difference`.
+        difference: between the means of two scorers, in units of the metric, above 0.
+
+    Returns:
+        Number of chains, 2 at least.
+
+    Raises:
+        WfineError: an argument outside its range, or more than a billion chains.
+    """
+
+    def shows(n: int) -> bool:
+        return detectable_difference(sd, n, power=power, alpha=alpha) <= difference
+
+    if not difference > 0 or not shows(2**30):
+        raise WfineError(
+            f"chains_needed: found a difference of {difference} and sd={sd}; expected a difference "
+            "above 0 that a billion chains can show. Name a larger one."
+        )
+    return bisect_left(range(2**30), True, lo=2, key=shows)
 
 
 def _power(effect: float, n: int, alpha: float) -> float:
