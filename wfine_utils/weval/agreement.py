@@ -9,6 +9,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_kappa
 
 from wfine_utils.errors import WfineError
@@ -53,6 +54,35 @@ def fleiss_kappa(counts: NDArray) -> float:
     if np.count_nonzero(counts.sum(axis=0)) < 2:
         return float("nan")
     return float(statsmodels_kappa(counts))
+
+
+def kendall_w(ranks: ArrayLike) -> float:
+    """Kendall's coefficient of concordance W, corrected for ties.
+
+    With R_i the sum of the ranks of item i and S the sum of the squares of R_i less their mean,
+    W = 12 S / (m^2 (n^3 - n) - m T), T the sum of t^3 - t over all groups of t tied ranks of a
+    rater. 1 is the same ranking by all; unrelated rankings have 1 / m on average, not 0.
+
+    Args:
+        ranks: float [raters, items], two raters and two items at least. Any numbers that order
+            the items will do: every row is ranked, with average ranks for ties.
+
+    Returns:
+        Between 0 and 1; NaN if a rank is NaN, or if all raters tie all items.
+
+    Source: Kendall and Babington Smith, "The problem of m rankings", 1939. It is
+    chi^2 / (m (n - 1)) of SciPy's ``friedmanchisquare``, which wants three items.
+
+    >>> kendall_w([[1, 2, 3], [1, 3, 2]])
+    0.75
+    """
+    rows = stats.rankdata(np.asarray(ranks, dtype=float), axis=1)  # a NaN makes its row NaN
+    m, n = rows.shape
+    deviation = rows.sum(axis=0) - m * (n + 1) / 2
+    _, sizes = np.unique(np.stack([np.repeat(np.arange(m), n), rows.ravel()]), axis=1,
+                         return_counts=True)  # fmt: skip
+    most = m**2 * (n**3 - n) - m * float((sizes**3 - sizes).sum())
+    return float(12 * (deviation**2).sum() / most) if most else float("nan")
 
 
 def value_counts(ratings: FloatArray, domain: FloatArray) -> NDArray[np.int64]:
