@@ -88,9 +88,7 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     )  # fmt: skip
 
 
-def _judged_gold(
-    chains: Sequence[Chain],
-) -> tuple[list[FloatArray], dict[int, NDArray[np.int8]]]:
+def _judged_gold(chains: Sequence[Chain]) -> tuple[list[FloatArray], dict[int, NDArray[np.int8]]]:
     """Gold of every judged chain, [judged chains][responses], and where it is pairs the relations.
 
     The relations by the number of the chain. Many chains say the same, such as "the first of two
