@@ -36,7 +36,7 @@ def test_responses_of_a_second_file_in_both_forms(tmp_path):
     (chain,) = loaded(tmp_path, [zero, *start], responses=path).chains
     assert [r.text for r in chain.responses] == ["one", "two"]
     path.write_text(json.dumps({"prompt_new": "Write.", "choices": []}))
-    with pytest.raises(WfineError, match="said.jsonl:1: instruction: found no instruction with"):
+    with pytest.raises(WfineError, match=r"said.jsonl:1: instruction: found no instruction with"):
         loaded(tmp_path, start, responses=path)
 
 

@@ -103,7 +103,10 @@ BAD = {
     ),
     "one version": (LAMP, {"responses": {"AI": "One."}}, "responses: found {'AI': 'One.'}"),
     "no prompt": (PREFERENCE, {"prompt": " "}, "prompt: found ' ', expected a text"),
-    "no answer": (PREFERENCE, {"rejected": None}, "rejected: found nothing, expected a list"),
+    "no answer": (PREFERENCE, {"rejected": None}, "rejected: found nothing, expected a text, or a list"),
+    "half a pair": (
+        PREFERENCE, {"chosen": "\ud800"}, "chosen: found '\\ud800', expected Unicode without half",
+    ),
     "itself": (
         PREFERENCE, {"rejected": "good"}, "preference: found a text that is better than itself",
     ),

@@ -51,9 +51,7 @@ def test_rows_of_a_data_set_are_named_by_their_number(tmp_path):
 
 
 def test_a_name_on_the_hub_that_cannot_be_reached(tmp_path):
-    with pytest.raises(
-        WfineError, match="somebody/no-such-set: cannot be loaded .* Check the name"
-    ):
+    with pytest.raises(WfineError, match=r"no-such-set: cannot be loaded .* Check the name"):
         load_benchmark("somebody/no-such-set")
 
 

@@ -25,8 +25,8 @@ from wfine_utils.benchmarks.layout import (
     Record,
     Verdicts,
     any_text,
-    asked,
     gold,
+    instruction_of,
     items,
     refuse,
     text,
@@ -48,7 +48,7 @@ from wfine_utils.weval.scorers import Scores
 
 def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
     """The graph is an order in part: a circle is refused, a pair told twice is one pair."""
-    instruction, before = asked(turns(record.get("messages"), "messages"), "messages")
+    instruction, before = instruction_of(turns(record.get("messages"), "messages"), "messages")
     checklist = [
         text(item, f"checklist.{i}")
         for i, item in enumerate(items(record.get("checklist"), "checklist"))

@@ -87,21 +87,25 @@ class Layout:
 
 def refuse(field: str, value: Any, expected: str) -> NoReturn:
     """Raise a :class:`Refusal` of a value."""
-    found = "nothing" if value is None else short(value)
-    raise Refusal(field, f"found {found}, expected {expected}")
+    there = "nothing" if value is None else short(value)
+    raise Refusal(field, f"found {there}, expected {expected}")
 
 
 def text(value: Any, field: str) -> str:
     """A text that is not blank."""
     if not isinstance(value, str) or not value.strip():
         refuse(field, value, "a text that is not empty")
-    return value
+    return any_text(value, field)
 
 
 def any_text(value: Any, field: str) -> str:
     """A text, which may be empty: a model can say nothing."""
     if not isinstance(value, str):
         refuse(field, value, "a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        refuse(field, value, "Unicode without half a surrogate pair")
     return value
 
 
@@ -125,7 +129,7 @@ def turns(value: Any, field: str) -> tuple[Turn, ...]:
     return tuple(made)
 
 
-def asked(conversation: Sequence[Turn], field: str) -> tuple[str, tuple[Turn, ...]]:
+def instruction_of(conversation: Sequence[Turn], field: str) -> tuple[str, tuple[Turn, ...]]:
     """The instruction of a conversation, which is its last turn, and the turns before it."""
     *before, last = conversation
     if last.role != "user":

@@ -153,10 +153,10 @@ class Benchmark:
         if layout.needs == "either" and not given:
             needed = {"scores or verdicts"}
         if needed - given or extra:
-            found = " and ".join(sorted(given)) or "neither scores nor verdicts"
+            there = " and ".join(sorted(given)) or "neither scores nor verdicts"
             expected = " and ".join(sorted(needed or taken[layout.needs]))
             raise WfineError(
-                f"official metric of {self.layout}: found {found}, expected {expected} alone. For "
+                f"official metric of {self.layout}: found {there}, expected {expected} alone. For "
                 "how scores rank the responses: weval.evaluate(benchmark.chains, scores)."
             )
 
@@ -174,10 +174,10 @@ class Benchmark:
                 own = [np.asarray(row, dtype=float) for row in rows]
             except (TypeError, ValueError):
                 own = []
-            found = [x.shape for x in own]
-            if found != [(n,) for n in sizes] or any(((x < 0) | (x > 1)).any() for x in own):
+            shapes = [x.shape for x in own]
+            if shapes != [(n,) for n in sizes] or any(((x < 0) | (x > 1)).any() for x in own):
                 raise WfineError(
-                    f"verdicts, chain {chain.chain_id!r}: found arrays of the shapes {found}, "
+                    f"verdicts, chain {chain.chain_id!r}: found arrays of the shapes {shapes}, "
                     f"expected for its responses {sizes} numbers between 0 and 1, NaN where "
                     "undecided."
                 )

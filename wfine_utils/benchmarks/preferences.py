@@ -24,7 +24,9 @@ from wfine_utils.benchmarks.layout import (
     Record,
     Refusal,
     Verdicts,
-    asked,
+    any_text,
+    instruction_of,
+    refuse,
     text,
     turns,
 )
@@ -42,7 +44,8 @@ def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
     names = next((pair for pair in _SIDES if pair[0] in record), _SIDES[0])
     prompt, (chosen, rejected) = record.get("prompt"), (record.get(name) for name in names)
     if isinstance(prompt, str) and isinstance(chosen, str) and isinstance(rejected, str):
-        return pair_chain(chain_id, text(prompt, "prompt"), chosen, rejected), NO_LABEL
+        a, b = any_text(chosen, names[0]), any_text(rejected, names[1])
+        return pair_chain(chain_id, text(prompt, "prompt"), a, b), NO_LABEL
     sides = [_messages(x, f, "assistant") for x, f in zip((chosen, rejected), names, strict=True)]
     given = () if prompt is None else _messages(prompt, "prompt", "user")
     shared = _shared_beginning(*sides)
@@ -58,13 +61,15 @@ def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
         raise Refusal("prompt", "found nothing, and no turns that chosen and rejected share, "
                       "expected either")  # fmt: skip
     a, b = (_answer(side[len(shared) :], name) for side, name in zip(sides, names, strict=True))
-    instruction, before = asked(conversation, "prompt" if given else names[0])
+    instruction, before = instruction_of(conversation, "prompt" if given else names[0])
     return pair_chain(chain_id, instruction, a, b, before=before), NO_LABEL
 
 
 def _messages(value: Any, field: str, role: Any) -> tuple[Turn, ...]:
     if isinstance(value, str):
-        return (Turn(role, text(value, field) if role == "user" else value),)
+        return (Turn(role, text(value, field) if role == "user" else any_text(value, field)),)
+    if not isinstance(value, list):
+        refuse(field, value, "a text, or a list of messages")
     return turns(value, field)
 
 

@@ -181,9 +181,9 @@ def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scor
     return arrays
 
 
-def _no_scores(source: str, chain: Chain, found: str) -> WfineError:
+def _no_scores(source: str, chain: Chain, problem: str) -> WfineError:
     return WfineError(
-        f"{source}, chain {chain.chain_id!r}: found {found}; expected {len(chain.responses)} "
+        f"{source}, chain {chain.chain_id!r}: found {problem}; expected {len(chain.responses)} "
         "finite numbers, one per response, NaN for what cannot be scored. Mend the score method."
     )
 
