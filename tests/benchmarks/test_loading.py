@@ -103,7 +103,7 @@ BAD = {
     ),
     "one version": (LAMP, {"responses": {"AI": "One."}}, "responses: found {'AI': 'One.'}"),
     "no prompt": (PREFERENCE, {"prompt": " "}, "prompt: found ' ', expected a text"),
-    "no answer": (PREFERENCE, {"rejected": None}, "rejected: found nothing, expected a text, or a list"),
+    "no answer": (PREFERENCE, {"rejected": None}, "rejected: found nothing, expected a text, or"),
     "half a pair": (
         PREFERENCE, {"chosen": "\ud800"}, "chosen: found '\\ud800', expected Unicode without half",
     ),
