@@ -15,10 +15,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BATCH := $(BIN)/python -m wfine_workflow.run
+RUNS ?= $(patsubst %/05_weval_correlation/weval.csv,%,$(sort \
+  $(wildcard outputs/reference/*/05_weval_correlation/weval.csv)))
+BOARD ?= outputs/reference/board.html
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce look lab test test-fast lint style docs bench reference lock strip clean distclean
+.PHONY: help env reproduce look lab test test-fast lint style docs bench reference lock strip clean distclean board
 
 # A recipe that fails must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
@@ -35,6 +38,7 @@ help:  ## show this text
 	@echo "  OUTPUT_ROOT  write results elsewhere               default: outputs"
 	@echo "  PYTHON       Python 3.11 to 3.14 for .venv         default: python3"
 	@echo "  WORKERS      tests at a time                       default: 2"
+	@echo "  RUNS, BOARD  folders with results, and the page   default: those in outputs/reference"
 	@echo "  LAB_ARGS     more for JupyterLab, such as          LAB_ARGS='--allow-root --no-browser'"
 	@echo "  TORCH_INDEX  another package index for PyTorch. On Linux the default wheel brings CUDA"
 	@echo "               (several GB); without a GPU the smaller wheel does as well:"
@@ -101,6 +105,9 @@ bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset ag
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference; with MODELS=yes its models
 	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
 	  $(if $(MODELS),--models)
+
+board: $(READY)  ## one page of what WEval said of every scorer in RUNS, by default the kept runs
+	@$(BIN)/python -m wfine_workflow.board $(RUNS) --out '$(BOARD)'
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \

@@ -17,6 +17,9 @@ from wfine_utils.files import display_path, sha256_file, write_json
 MANIFEST = "manifest.json"
 """File beside an adapter: which base it belongs to, and how it was trained."""
 
+CARD = "README.md"
+"""File beside an adapter that tells people of it; no result depends on it."""
+
 NOTEBOOKS = {"reward model": "03_reward_model", "policy": "04_wrl_policy"}
 """Which notebook trains adapters of a kind."""
 

@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from wfine_utils.base_model import MANIFEST, folder_fingerprint
+from wfine_utils.base_model import CARD, MANIFEST, folder_fingerprint
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, sha256_file, write_json
 from wfine_utils.notebook.kept_models import LISTING
@@ -19,7 +19,7 @@ LIMIT = 10_000_000
 """Bytes of all kept models of a preset."""
 
 BASE, ADAPTER = "model.safetensors", "adapter_model.safetensors"
-_UNUSED = {"stage.json", "README.md", BASE, ADAPTER}
+_UNUSED = {"stage.json", CARD, BASE, ADAPTER}
 
 
 def keep_models(run: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wfine_utils.base_model import CARD
 from wfine_utils.errors import WfineError, explained
 from wfine_utils.files import display_path, project_root, resolve, whole_folder
 from wfine_workflow.keep_models import keep_models
@@ -16,7 +17,7 @@ from wfine_workflow.keep_models import keep_models
 LIMIT = 1_000_000
 """Files of this many bytes or more are not kept."""
 
-_OF_MODELS = ("adapter_config", "tokenizer", "special_tokens")  # no use without the weights
+_OF_MODELS = ("adapter_config", "tokenizer", "special_tokens", CARD)  # no use without the weights
 _LEFT_OUT = ("report/", "logs/", "06_validity_and_ablations/cells/",
              "06_validity_and_ablations/done/", "benchmarks/cells/")  # fmt: skip
 """Single cells of the study are many, and notebook 06 keeps what its tables are made from."""

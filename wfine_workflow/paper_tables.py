@@ -99,11 +99,11 @@ _LATEST = "compiled_rate"
 """The share that WEval has told last: a run that was kept before does not tell it."""
 
 
-def read_weval(folder: Path) -> pd.DataFrame:
-    """The tidy table of notebook 05: ``scorer, training_pairs``, the columns of ``evaluate``."""
+def read_weval(folder: Path, name: str = "weval.csv") -> pd.DataFrame:
+    """A tidy table of notebook 05: ``scorer, training_pairs``, the columns of ``evaluate``."""
     texts = ["scorer", "metric", "subset_kind", "subset"]
     numbers = [*TIDY, "n_chains", "training_pairs", *(x for x in SHARES if x != _LATEST)]
-    return read_results(folder, WEVAL, "weval.csv", texts, numbers)
+    return read_results(folder, WEVAL, name, texts, numbers)
 
 
 def table_t2(folder: Path) -> pd.DataFrame:

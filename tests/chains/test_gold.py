@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_a_circle_is_named_from_better_to_worse():
     with pytest.raises(ValidationError) as refused:
         Gold(better=((4, 2), (2, 7), (7, 4), (0, 1)))
     circle = str(refused.value).split("circle ")[1].split(",")[0].split(" > ")
-    edges = {(int(a), int(b)) for a, b in zip(circle, circle[1:], strict=False)}
+    edges = {(int(a), int(b)) for a, b in pairwise(circle)}
     assert edges == {(4, 2), (2, 7), (7, 4)}
 
 
@@ -108,7 +109,7 @@ def test_readers_apart_and_without_one():
     assert readers(chains) == ["a", "b"]
     (own,) = of_reader(chains, "b")
     assert own.chain_id == "both" and own.gold == (1.0, 2.0, 3.0)
-    with pytest.raises(WfineError, match="no chain of which 'c' has graded two .* a, b"):
+    with pytest.raises(WfineError, match=r"no chain of which 'c' has graded two .* a, b"):
         of_reader(chains, "c")
     assert chains[0].judged.without("a") == Gold(grades={"b": (1, 2, 3)})
     with pytest.raises(ValueError, match="found b, expected 'b' and another"):

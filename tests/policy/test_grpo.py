@@ -15,10 +15,11 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
 
-from wfine_utils.base_model import Base
+from wfine_utils.base_model import CARD, Base
 from wfine_utils.chains.units import mean_interval
 from wfine_utils.errors import WfineError
 from wfine_utils.models import adapters, cpu_layers, loading
+from wfine_utils.models.cards import MARK
 from wfine_utils.policy import generation, grpo
 from wfine_utils.policy.unpadded import UnpaddedGRPOTrainer
 from wfine_utils.settings import PolicySettings
@@ -58,6 +59,11 @@ def test_training_leaves_adapter_curve_and_completions(trained):
     assert np.isfinite(curve.drop(columns="step")).all(axis=None)
     assert curve["kl"].iloc[0] == pytest.approx(0, abs=1e-6)  # it starts as its own reference
     assert len(list((trained / "trainer" / "completions").glob("*.parquet"))) == 2
+
+
+def test_training_leaves_a_card(trained):
+    card = (trained / CARD).read_text(encoding="utf-8")
+    assert "# Policy: " in card and "Not measured yet." in card and MARK in card
 
 
 def test_advantages_of_the_notebook_are_those_of_trl(trained):

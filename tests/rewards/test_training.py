@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+from importlib import metadata
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,13 +13,14 @@ import pandas as pd
 import pytest
 import torch
 from conftest import taught
+from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch.nn.functional import logsigmoid
 from trl import RewardConfig, RewardTrainer
 
-from wfine_utils.base_model import Base
+from wfine_utils.base_model import CARD, Base
 from wfine_utils.chains.pairs import preference_pairs
 from wfine_utils.errors import WfineError
 from wfine_utils.models import loading
@@ -58,6 +60,10 @@ def test_training_leaves_adapter_manifest_and_curve(folders, granularity):
     assert manifest["granularity"] == granularity and manifest["n_pairs"] == 40
     curve = (folder / "learning_curve.csv").read_text().splitlines()
     assert curve[0] == "step,split,loss,accuracy,margin"
+    card = ModelCard.load(folder / CARD)
+    assert "Not measured yet." in card.text and card.data.eval_results is None
+    assert "40 pairs" in card.text and f"torch {metadata.version('torch')}" in card.text
+    assert str(folder.parents[0]) not in str(card), "a folder of this machine"
     assert any("validation" in line for line in curve)
 
 

@@ -81,7 +81,7 @@ def test_a_response_that_nobody_graded_is_not_there():
 
 def test_nothing_known_and_nothing_scored_is_refused():
     chain = judged(Gold(grades={"a": (1, None)}), 2)
-    with pytest.raises(WfineError, match="every score .* is NaN"):
+    with pytest.raises(WfineError, match=r"every score .* is NaN"):
         evaluate([chain], [[np.nan, 1.0]])
     table = evaluate([chain], [[1.0, 2.0]], n_boot=0)
     assert np.isnan(table.set_index("metric").loc["kendall_tau_b", "value"])
@@ -118,6 +118,6 @@ def test_baselines_and_tables_know_chains_without_requirements():
     assert again.keys() == scores.keys()
     table = scores_table(scores, chains)
     table["gold"] = table["gold"].fillna(7.0)
-    with pytest.raises(WfineError, match="response 1 of chain 'c0' with gold 7.0, expected nan"):
+    with pytest.raises(WfineError, match=r"response 1 of chain 'c0' with gold 7\.0, expected nan"):
         scores_from_table(table, chains)
     assert list(evaluate(chains, scores["length"], n_boot=0)["metric"]) == list(METRICS)

@@ -1,4 +1,4 @@
-"""What a reader sees and types: JupyterLab and the report, in a real browser.
+"""What a reader sees and types: JupyterLab, the report and the board, in a real browser.
 
 Needs Playwright for Python (`pip install '.[browser]'`) and a Chromium of the
 system (Debian: `apt install chromium`). Where one of them is missing, these tests are skipped.
@@ -16,6 +16,7 @@ import pytest
 from conftest import ROOT, copy_project
 from house.test_lab import running_lab
 
+from wfine_workflow.board import build_board
 from wfine_workflow.index import build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: the extra browser")
@@ -266,3 +267,103 @@ def test_the_headline_can_be_read_on_a_phone(report, new_page):
         box = cell.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         assert re.search(r"\d", cell.inner_text())
+
+
+# --- the board ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory) -> Path:
+    """The board of the kept runs of mini and encoder."""
+    kept = ROOT / "outputs" / "reference"
+    out = tmp_path_factory.mktemp("board") / "board.html"
+    return build_board([kept / "mini", kept / "encoder"], out)
+
+
+def rows_of(table) -> list[list[str]]:
+    """The texts of the rows that are seen in a table, without those that name a part."""
+    return [
+        row.locator("th, td").all_inner_texts()
+        for row in table.locator("tbody tr:not(.part)").all()
+        if row.is_visible()
+    ]
+
+
+def first_number(text: str) -> float:
+    return float(re.match(r"[-\d.,]+", text.strip())[0].replace(",", ""))
+
+
+def numbers(table, place: int) -> list[float]:
+    return [first_number(row[place]) for row in rows_of(table) if row[place].strip() != "–"]
+
+
+def test_the_board_is_sorted_by_click_and_by_key(board, new_page):
+    page = new_page()
+    page.goto(board.as_uri())
+    table = page.locator("table.board").first
+    assert numbers(table, 3) == sorted(numbers(table, 3), reverse=True)
+    head = table.locator("thead th").nth(8)
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert numbers(table, 8) == sorted(numbers(table, 8), reverse=True)
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert numbers(table, 8) == sorted(numbers(table, 8))
+    pairs = table.locator("thead th").nth(9)
+    for _ in range(2):  # what has no number stands last, whichever comes first
+        pairs.get_by_role("button").click()
+        cells = [row[9].strip() for row in rows_of(table)]
+        assert "–" not in cells[: len(numbers(table, 9))]
+
+
+def test_the_board_is_filtered(board, new_page):
+    page = new_page()
+    page.goto(board.as_uri())
+    page.locator("select[name=kind]").select_option("null")
+    seen = [row for table in page.locator("table.board").all() for row in rows_of(table)]
+    assert seen and {row[2] for row in seen} == {"null"}
+    page.locator("select[name=kind]").select_option("")
+    page.locator("select[name=run]").select_option("encoder")
+    seen = [row for table in page.locator("table.board").all() for row in rows_of(table)]
+    assert seen and {row[1] for row in seen} == {"encoder"}
+    page.locator("select[name=run]").select_option("")
+    page.locator("select[name=subset]").select_option("type:style")
+    table = page.locator("table.board").first
+    assert numbers(table, 4) == sorted(numbers(table, 4), reverse=True)
+    assert {row[3].strip() for row in rows_of(table)} == {"–"}
+    assert page.locator(".none:visible").count() == 1, "the authors' chains have no types"
+    said = page.locator("#shown").inner_text()
+    assert re.fullmatch(r"\d+ of \d+ rows are shown\.", said)
+
+
+def test_a_row_of_the_board_leads_to_its_stamp(board, new_page):
+    page = new_page()
+    page.goto(board.as_uri())
+    stamp = page.locator("#stamp-1 pre")
+    assert not stamp.is_visible()
+    page.locator("table.board tbody a").first.click()
+    assert stamp.is_visible() and '"versions"' in stamp.inner_text()
+
+
+def test_the_board_can_be_read_without_a_script(board, new_page):
+    page = new_page(java_script_enabled=False)
+    page.goto(board.as_uri())
+    assert not page.locator("#filters").is_visible()
+    rows = page.locator("table.board tbody tr")
+    assert rows.count() > 100
+    assert rows.first.is_visible() and rows.last.is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_board_on_a_desk_and_on_a_phone(board, new_page, width, scheme):
+    page = new_page(width, 900, color_scheme=scheme)
+    errors: list = []
+    page.on("pageerror", errors.append)
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(board.as_uri())
+    over = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    assert over <= 0, "the page scrolls sideways, and not the table alone"
+    assert page.locator("#shown").inner_text() != "", "the script ran under the page's own policy"
+    assert errors == []

@@ -22,6 +22,7 @@ from conftest import copy_project
 from wfine_utils.errors import WfineError
 from wfine_utils.files import LOCK
 from wfine_utils.notebook.params import merged
+from wfine_workflow.cards import card
 from wfine_workflow.paper_tables import TABLES
 from wfine_workflow.presets import NOTEBOOKS, load_preset, preset_notebooks
 
@@ -98,6 +99,14 @@ class TestWholeRun:
         assert all(math.isfinite(x) for x in numbers(results))
         stamp = json.loads((finished / name / "stamp.json").read_text(encoding="utf-8"))
         assert (stamp["notebook"], stamp["preset"]) == (name, "smoke")
+
+    def test_the_command_writes_the_cards_that_the_notebooks_wrote(self, finished):
+        paths = [*finished.glob("0[34]*/*/README.md")]
+        assert len(paths) == 5
+        for path in paths:
+            by_notebook = path.read_bytes()
+            assert b"model-index" in by_notebook, "measured"
+            assert card(path.parent).read_bytes() == by_notebook
 
     def test_nothing_is_left_half_written(self, finished):
         assert not [p for p in finished.rglob("*") if ".partial-" in p.name]

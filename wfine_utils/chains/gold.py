@@ -74,7 +74,7 @@ class Gold:
         """Gold from ranks by reader, 1 for the best; equal ranks are ties, None is a gap.
 
         >>> Gold.from_ranks({"Ada": [2, 1, None]}).grades
-        {'Ada': (-2, -1, None)}
+        {'Ada': (-2.0, -1.0, None)}
         """
         turned = {
             reader: tuple(None if rank is None else -rank for rank in row)
@@ -120,8 +120,8 @@ class Gold:
     def without(self, reader: str) -> Gold:
         """The gold of all other readers; a ValueError if there is none."""
         if len(self.grades) < 2 or reader not in self.grades:
-            found = ", ".join(self.grades) or "no reader"
-            raise ValueError(f"found {found}, expected {reader!r} and another")
+            names = ", ".join(self.grades) or "no reader"
+            raise ValueError(f"found {names}, expected {reader!r} and another")
         return Gold({name: row for name, row in self.grades.items() if name != reader})
 
     def of(self, reader: str) -> Gold:

@@ -7,6 +7,7 @@ from wfine_utils.faces import on_demand
 
 if TYPE_CHECKING:
     from wfine_utils.base_model import Base, located, read_base, write_base
+    from wfine_utils.models.cards import write_model_card
     from wfine_utils.models.devices import compute_dtype
     from wfine_utils.models.encoding import encode, is_encoder
     from wfine_utils.models.likelihood import LikelihoodScorer, load_fluency

@@ -18,11 +18,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, Trai
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
-from wfine_utils.base_model import MANIFEST, Base, portable, read_manifest, write_manifest
+from wfine_utils.base_model import CARD, MANIFEST, Base, portable, read_manifest, write_manifest
 from wfine_utils.errors import WfineError
 from wfine_utils.models import cpu_layers, devices, loading
+from wfine_utils.models.cards import write_model_card
 from wfine_utils.models.loading import Head, reward_heads
 from wfine_utils.models.memory import Meter
+from wfine_utils.notebook.environment import versions
 from wfine_utils.settings import PolicySettings, RewardSettings
 
 
@@ -136,7 +138,7 @@ def save_adapter(
     """
     model.peft_config["default"].base_model_name_or_path = portable(base.model, folder)
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
-    (folder / "README.md").unlink()  # an empty form, with the absolute path of the base
+    (folder / CARD).unlink()  # an empty form, with the absolute path of the base
     tokenizer.save_pretrained(folder)
     facts["chat_template_sha256"] = _template_digest(tokenizer)
     write_manifest(folder, base, KINDS[head], **facts)
@@ -153,7 +155,7 @@ def train_and_save(
     settings: RewardSettings | PolicySettings,
     **facts: Any,
 ) -> pd.DataFrame:
-    """Train adapters, and save them with their cost and the curve of the training.
+    """Train adapters, and save them with their cost, the curve of the training, and a card.
 
     A checkpoint in the trainer's folder is what the training goes on from.
 
@@ -183,6 +185,7 @@ def train_and_save(
         tokenizer = cast(PreTrainedTokenizerBase, trainer.processing_class)
         save_adapter(model, tokenizer, base, head, folder, **facts)
         table.to_csv(folder / f"{curve.__name__}.csv", index=False)
+        write_model_card(folder, versions=versions())
     trainer.accelerator.wait_for_everyone()
     return table
 

@@ -16,11 +16,13 @@ CODE = Path(__file__).parents[2]
 
 PACKAGES = ("wfine_utils", "wfine_study", "wfine_workflow")
 
-# These check parameters, start notebooks, show results, or list what is to be computed.
+# These check parameters, start notebooks, show results, or list what is to be computed; a card
+# tells of a model.
 _CANNOT_CHANGE_NUMBERS = (
     "wfine_utils/errors.py",
     "wfine_utils/settings.py",
     "wfine_utils/notebook/",
+    "wfine_utils/models/cards.py",
     "wfine_study/cells.py",
     "wfine_workflow/",
 )

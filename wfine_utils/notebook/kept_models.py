@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+from wfine_utils.base_model import CARD
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, project_root, sha256_file
 
@@ -69,7 +70,7 @@ def kept_model(preset: str, notebook: str, stage: str) -> Path:
             f"`make reference PRESET={preset} MODELS=yes`."
         )
     listing = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-    for path in sorted(p for p in kept.rglob("*") if p.is_file()):
+    for path in sorted(p for p in kept.rglob("*") if p.is_file() and p.name != CARD):
         expected = listing.get(path.relative_to(folder).as_posix())
         if (digest := sha256_file(path)) != expected:
             raise WfineError(
@@ -86,4 +87,6 @@ def take(preset: str, notebook: str, stage: str, folder: Path) -> None:
     Raises:
         WfineError: a file is not the one that was kept.
     """
-    shutil.copytree(kept_model(preset, notebook, stage), folder, dirs_exist_ok=True)
+    without_card = shutil.ignore_patterns(CARD)  # it is of the kept model
+    kept = kept_model(preset, notebook, stage)
+    shutil.copytree(kept, folder, dirs_exist_ok=True, ignore=without_card)

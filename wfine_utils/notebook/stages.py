@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from wfine_utils.base_model import folder_fingerprint
+from wfine_utils.base_model import CARD, folder_fingerprint
 from wfine_utils.files import json_text, sha256_file, whole_folder
 
 _STAGE = "stage.json"
@@ -71,8 +71,9 @@ def stage_is_done(folder: Path, inputs: Mapping[str, Any], needs: Sequence[str] 
 
 
 def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of every file but the record itself and cards, which are written anew with numbers."""
     return {
         p.relative_to(folder).as_posix(): p.stat().st_size
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and p != folder / _STAGE
+        if p.is_file() and p != folder / _STAGE and p.name != CARD
     }
