@@ -22,7 +22,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ROOMS = ("chains", "checks", "tiny_world", "weval", "annotation", "adherence", "judges", "notebook")
+ROOMS = (
+    "chains", "checks", "tiny_world", "weval", "annotation", "benchmarks", "adherence", "judges",
+    "notebook",
+)  # fmt: skip
 
 HIDE = """
 import sys

@@ -42,7 +42,7 @@ class Problems:
         """Note one problem at a line or row."""
         self.lines.append(f"{display_path(self.path)}:{self.unit}{place}: {field}: {message}")
 
-    def raise_if_any(self) -> None:
+    def raise_if_any(self, advice: str = "Mend the file and load it again.") -> None:
         """Raise what was noted, at most 20 of it, as one :class:`WfineError`."""
         if not self.lines:
             return
@@ -52,7 +52,7 @@ class Problems:
         rows = " (rows count from 0)" if self.unit else ""
         raise WfineError(
             f"{display_path(self.path)}, read as format {self.format!r}: {count}{rows}; nothing "
-            "was loaded. Mend the file and load it again.\n" + "\n".join(self.lines[:MAX_SHOWN])
+            f"was loaded. {advice}\n" + "\n".join(self.lines[:MAX_SHOWN])
         )
 
 
@@ -76,15 +76,21 @@ def validated(adapter: TypeAdapter[Any], text: str, place: int, problems: Proble
     try:
         return adapter.validate_json(text, strict=True)
     except ValidationError as error:
-        for e in error.errors(include_url=False):
-            field = ".".join(map(str, e["loc"]))
-            if e["type"] != "value_error":
-                problems.add(place, field or "whole record", _found_and_expected(e))
-            else:  # from the validators of taxonomy: the text is ours, and may name the field
-                message = str(e["ctx"]["error"])
-                own_field, _, rest = message.partition(" ")
-                problems.add(place, field or own_field, message if field else rest)
+        for field, message in explained_fields(error):
+            problems.add(place, field, message)
         return None
+
+
+def explained_fields(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Every field that is wrong, and what was found there and expected."""
+    for e in error.errors(include_url=False):
+        field = ".".join(map(str, e["loc"]))
+        if e["type"] != "value_error":
+            yield field or "whole record", _found_and_expected(e)
+        else:  # from the validators of taxonomy: the text is ours, and may name the field
+            message = str(e["ctx"]["error"])
+            own_field, _, rest = message.partition(" ")
+            yield field or own_field, message if field else rest
 
 
 def check_is_file(path: Path) -> None:
@@ -155,6 +161,17 @@ def read_rows(
         known = ", ".join(sorted(required | optional))
         problems.lines.append(f"{name}: {column}: found this column, expected only: {known}")
     problems.raise_if_any()
+    for place, row in read_row_values(path):
+        yield place, json.dumps(row, ensure_ascii=False, default=repr)
+
+
+def read_row_values(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number (from 0) and values by column of every row of a parquet file, some hundred at a time.
+
+    Raises:
+        WfineError: the file is missing, no parquet, cut short or without rows.
+    """
+    check_is_file(path)
     n_rows = 0
     try:
         # one file, not pq.read_table, which would take folder names for columns
@@ -162,12 +179,12 @@ def read_rows(
             for batch in file.iter_batches(batch_size=256):
                 batch.validate(full=True)  # finds text that is not UTF-8
                 for row in batch.to_pylist():
-                    yield n_rows, json.dumps(row, ensure_ascii=False, default=repr)
+                    yield n_rows, row
                     n_rows += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _not_parquet(path, error) from error
     if not n_rows:
-        raise WfineError(f"{name} has no rows; expected at least one.")
+        raise WfineError(f"{display_path(path)} has no rows; expected at least one.")
 
 
 def _not_parquet(path: Path, error: Exception) -> WfineError:

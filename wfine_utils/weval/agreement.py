@@ -56,7 +56,7 @@ def fleiss_kappa(counts: NDArray) -> float:
     return float(statsmodels_kappa(counts))
 
 
-def kendall_w(ranks: FloatArray) -> float:
+def kendall_w(ranks: ArrayLike) -> float:
     """Kendall's coefficient of concordance, corrected for ties.
 
     1 where all raters give the same order; raters who do not know of each other give 1 / raters on
@@ -71,6 +71,9 @@ def kendall_w(ranks: FloatArray) -> float:
 
     Source: M. G. Kendall and B. Babington Smith, The problem of m rankings, Annals of Mathematical
     Statistics 10 (1939); with SciPy 1.17, ``friedmanchisquare`` / (raters (items - 1)).
+
+    >>> kendall_w([[1, 2, 3], [1, 3, 2]])
+    0.75
     """
     table = np.asarray(ranks, dtype=float)
     n_raters, n_items = table.shape

@@ -56,11 +56,19 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
     score = np.concatenate(checked_scores("weval", scores, chains))
     sizes = np.array([len(chain.responses) for chain in chains])
     first = np.cumsum(sizes) - sizes
-    judged = {i: chain.judged for i, chain in enumerate(chains) if chain.judged}
-    gold_of = {i: gold.numbers(sizes[i]) for i, gold in judged.items()}
-    is_known = np.ones(len(score), dtype=bool)
-    for i, gold in gold_of.items():
-        is_known[first[i] : first[i] + sizes[i]] = ~np.isnan(gold)
+    # Chains share few kept patterns, so each is numbered once and its flags are looked up later.
+    # Where readers say what is better, a dropped requirement does not: no flags, no such pairs.
+    kept = [() if chain.judged else r.kept for chain in chains for r in chain.responses]
+    number = {pattern: k for k, pattern in enumerate(dict.fromkeys(kept))}
+    patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
+    for pattern, k in number.items():
+        patterns[k, : len(pattern)] = pattern
+    pattern_of = np.array([number[pattern] for pattern in kept])
+    gold = patterns.sum(axis=1)[pattern_of].astype(float)
+    numbers, whole = _judged_gold(chains)
+    if numbers:
+        gold[np.repeat([bool(chain.judged) for chain in chains], sizes)] = np.concatenate(numbers)
+    is_known = ~np.isnan(gold)
     scored = ~np.isnan(score) & is_known
     if np.isnan(score[is_known]).all():
         raise WfineError(
@@ -69,27 +77,38 @@ def scored_chains(chains: Sequence[Chain], scores: Sequence[ArrayLike]) -> Score
         )
     n_scored = np.add.reduceat(scored, first, dtype=np.int64)
     n_known = np.add.reduceat(is_known, first, dtype=np.int64)
-    # Chains share few kept patterns, so each is numbered once and its flags are looked up later.
-    # Where readers say what is better, a dropped requirement does not: no flags, no such pairs.
-    kept = [() if chain.judged else r.kept for chain in chains for r in chain.responses]
-    number = {pattern: k for k, pattern in enumerate(dict.fromkeys(kept))}
-    patterns = np.zeros((len(number), max(map(len, number))), dtype=bool)
-    for pattern, k in number.items():
-        patterns[k, : len(pattern)] = pattern
     start = np.cumsum(n_scored) - n_scored
-    pattern_of = np.array([number[pattern] for pattern in kept])
-    gold = patterns.sum(axis=1)[pattern_of].astype(float)
-    relations = {}
-    for i, numbers in gold_of.items():
-        place = slice(first[i], first[i] + sizes[i])
-        gold[place] = numbers
-        if judged[i].better:
-            used = scored[place]
-            relations[i] = judged[i].relation(sizes[i])[np.ix_(used, used)]
+    relations = whole.copy()
+    for i in [i for i in np.flatnonzero(n_scored < sizes).tolist() if i in whole]:
+        used = scored[first[i] : first[i] + sizes[i]]
+        relations[i] = whole[i][np.ix_(used, used)]
     return ScoredChains(
         n_known, n_scored, start, score[scored], gold[scored], pattern_of[scored], patterns,
         relations, scored,
     )  # fmt: skip
+
+
+def _judged_gold(chains: Sequence[Chain]) -> tuple[list[FloatArray], dict[int, NDArray[np.int8]]]:
+    """Gold of every judged chain, [judged chains][responses], and where it is pairs the relations.
+
+    The relations by the number of the chain. Many chains say the same, such as "the first of two
+    is better": that is computed once.
+    """
+    numbers, relations = [], {}
+    known: dict[tuple[object, int], tuple[FloatArray, NDArray[np.int8]]] = {}
+    for i, chain in enumerate(chains):
+        gold, n = chain.judged, len(chain.responses)
+        if not gold:
+            continue
+        if not gold.better:
+            numbers.append(gold.numbers(n))
+            continue
+        key = (gold.better, n)
+        if key not in known:
+            known[key] = gold.numbers(n), gold.relation(n)
+        numbers.append(known[key][0])
+        relations[i] = known[key][1]
+    return numbers, relations
 
 
 def gold_signs(chain: Chain) -> FloatArray:
@@ -120,9 +139,9 @@ def chain_metrics(data: ScoredChains) -> FloatArray:
         s = _signs(data.score[place])
         g = _signs(data.gold[place])
         partial = [k for k, i in enumerate(batch.tolist()) if i in data.relations]
-        for k in partial:  # pairs of which gold says nothing count in no sum
-            g[k] = data.relations[batch[k]]
-            s[k] *= g[k] != 0
+        if partial:  # pairs of which gold says nothing count in no sum
+            g[partial] = np.stack([data.relations[i] for i in batch[partial].tolist()])
+            s[partial] *= g[partial] != 0
         # Sums over all ordered pairs; the factor 2 cancels in every ratio below.
         agree = (s * g).sum(axis=(1, 2), dtype=np.int64)  # right order minus wrong order
         s_pairs = np.count_nonzero(s, axis=(1, 2))

@@ -167,22 +167,25 @@ def checked_scores(source: str, scores: object, chains: Sequence[Chain]) -> Scor
         )
     arrays = []
     for chain, values in zip(chains, listed, strict=True):
-        n, problem = len(chain.responses), None
         try:
             arrays.append(np.asarray(values, dtype=np.float64))
         except (TypeError, ValueError):
             problem = f"a {type(values).__name__} that does not hold numbers only"
-        else:
-            if arrays[-1].shape != (n,):
-                problem = f"an array of shape {arrays[-1].shape}"
-            elif np.isinf(arrays[-1]).any():
-                problem = "an infinite score"
-        if problem:
-            raise WfineError(
-                f"{source}, chain {chain.chain_id!r}: found {problem}; expected {n} finite "
-                "numbers, one per response, NaN for what cannot be scored. Mend the score method."
-            )
+            raise _no_scores(source, chain, problem) from None
+        if arrays[-1].shape != (len(chain.responses),):
+            raise _no_scores(source, chain, f"an array of shape {arrays[-1].shape}")
+    if np.isinf(np.concatenate(arrays)).any():  # at once: chains are many and short
+        of_chain = zip(chains, arrays, strict=True)
+        raise _no_scores(source, next(c for c, x in of_chain if np.isinf(x).any()),
+                         "an infinite score")  # fmt: skip
     return arrays
+
+
+def _no_scores(source: str, chain: Chain, problem: str) -> WfineError:
+    return WfineError(
+        f"{source}, chain {chain.chain_id!r}: found {problem}; expected {len(chain.responses)} "
+        "finite numbers, one per response, NaN for what cannot be scored. Mend the score method."
+    )
 
 
 def split_by_chain(flat: NDArray[np.float64], chains: Sequence[Chain]) -> Scores:
