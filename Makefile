@@ -14,7 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-BATCH := $(BIN)/python -m wfine_workflow.run
+# This tree's own, whatever is installed, and without a start-up script between make and it.
+WFINE := $(BIN)/python -m wfine_workflow.command
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
@@ -59,7 +60,7 @@ $(READY): pyproject.toml constraints.txt
 env: $(READY)  ## create or update .venv (the other commands do it when needed)
 
 reproduce: $(READY)  ## run a preset, print its headline numbers and the path of the report
-	@exec $(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
+	@exec $(WFINE) reproduce '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
 
 # One thread for each worker: two of one test would wait for each other more than they help.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -77,10 +78,10 @@ style: $(READY)  ## mend what ruff can mend
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 docs: $(READY)  ## write the numbers of README.md and docs/ from outputs/reference
-	@$(BIN)/python -m wfine_workflow.docs
+	@$(WFINE) docs
 
 look: $(READY)  ## see a finished small world, without any training: numbers, a chain, the report
-	@$(BIN)/python -m wfine_workflow.look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+	@$(WFINE) look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
 	@mkdir -p lab
@@ -99,7 +100,7 @@ bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset ag
 	for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference; with MODELS=yes its models
-	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
+	@$(WFINE) keep-reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
 	  $(if $(MODELS),--models)
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
