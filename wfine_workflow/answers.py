@@ -1,4 +1,5 @@
-"""What a command answers on standard output: a text for people, or with ``--json`` one object."""
+"""What commands share: a text that is read, and an answer on standard output, which is a text for
+people or, with ``--json``, one object."""
 
 from __future__ import annotations
 
@@ -9,7 +10,26 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
+
+from wfine_utils.errors import WfineError
+from wfine_utils.files import display_path
+
+
+def text_of(path: Path) -> str:
+    """The text in a file, which may be empty.
+
+    Raises:
+        WfineError: it cannot be read as UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WfineError(
+            f"{display_path(path)}: cannot be read: {reason}. Expected a file with a text in UTF-8."
+        ) from None
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from typing import NamedTuple
 
-from wfine_utils.errors import explained
+from wfine_utils.errors import WfineError, explained
 
 Program = Callable[[Sequence[str]], int]
 
@@ -102,7 +102,21 @@ def help_text() -> str:
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``wfine --help``."""
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    except BrokenPipeError:  # as of `wfine … | head`: nobody reads on, and nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(words: Sequence[str]) -> int:
+    name, *rest = words or ["--help"]
     if name in ("-h", "--help", "help"):
         sys.stdout.write(help_text())
         return 0
@@ -113,23 +127,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        sys.stderr.write(
+        raise WfineError(
             f"wfine: found no command {name!r}, expected one of {', '.join(known)}.{hint} What "
-            "they do: wfine --help\n"
+            "they do: wfine --help"
         )
-        return 2
     module, _, function = known[name].partition(":")
     program: Program = getattr(import_module(module), function)
-    try:
-        status = program(rest)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped.\n")
-        return 130
-    except BrokenPipeError:  # as of `wfine … | head`: nobody reads on, and nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+    return program(rest)
 
 
 def _version() -> str:

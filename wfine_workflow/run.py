@@ -56,8 +56,8 @@ def run(
         caller: process that the run is to end with, see :func:`wfine_workflow.ending.ending_with`.
 
     Returns:
-        Exit status: 0, or that of the failure, which has been explained by then; 128 and the
-        number of the signal that ended the run.
+        Exit status: 0; 2 after a failure that has been explained, Snakemake's own after another;
+        128 and the number of the signal that ended the run.
 
     Raises:
         WfineError: the preset does not hold, it needs a GPU that is not there, the output folder
@@ -139,7 +139,9 @@ def _snakemake(command: Sequence[str], lock: TextIO, name: str, folder: Path, ou
         out.write(f"\n{headline_text(folder)}\nReport: {report}\n")
     elif process.returncode < 0:
         out.write(f"\nSnakemake was ended by signal {-process.returncode}. {_GOES_ON}\n")
-    elif f"non-zero exit status {EXPLAINED}" not in talk:
+    elif f"non-zero exit status {EXPLAINED}" in talk:
+        return 2
+    else:
         out.write(f"{talk}\n")
     return process.returncode
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wfine_utils.errors import WfineError, explained
-from wfine_utils.files import display_path
-from wfine_workflow.answers import add_json, answer
+from wfine_utils.errors import explained
+from wfine_workflow.answers import add_json, answer, text_of
 
 
 @explained
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--on", metavar="FILE", help="a text; the verdict of every check on it")
     add_json(parser)
     args = parser.parse_args(arguments)
-    text = None if args.on is None else _text(Path(args.on))
+    text = None if args.on is None else text_of(Path(args.on))
     rows = [_row(requirement, text) for requirement in args.requirements]
     lines = [line for row in rows for line in _lines(row)]
     answer("\n".join(lines), {"requirements": rows}, as_json=args.json)
@@ -56,16 +55,3 @@ def _lines(row: dict[str, Any]) -> list[str]:
         counted = "" if row["measured"] is None else f" (counted {row['measured']:g})"
         lines.append(f"  {'met' if row['met'] else 'not met'}{counted}")
     return lines
-
-
-def _text(path: Path) -> str:
-    from wfine_utils.chains.records import check_is_file
-
-    if path.is_dir() or not path.exists():
-        check_is_file(path)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WfineError(
-            f"{display_path(path)}: cannot be read: {error}. Expected a text in UTF-8."
-        ) from None

@@ -11,7 +11,7 @@ from typing import get_args
 from wfine_utils.errors import explained
 from wfine_utils.files import display_path
 from wfine_utils.settings import Granularity, Precision
-from wfine_workflow.answers import answer, nothing_else_on_stdout
+from wfine_workflow.answers import answer, nothing_else_on_stdout, text_of
 
 
 @explained
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = options.pop("json")
     job = {name: options.pop(name) for name in ("format", "shard_size", "portion")}
     if Path(options.get("template", "")).is_file():
-        options["template"] = Path(options["template"]).read_text(encoding="utf-8")
+        options["template"] = text_of(Path(options["template"]))
     # not above: --help should not wait for pandas
     from wfine_workflow import score_file
 
