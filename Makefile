@@ -14,10 +14,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-BATCH := $(BIN)/python -m wfine_workflow.run
 RUNS ?= $(patsubst %/05_weval_correlation/weval.csv,%,$(sort \
   $(wildcard outputs/reference/*/05_weval_correlation/weval.csv)))
 BOARD ?= outputs/reference/board.html
+# This tree's own, whatever is installed, and without a start-up script between make and it.
+WFINE := $(BIN)/python -m wfine_workflow.command
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
@@ -63,7 +64,7 @@ $(READY): pyproject.toml constraints.txt
 env: $(READY)  ## create or update .venv (the other commands do it when needed)
 
 reproduce: $(READY)  ## run a preset, print its headline numbers and the path of the report
-	@exec $(BATCH) run '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
+	@exec $(WFINE) reproduce '$(PRESET)' --cores '$(CORES)' $(if $(OUTPUT_ROOT),--output-root '$(OUTPUT_ROOT)') --caller $$PPID
 
 # One thread for each worker: two of one test would wait for each other more than they help.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -81,10 +82,10 @@ style: $(READY)  ## mend what ruff can mend
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 docs: $(READY)  ## write the numbers of README.md and docs/ from outputs/reference
-	@$(BIN)/python -m wfine_workflow.docs
+	@$(WFINE) docs
 
 look: $(READY)  ## see a finished small world, without any training: numbers, a chain, the report
-	@$(BIN)/python -m wfine_workflow.look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
+	@$(WFINE) look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
 	@mkdir -p lab
@@ -103,11 +104,11 @@ bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset ag
 	for script in bench/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
 
 reference: $(READY)  ## keep the small files of a finished run in outputs/reference; with MODELS=yes its models
-	@$(BIN)/python -m wfine_workflow.keep_reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
+	@$(WFINE) keep-reference '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)' \
 	  $(if $(MODELS),--models)
 
 board: $(READY)  ## one page of what WEval said of every scorer in RUNS, by default the kept runs
-	@$(BIN)/python -m wfine_workflow.board $(RUNS) --out '$(BOARD)'
+	@$(WFINE) board $(RUNS) --out '$(BOARD)'
 
 lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) --dry-run \

@@ -3,7 +3,7 @@
     python bench/bench_score_file.py --responses 10000 100000
 
 Each number of responses is a file of WEval-Hand's texts, every copy with a number of its own so
-that no text occurs twice, and is scored by ``python -m wfine_workflow.score_file`` in a process of
+that no text occurs twice, and is scored by ``wfine score`` in a process of
 its own, with a decoder of random weights, so small that time and memory are those of everything
 else.
 """
@@ -69,7 +69,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for n in args.responses:
             save_chains(list(islice(copies(chains), n // 5)), path)
             out = Path(root) / f"scores-{n}"
-            command = [sys.executable, "-m", "wfine_workflow.score_file", model, path, out]
+            command = [sys.executable, "-m", "wfine_workflow.command", "score", model, path, out]
             start, peak = time.perf_counter(), 0
             with open(Path(root) / "log", "w+", encoding="utf-8") as log:
                 process = psutil.Popen(

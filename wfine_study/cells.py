@@ -86,7 +86,7 @@ class ValidityParams(NotebookParams):
         if sorted(self.study.questions) != [2, 3, 4, 5, 6, 7]:
             raise ValueError(
                 f"study: questions: found {self.study.questions}, expected all of 2 to 7, "
-                "which this notebook answers. For some of them alone: python -m wfine_study"
+                "which this notebook answers. For some of them alone: wfine study"
             )
         return self
 
@@ -251,7 +251,7 @@ def find_cell(settings: StudySettings, slug: str) -> Cell:
     if slug not in known:
         raise WfineError(
             f"study: found no cell {slug!r} among the {len(known)} of these settings; expected one "
-            "that this lists: python -m wfine_study list --settings FILE"
+            "that this lists: wfine study list --settings FILE"
         )
     return known[slug]
 

@@ -138,7 +138,7 @@ def cell_inputs(cell: Cell, settings: StudySettings, base: Base, folder: Path) -
         if not weights.exists():
             raise WfineError(
                 f"{display_path(weights)} is missing: expected the reward model that policy "
-                f"{cell.slug} is trained against. Run first: python -m wfine_study run "
+                f"{cell.slug} is trained against. Run first: wfine study run "
                 f"{cell.reward_cell.slug} … with the same settings, base and out."
             )
         inputs["reward_model"] = folder_fingerprint(weights.parent)
@@ -211,7 +211,7 @@ def run_cells(
     """Compute the cells that are not done yet, several at a time, reward models before policies.
 
     Every worker has one thread of torch, so that numbers do not depend on the number of cores: they
-    are those of ``python -m wfine_study run SLUG --threads 1``.
+    are those of ``wfine study run SLUG --threads 1``.
 
     Args:
         cells: a policy's reward model must be among them, or done.

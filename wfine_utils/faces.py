@@ -1,7 +1,7 @@
 """Faces: what a room is known for can be imported from the room, and is loaded when it is used.
 
 The ``__init__.py`` of a room names its face ``if TYPE_CHECKING``: there people, editors and mypy
-read it, and Python passes over it. So ``python -m wfine_utils.rewards --help`` answers at once, and
+read it, and Python passes over it. So ``wfine train-reward --help`` answers at once, and
 whoever imports one name of a room waits for that one alone.
 """
 

@@ -208,7 +208,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = build_board(args.folders, args.out)
     sys.stdout.write(f"{path}\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -147,7 +147,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = card(args.folder, licence=args.licence, data=args.data)
     sys.stdout.write(f"{display_path(path)}\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

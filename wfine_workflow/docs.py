@@ -1,4 +1,4 @@
-"""Write the numbers of README.md and docs/ from the kept runs: ``python -m wfine_workflow.docs``.
+"""Write the numbers of README.md and docs/ from the kept runs: ``wfine docs``.
 
 A number stands between two comments of Markdown. The first says where it comes from, so that what
 lies between them can be written anew at any time, by ``make docs``::
@@ -145,14 +145,10 @@ def _minus(number: str) -> str:
 def main(args: Sequence[str] | None = None) -> int:
     """Write every page anew, and name those that changed."""
     summary = "Write the numbers of README.md and docs/ anew."
-    argparse.ArgumentParser(description=summary).parse_args(args)
+    argparse.ArgumentParser(prog="wfine docs", description=summary).parse_args(args)
     for page in pages():
         text = page.read_text(encoding="utf-8")
         if (new := written_anew(text, project_root() / "outputs" / "reference")) != text:
             atomic_write(page, partial(Path.write_text, data=new, encoding="utf-8"))
             sys.stdout.write(f"{display_path(page)}: numbers written anew\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 A *scorer* is a name with the parameters of notebooks 03 to 05 that make it, e.g. another loss of
 the reward model; what it does not name stays as in the preset. ``workflow/grid.smk`` makes one
-papermill job per notebook and cell of the grid, ``python -m wfine_workflow.grid`` one table.
+papermill job per notebook and cell of the grid, ``wfine grid`` one table.
 """
 
 from __future__ import annotations
@@ -146,9 +146,9 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.grid --help``."""
+    """The command line; see ``wfine grid --help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m wfine_workflow.grid", description="WEval of all cells of a grid, as a CSV."
+        prog="wfine grid", description="WEval of all cells of a grid, as a CSV."
     )
     parser.add_argument("grid", type=Path, help="grid file, such as workflow/grid.yaml")
     parser.add_argument("folder", type=Path, help="folder of its results; weval.csv goes there")
@@ -162,7 +162,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atomic_write(means, lambda p: summary.to_csv(p, index=False, lineterminator="\n"))
     sys.stdout.write(f"{display_path(means)}: means over training seeds\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import nbformat
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -18,7 +16,8 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, whole_folder
 from wfine_utils.notebook.render import pretty
 from wfine_workflow.headline import HEADLINE, headline_table
-from wfine_workflow.pages import TEMPLATES, caption, has_picture, notebook_page
+from wfine_workflow.html_pages import table_cells, template
+from wfine_workflow.pages import caption, has_picture, notebook_page
 from wfine_workflow.paper_tables import TABLES, benchmark, table_t6
 from wfine_workflow.results import MissingRun
 
@@ -43,8 +42,6 @@ def build(folder: Path, report: Path | None = None) -> Path:
             f"to report. Run: make reproduce PRESET={folder.name}"
         )
     tables = sorted({*(folder / HEADLINE).parent.glob("*.csv")} - {folder / HEADLINE})
-    templates = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, loader=templates)
     names = [book.stem for book in books]
     costs = _costs(folder)
     report = report or folder / "report"
@@ -55,9 +52,9 @@ def build(folder: Path, report: Path | None = None) -> Path:
             (partial / f"{book.stem}.html").write_text(page, encoding="utf-8")
             cost = costs.get(book.stem, {})
             rows.append({"page": f"{book.stem}.html", "title": title, **cost})
-        index = environment.get_template("index.html.j2").render(
+        index = template("index.html.j2").render(
             preset=folder.name,
-            headline=_cells(headline_table(folder), ["n", "training pairs"]),
+            headline=table_cells(headline_table(folder), ["n", "training pairs"]),
             notebooks=rows,
             total=costs.get("all"),
             tables=[_table(path, folder) for path in tables],
@@ -92,16 +89,8 @@ def _table(path: Path, folder: Path) -> dict[str, Any]:
     return {
         "title": _title(path) + captions.get(path.stem, ""),
         "source": path.relative_to(folder).as_posix(),
-        **_cells(pretty(frame), [name for name in frame if is_numeric_dtype(frame[name])]),
+        **table_cells(pretty(frame), [name for name in frame if is_numeric_dtype(frame[name])]),
     }
-
-
-def _cells(texts: pd.DataFrame, numeric: Sequence[str]) -> dict[str, list[Any]]:
-    """A table of texts as the template wants it; numbers stand to the right."""
-    right = {name.replace("_", " ") for name in numeric}
-    styles = {name: " class=n" if name in right else "" for name in texts}
-    columns = [{"name": name, "style": style} for name, style in styles.items()]
-    return {"columns": columns, "rows": texts.to_numpy().tolist()}
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Keeping a finished run in the repository: ``python -m wfine_workflow.keep_reference mini``."""
+"""Keeping a finished run in the repository: ``wfine keep-reference mini``."""
 
 from __future__ import annotations
 
@@ -121,9 +121,8 @@ def _shared_text(path: Path) -> str:
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.keep_reference --help``."""
-    prog = "python -m wfine_workflow.keep_reference"
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    """The command line; see ``wfine keep-reference --help``."""
+    parser = argparse.ArgumentParser(prog="wfine keep-reference", description=__doc__)
     parser.add_argument("preset")
     parser.add_argument("--output-root", default="outputs")
     parser.add_argument("--models", action="store_true", help="keep the trained models, too")
@@ -132,7 +131,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     copies = keep_reference(args.preset, root, with_models=args.models)
     sys.stdout.write(f"{len(copies)} files kept in outputs/reference/{args.preset}\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A finished small world, without any training: ``python -m wfine_workflow.look mini``.
+"""A finished small world, without any training: ``wfine look mini``.
 
 Shows the numbers of a kept run, what its reward model makes of the responses of one chain, and the
 report of the run with its pictures, which a browser opens where there is one.
@@ -118,10 +118,8 @@ def _say(text: str) -> None:
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.look --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m wfine_workflow.look", description=__doc__.partition("\n\n")[2]
-    )
+    """The command line; see ``wfine look --help``."""
+    parser = argparse.ArgumentParser(prog="wfine look", description=__doc__.partition("\n\n")[2])
     parser.add_argument("preset", nargs="?", default="mini", help="(default: %(default)s)")
     parser.add_argument("--chain", type=int, default=0, help="which chain (default: %(default)s)")
     parser.add_argument("--output-root", default="outputs", help="of the report's folder, look/")
@@ -130,7 +128,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = resolve(args.output_root) / "look" / args.preset
     look(args.preset, args.chain, report, with_browser=not args.no_browser)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,10 +15,11 @@ from markupsafe import escape
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from wfine_workflow.html_pages import TEMPLATES
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 CONTENTS = '<nav id="contents"></nav>'
-TEMPLATES = str(Path(__file__).parent / "templates")
 
 
 class _MathMLRenderer(IPythonRenderer):

@@ -1,4 +1,4 @@
-"""The report of a run: ``python -m wfine_workflow.report outputs/mini``.
+"""The report of a run: ``wfine report outputs/mini``.
 
 One folder of HTML that can be mailed, opened from a stick, and read on a phone and without a
 network: pictures are inside the pages, formulas are MathML, nothing is fetched from elsewhere. It
@@ -8,7 +8,6 @@ is light or dark as the reader's system is. :mod:`wfine_workflow.index` makes it
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,15 +16,11 @@ from wfine_utils.errors import explained
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.report --help``."""
-    parser = argparse.ArgumentParser(prog="python -m wfine_workflow.report", description=__doc__)
+    """The command line; see ``wfine report --help``."""
+    parser = argparse.ArgumentParser(prog="wfine report", description=__doc__)
     parser.add_argument("folder", type=Path, help="outputs/<preset> of a run")
     folder = parser.parse_args(arguments).folder
     from wfine_workflow.index import build  # not above: --help should not wait for nbconvert
 
     build(folder)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The batch run: ``python -m wfine_workflow.run run mini``.
+"""The batch run: ``wfine reproduce mini``.
 
 Checks the parameters of a preset, calls Snakemake, which lets papermill execute the notebooks,
 shows one line per notebook and explains the first failure in one paragraph. Snakemake can also be
@@ -56,8 +56,8 @@ def run(
         caller: process that the run is to end with, see :func:`wfine_workflow.ending.ending_with`.
 
     Returns:
-        Exit status: 0, or that of the failure, which has been explained by then; 128 and the
-        number of the signal that ended the run.
+        Exit status: 0; 2 after a failure that has been explained, Snakemake's own after another;
+        128 and the number of the signal that ended the run.
 
     Raises:
         WfineError: the preset does not hold, it needs a GPU that is not there, the output folder
@@ -100,7 +100,7 @@ def _refuse_without_gpu(preset: str) -> None:
     needed = preset_choice(preset).needs_gpu_gib
     if needed is None:
         return
-    command = [sys.executable, "-m", "wfine_utils.models", "gpu"]
+    command = [sys.executable, "-m", "wfine_workflow.command", "models", "gpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     free = json.loads(done.stdout) if done.returncode == 0 else None
     seen = "no GPU that PyTorch can use" if free is None else f"{free:.1f} GiB of free GPU memory"
@@ -139,7 +139,9 @@ def _snakemake(command: Sequence[str], lock: TextIO, name: str, folder: Path, ou
         out.write(f"\n{headline_text(folder)}\nReport: {report}\n")
     elif process.returncode < 0:
         out.write(f"\nSnakemake was ended by signal {-process.returncode}. {_GOES_ON}\n")
-    elif f"non-zero exit status {EXPLAINED}" not in talk:
+    elif f"non-zero exit status {EXPLAINED}" in talk:
+        return 2
+    else:
         out.write(f"{talk}\n")
     return process.returncode
 
@@ -247,7 +249,7 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
     """Say in one line that a cell of the study is finished, or in one paragraph why it is not.
 
     Args:
-        log: what ``python -m wfine_study run`` said of this cell alone.
+        log: what ``wfine study run`` said of this cell alone.
         result: the file that a finished cell leaves, in the cell's folder.
 
     Returns:
@@ -268,28 +270,40 @@ def cell(log: Path, result: Path, out: TextIO = sys.stdout) -> int:
 
 
 @explained
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.run --help``."""
-    parser = argparse.ArgumentParser(prog="python -m wfine_workflow.run", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("run", help="bring a preset up to date and print its headline")
-    one.add_argument("preset")
-    one.add_argument("--output-root", help="write here instead of where the parameters say")
-    one.add_argument("--cores", default="all")
-    one.add_argument(
-        "--caller", type=int, metavar="PID", help="(used by the Makefile) end with this process"
+def reproduce(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``wfine reproduce --help``."""
+    parser = argparse.ArgumentParser(
+        prog="wfine reproduce",
+        description="Run every notebook of a preset that is not up to date, write the report, and "
+        "print the headline. What a stopped run has finished is kept. To be called in a clone.",
     )
-    two = commands.add_parser("watch", help="(used by the Snakefile) show papermill's progress")
-    two.add_argument("preset")
-    two.add_argument("notebook")
-    two.add_argument("executed", type=Path)
-    three = commands.add_parser("cell", help="(used by the Snakefile) say how a cell ended")
-    three.add_argument("log", type=Path)
-    three.add_argument("result", type=Path)
-    args = vars(parser.parse_args(arguments))
-    acts: dict[str, Callable[..., int]] = {"run": run, "watch": watch, "cell": cell}
-    return acts[args.pop("command")](**args)
+    add = parser.add_argument
+    add("preset", metavar="PRESET", nargs="?", default="mini",
+        help="a folder in params (default: %(default)s)")  # fmt: skip
+    add("--output-root", metavar="DIR", help="write here instead of where the parameters say")
+    add("--cores", default="all", metavar="N", help="CPU cores to use (default: %(default)s)")
+    add("--caller", type=int, metavar="PID", help="(used by the Makefile) end with this process")
+    return run(**vars(parser.parse_args(arguments)))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@explained
+def watch_papermill(arguments: Sequence[str] | None = None) -> int:
+    """The command line of :func:`watch`, which the Snakefiles call."""
+    parser = argparse.ArgumentParser(
+        prog="wfine watch", description="Show papermill's progress, read from standard input."
+    )
+    parser.add_argument("preset")
+    parser.add_argument("notebook")
+    parser.add_argument("executed", type=Path)
+    return watch(**vars(parser.parse_args(arguments)))
+
+
+@explained
+def say_cell(arguments: Sequence[str] | None = None) -> int:
+    """The command line of :func:`cell`, which the Snakefile calls."""
+    parser = argparse.ArgumentParser(
+        prog="wfine cell", description="Say in one line how a cell of the study ended."
+    )
+    parser.add_argument("log", type=Path)
+    parser.add_argument("result", type=Path)
+    return cell(**vars(parser.parse_args(arguments)))

@@ -1,6 +1,6 @@
 """Scores for a file of any size: in shards, in constant memory, resumable after a kill.
 
-    python -m wfine_workflow.score_file SCORER_FOLDER CHAINS_FILE OUT_FOLDER
+    wfine score SCORER_FOLDER CHAINS_FILE OUT_FOLDER
 
 The file is read twice, chain by chain: once to check all of it by the rules of ``load_chains``, and
 once to score it. A shard holds whole chains, as many as stay within the shard size, and is written
@@ -14,27 +14,23 @@ One process at a time writes to a folder; its lock ends with the process, also i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import math
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from tqdm.auto import tqdm
 
 from wfine_utils import files
-from wfine_utils.chains.files import FORMATS, ChainFile, portions
+from wfine_utils.chains.files import ChainFile, portions
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.errors import WfineError, explained
+from wfine_utils.errors import WfineError
 from wfine_utils.notebook.code_digest import digest, with_imports
 from wfine_utils.notebook.environment import versions
-from wfine_utils.settings import Granularity, Precision
 from wfine_utils.weval.evaluation import per_chain
 from wfine_utils.weval.scorers import (
     TOLD,
@@ -79,60 +75,89 @@ def score_file(
         WfineError: the file is wrong somewhere; the folder holds shards of something else or cannot
             be written; the scorer returns something that is not one number per response.
     """
-    out_folder = Path(out_folder)
+    file = ChainFile(chains_file, format)
+    return score_chains(
+        scorer, fingerprint, file, files.sha256_file(chains_file), out_folder,
+        n_responses=file.n_responses, shard_size=shard_size, portion=portion,
+    )  # fmt: skip
+
+
+def score_chains(
+    scorer: Scorer,
+    fingerprint: str,
+    chains: Iterable[Chain],
+    chains_sha256: str,
+    out_folder: str | Path,
+    *,
+    n_responses: int,
+    shard_size: int = SHARD_SIZE,
+    portion: int = PORTION,
+) -> dict[str, float]:
+    """The same of chains that come from anywhere.
+
+    Args:
+        chains: read once, from the first to the last.
+        chains_sha256: of all that they say; what is kept in the folder belongs to it.
+        n_responses: of all chains, for the progress bar and the shares.
+    """
     for name, value in (("shard_size", shard_size), ("portion", portion)):
         if value < 1:
             raise WfineError(f"{name}: found {value}, expected 1 or more.")
-    file = ChainFile(chains_file, format)
     belongs_to = {
         "scorer": scorer.name,
         "scorer_fingerprint": fingerprint,
-        "chains_sha256": files.sha256_file(chains_file),
+        "chains_sha256": chains_sha256,
         "shard_size": shard_size,
         "portion": portion,
         "source_sha256": digest(with_imports([Path(__file__)])),
         "versions": versions(),
     }
-    with files.alone_in(out_folder):
-        _claim(out_folder, belongs_to)
-        return _score_shards(scorer, file, out_folder, shard_size, portion)
+    folder = Path(out_folder)
+    with files.alone_in(folder):
+        _claim(folder, belongs_to)
+        return _score_shards(scorer, chains, folder, n_responses, shard_size, portion)
 
 
 def _score_shards(
-    scorer: Scorer, file: ChainFile, out_folder: Path, shard_size: int, portion: int
+    scorer: Scorer,
+    chains: Iterable[Chain],
+    out_folder: Path,
+    n_responses: int,
+    shard_size: int,
+    portion: int,
 ) -> dict[str, float]:
     """Every shard that is not there yet; returns what :func:`score_file` does."""
-    n_nan = n_shards = n_kept = n_with_pairs = 0
+    n_chains = n_nan = n_shards = n_kept = n_with_pairs = 0
     tied, told = 0.0, pd.Series(0.0, index=list(TOLD))
     # No smoothing: the rate is that of this run so far, without the shards that it found.
-    bar = tqdm(total=file.n_responses, desc=scorer.name, unit="response", smoothing=0)
-    for k, chains in enumerate(portions(file, shard_size)):
+    bar = tqdm(total=n_responses, desc=scorer.name, unit="response", smoothing=0)
+    for k, shard in enumerate(portions(chains, shard_size)):
         path = out_folder / f"scores-{k:05d}.parquet"
-        if (table := _kept(path, chains)) is not None:
+        if (table := _kept(path, shard)) is not None:
             n_kept += 1
             bar.initial += len(table)
             bar.n += len(table)
             bar.refresh()
         else:
             tables = []
-            for part in portions(chains, portion):
+            for part in portions(shard, portion):
                 scores = checked_scores(f"scorer {scorer.name!r}", scorer.score(part), part)
                 tables.append(scores_table({scorer.name: ScoreList.of(scorer, scores)}, part))
                 bar.update(len(tables[-1]))
             table = pd.concat(tables, ignore_index=True)
             files.atomic_write(path, partial(table.to_parquet, index=False))
         n_nan += int(table["score"].isna().sum())
-        n_shards += 1
+        n_chains, n_shards = n_chains + len(shard), n_shards + 1
         told += table[list(TOLD)].sum(skipna=False)
         if table["score"].notna().any():
-            ties = per_chain(chains, scores_from_table(table, chains)[scorer.name])["tie_rate"]
+            ties = per_chain(shard, scores_from_table(table, shard)[scorer.name])["tie_rate"]
             tied, n_with_pairs = tied + ties.sum(), n_with_pairs + int(ties.count())
     bar.close()
     return {
-        "n_chains": file.n_chains, "n_responses": file.n_responses, "n_nan": n_nan,
+        "n_chains": n_chains, "n_responses": n_responses, "n_nan": n_nan,
         "n_shards": n_shards, "n_kept": n_kept,
         "tie_rate": tied / n_with_pairs if n_with_pairs else float("nan"),
-        **{name: float(told[name]) / file.n_responses for name in TOLD},
+        **{name: float(told[name]) / n_responses for name in TOLD},
     }  # fmt: skip
 
 
@@ -142,7 +167,7 @@ def load_scores(out_folder: str | Path) -> pd.DataFrame:
     if not paths:
         raise WfineError(
             f"{files.display_path(Path(out_folder))}: found no scores-*.parquet, expected the "
-            "folder of a run of python -m wfine_workflow.score_file."
+            "folder of a run of wfine score."
         )
     return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
 
@@ -204,7 +229,7 @@ def load_scorer(
         from wfine_utils.rewards.classifier import ClassifierScorer  # torch takes seconds
 
         classifier = ClassifierScorer(folder, name=name, progress=False, **options)
-        return classifier, _fingerprint(classifier.fingerprint)
+        return classifier, on_this_device(classifier.fingerprint)
     if options:
         raise WfineError(
             f"{files.display_path(folder)}: found a reward model of notebook 03 and "
@@ -213,66 +238,12 @@ def load_scorer(
     from wfine_utils.rewards.reward_model import RewardModelScorer
 
     model = RewardModelScorer(folder, name=name, progress=False)
-    return model, _fingerprint(model.fingerprint)
+    return model, on_this_device(model.fingerprint)
 
 
-def _fingerprint(of_scorer: str) -> str:
+def on_this_device(of_scorer: str) -> str:
+    """The fingerprint of a model's scores: of the model, and of the device that computes them."""
     import torch  # loaded already; a GPU rounds in another way
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return hashlib.sha256(json.dumps([device, of_scorer]).encode()).hexdigest()
-
-
-@explained
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_workflow.score_file --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m wfine_workflow.score_file",
-        argument_default=argparse.SUPPRESS,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description="Score every response of a file of chains, in shards. A run that was killed "
-        "goes on where it was when the same command is given again. Options in the second group "
-        "are for classifiers; the folder of a reward model says itself how it is to be used.",
-    )
-    add = parser.add_argument
-    add("scorer", metavar="SCORER_FOLDER", help="reward model of notebook 03, or any classifier")
-    add("chains", metavar="CHAINS_FILE", help="chains, as load_chains reads them")
-    add("out", metavar="OUT_FOLDER", help="gets scores-00000.parquet … and manifest.json")
-    add("--name", help="name of the scorer in the tables (default: the folder's)")
-    add("--format", choices=FORMATS, default="auto", help="of the chains")
-    add("--shard-size", type=int, default=SHARD_SIZE, metavar="N", help="most responses to a shard")
-    add("--portion", type=int, default=PORTION, metavar="N", help="responses scored at once")
-    add = parser.add_argument_group("classifiers").add_argument
-    add("--granularity", choices=get_args(Granularity))
-    add("--template", metavar="NAME_OR_FILE", help="auto, chat, pair, or a file with a Jinja "
-        "template: messages[0].content is the instruction, messages[1].content the response"
-    )  # fmt: skip
-    add("--positive-label", metavar="LABEL", help="the label that means a good response")
-    add("--max-tokens", type=int, metavar="N", help="longest text; the middle of others is cut")
-    add("--token-budget", type=int, metavar="N", help="tokens per forward pass")
-    add("--quantise", action="store_true", help="load it in 4-bit")
-    add("--precision", choices=get_args(Precision),
-        help="of the body on a CPU: auto is bf16 where the CPU has it (default: fp32)")  # fmt: skip
-    options = vars(parser.parse_args(arguments))  # the scorer's, when these are taken out:
-    folder, chains, out = (options.pop(name) for name in ("scorer", "chains", "out"))
-    job = {name: options.pop(name) for name in ("format", "shard_size", "portion")}
-    if Path(options.get("template", "")).is_file():
-        options["template"] = Path(options["template"]).read_text(encoding="utf-8")
-    scorer, fingerprint = load_scorer(folder, **options)
-    counts = score_file(scorer, fingerprint, chains, out, **job)
-    cut, rounded = f"{counts['cut_rate']:.1%} were cut", ""
-    if math.isnan(counts["cut_rate"]):
-        cut = "whether any was cut this scorer does not say"
-    if counts["saturated_rate"] > 0:
-        rounded = f", {counts['saturated_rate']:.1%} only by rounding of probabilities"
-    sys.stdout.write(
-        f"{files.display_path(Path(out))}: {counts['n_responses']:,} responses of "
-        f"{counts['n_chains']:,} chains in {counts['n_shards']:,} shards, {counts['n_kept']:,} of "
-        f"them kept from earlier runs; {counts['n_nan']:,} responses could not be scored, {cut}; "
-        f"{counts['tie_rate']:.1%} of the pairs with different gold are tied{rounded}\n"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -74,7 +74,7 @@ rule table:
     output:
         f"{ROOT}/{WEVAL[1]}",
     shell:
-        "python -m wfine_workflow.grid {input.grid:q} {ROOT:q}"
+        "python -m wfine_workflow.command grid {input.grid:q} {ROOT:q}"
 
 
 for name in (*SHARED, *PER_SCORER):
@@ -104,7 +104,7 @@ for name in (*SHARED, *PER_SCORER):
             cells=cells_digest(Path(f"notebooks/{name}.ipynb")),
         shell:
             "papermill {input.notebook} {log:q} -f {input.params} {params.changes} {params.options}"
-            " 2>&1 | python -m wfine_workflow.run watch {wildcards.preset} {params.name} {log:q}"
+            " 2>&1 | python -m wfine_workflow.command watch {wildcards.preset} {params.name} {log:q}"
             " && cp {log:q} {output.executed:q}"
 
 

@@ -195,30 +195,6 @@ class TestMinusAnotherReader:
             compare_with_another_reader(random_chains(0, 2), {}, metrics=["mae"])
 
 
-@pytest.mark.parametrize("levels", [0, 3])
-def test_kendall_w_is_friedmans_statistic_over_its_largest_value(levels):
-    rng = np.random.default_rng(12)
-    for _ in range(40):
-        m, n = rng.integers(3, 7, 2)
-        draw = (lambda: rng.integers(0, levels, n)) if levels else (lambda: rng.permutation(n))  # noqa: B023
-        ranks = np.array([draw() for _ in range(m)])
-        if all(len(set(row)) == 1 for row in ranks):
-            continue
-        expected = stats.friedmanchisquare(*ranks.T).statistic / (m * (n - 1))
-        assert kendall_w(ranks) == pytest.approx(expected)
-        assert kendall_w(10.0 * ranks**3 - 7) == pytest.approx(expected), "only the order counts"
-
-
-def test_kendall_w_at_its_ends():
-    assert kendall_w(np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3.5]])) == 1
-    assert kendall_w(np.array([[1, 2, 3], [3, 2, 1]])) == 0
-    # rank sums 4, 6, 8: squares 4 + 0 + 4 = 8, of 9 * 24 / 12 = 18
-    assert kendall_w(np.array([[1, 2, 3], [1, 2, 3], [2, 2, 2.0]])) == pytest.approx(8 / 12)
-    assert kendall_w(np.array([[1, 2, 3], [1, 3, 2], [2, 1, 3]])) == pytest.approx(8 / 18)
-    for none in ([[1.0, 1], [2, 2]], [[1.0, np.nan], [2, 1]], [[1.0, 2]], [[1.0], [2]]):
-        assert np.isnan(kendall_w(np.array(none)))
-
-
 class TestAgreement:
     def test_by_hand(self):
         """Six sets of two texts; in half of them c turns the order of a and b round."""

@@ -12,11 +12,11 @@ from wfine_utils.chains.files import save_chains
 from wfine_utils.chains.taxonomy import SUBTYPES, Chain, RequirementType, TaskCategory
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.checks import minimal_chains
-from wfine_utils.checks.__main__ import main
 from wfine_utils.checks.dispatch import check
 from wfine_utils.checks.words import word_count
 from wfine_utils.weval.baselines import LengthScorer, OverlapScorer
 from wfine_utils.weval.evaluation import evaluate
+from wfine_workflow.commands.check import main
 
 CHAINS = load_weval_hand()
 
@@ -101,7 +101,7 @@ def test_word_overlap_hardly_ranks_the_test_chains():
 
 
 class TestValidator:
-    """``python -m wfine_utils.checks FILE`` names chain, level, requirement and measured value."""
+    """``wfine check FILE`` names chain, level, requirement and measured value."""
 
     def report(self, chains, tmp_path, capsys) -> tuple[int, str]:
         code = main([str(save_chains(chains, tmp_path / "mine.jsonl"))])
@@ -120,26 +120,26 @@ class TestValidator:
         chain = next(c for c in CHAINS if any("word_count" in str(r.check) for r in c.requirements))
         broken = self.changed(chain, 0, text=chain.responses[0].text + " extra words" * 60)
         code, report = self.report([broken], tmp_path, capsys)
-        assert code == 1 and f"{chain.chain_id}, level 4" in report and "measured" in report
+        assert code == 2 and f"{chain.chain_id}, level 4" in report and "measured" in report
 
     def test_a_missing_type(self, tmp_path, capsys):
         first = CHAINS[0]
         twice = (first.requirements[0], *first.requirements[:3])
         broken = dataclasses.replace(first, requirements=twice)
         code, report = self.report([broken], tmp_path, capsys)
-        assert code == 1 and "expected one of each type" in report
+        assert code == 2 and "expected one of each type" in report
 
     def test_levels_in_a_wrong_order(self, tmp_path, capsys):
         first = CHAINS[0]
         kept = tuple(not k for k in first.responses[1].kept)
         code, report = self.report([self.changed(first, 1, kept=kept)], tmp_path, capsys)
-        assert code == 1 and "expected 4, 3, 2, 1, 0" in report
+        assert code == 2 and "expected 4, 3, 2, 1, 0" in report
 
     def test_a_sentence_in_two_chains(self, tmp_path, capsys):
         sentence = " The old ferryman counted the lamps along the quay."
         both = [self.changed(c, 4, text=c.responses[4].text + sentence) for c in CHAINS[:2]]
         code, report = self.report(both, tmp_path, capsys)
-        assert code == 1 and "in 2 chains" in report and CHAINS[1].chain_id in report
+        assert code == 2 and "in 2 chains" in report and CHAINS[1].chain_id in report
 
     def test_a_file_that_cannot_be_loaded(self, tmp_path, capsys):
         assert main([str(tmp_path / "nothing.jsonl")]) == 2

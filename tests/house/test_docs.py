@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from conftest import ROOT
 
 from wfine_utils.errors import WfineError
 from wfine_workflow import docs
+from wfine_workflow.command import programs
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 REFERENCE = ROOT / "outputs" / "reference"
@@ -174,6 +176,39 @@ def test_a_block_of_commands_names_what_there_is(code):
         assert (ROOT / path).exists(), path
     for command in re.findall(r"^(papermill|accelerate|snakemake)\b", code, re.MULTILINE):
         assert shutil.which(command, path=Path(sys.executable).parent), command
+
+
+def test_blocks_of_bash_run_one_after_the_other(tmp_path):
+    """docs/command.md: what a reader types, with the command that pip would have installed."""
+    wfine = tmp_path / "bin" / "wfine"
+    wfine.parent.mkdir()
+    wfine.write_text(f'#!/bin/sh\nexec {sys.executable} -m wfine_workflow.command "$@"\n')
+    wfine.chmod(0o755)
+    path = os.pathsep.join(
+        [str(wfine.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+    env = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    code = "".join(block for kind, block in BLOCK.findall(read(ROOT / "docs/command.md"))
+                   if kind == "bash")  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-euc", code], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "['oracle (checkers)', 'compiled checks', " in done.stdout
+    assert "  no check: no rule\n" in done.stdout and "  not met (counted 1)\n" in done.stdout
+    assert (tmp_path / "results" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_page_names_commands_that_there_are(page):
+    """And none of the doors that modules had before there was one command."""
+    text = read(page)
+    named = set(
+        re.findall(r"`wfine ([a-z][\w-]*)", text) + re.findall(r"^wfine (\w[\w-]*)", text, re.M)
+    )
+    assert named <= {*programs()}
+    if page.name != "CHANGELOG.md":
+        assert set(re.findall(r"-m (wfine_[\w.]+)", text)) <= {"wfine_workflow.command"}
 
 
 def test_the_own_chain_of_the_page_is_ranked(tmp_path):

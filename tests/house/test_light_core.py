@@ -91,10 +91,18 @@ def test_light_rooms_need_the_core_alone():
 
 
 def test_the_check_of_a_file_needs_the_core_alone():
-    call = "runpy.run_module('wfine_utils.checks', run_name='__main__')"
-    done = run_in_core(f"import runpy; sys.argv = ['checks', '--help']; {call}")
+    call = "from wfine_workflow.command import main; sys.exit(main(['check', PATH]))"
+    path = ROOT / "wfine_utils" / "weval_hand" / "weval_hand.jsonl"
+    done = run_in_core(call.replace("PATH", repr(str(path))))
     assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+    assert "no breaches" in done.stdout
+
+
+def test_weval_without_a_model_needs_the_core_alone(tmp_path):
+    words = ["weval", "--data", "weval-hand", "--model", "compiled", "--out", str(tmp_path / "out")]
+    done = run_in_core(f"from wfine_workflow.command import main; sys.exit(main({words}))")
+    assert done.returncode == 0, done.stderr
+    assert "compiled checks" in done.stdout and (tmp_path / "out" / "index.html").is_file()
 
 
 LIGHT_NOTEBOOKS = [

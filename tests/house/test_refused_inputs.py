@@ -233,7 +233,7 @@ class TestMachine:
 
     def test_what_the_machine_says(self):
         done = subprocess.run(
-            [sys.executable, "-m", "wfine_utils.models", "gpu"], cwd=ROOT,
+            [sys.executable, "-m", "wfine_workflow.command", "models", "gpu"], cwd=ROOT,
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert (json.loads(done.stdout) is None) == (memory.gpu_gib() is None)

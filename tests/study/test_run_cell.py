@@ -193,7 +193,8 @@ class TestJobs:
         write_base(record, base)
         words = ("run", CLEAN.slug, "--settings", settings, "--base", record, "--out", out)
         subprocess.run(
-            [sys.executable, "-m", "wfine_study", *map(str, words), "--threads", "1"],
+            [sys.executable, "-m", "wfine_workflow.command", "study", *map(str, words),
+             "--threads", "1"],
             check=True, capture_output=True,
         )  # fmt: skip
         place = tmp_path / "jobs"

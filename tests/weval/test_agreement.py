@@ -48,6 +48,6 @@ def test_unrelated_rankings_have_one_over_the_number_of_raters():
     assert np.mean(found) == pytest.approx(1 / 3, abs=0.02)
 
 
-@pytest.mark.parametrize("ranks", [[[1, 1], [2, 2]], [[1, np.nan, 2], [1, 2, 3]]])
-def test_nothing_ranked_or_something_missing(ranks):
+@pytest.mark.parametrize("ranks", [[[1, 1], [2, 2]], [[1, np.nan], [2, 1]], [[1, 2]], [[1], [2]]])
+def test_what_has_no_concordance(ranks):
     assert np.isnan(kendall_w(ranks))

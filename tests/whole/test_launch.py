@@ -28,12 +28,11 @@ from wfine_utils.chains.files import save_chains, save_queries
 from wfine_utils.files import read_yaml
 from wfine_utils.models import devices
 from wfine_utils.notebook import params as notebook_params
-from wfine_utils.policy import __main__ as policy_main
 from wfine_utils.policy import generation
-from wfine_utils.rewards import __main__ as rewards_main
 from wfine_utils.rewards.reward_model import load_reward_model
 from wfine_utils.settings import PolicySettings, RewardSettings
 from wfine_utils.tiny_world import vocabulary, writer
+from wfine_workflow.commands import train as command
 
 TWO = [
     *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),
@@ -49,14 +48,20 @@ POLICY = {
     "prompts_per_rollout": 3, "num_generations": 4, "updates_per_rollout": 1, "n_steps": 2,
     "micro_batch_size": 3, "max_new_tokens": 8, "learning_rate": 5e-3, "quantise": False,
 }  # fmt: skip
-# Runs the program exactly as `accelerate launch -m` does, and lets each process keep its adapter.
+# What pip makes of `[project.scripts]`, so that this is tested without an installation.
+WFINE = f"""#!{sys.executable}
+import sys
+from wfine_workflow.command import main
+sys.exit(main())
+"""
+# Lets each process keep its adapter.
 KEEP_EACH = """
-import runpy, sys
+import sys
 from pathlib import Path
 from safetensors.torch import save_file
 from transformers import Trainer
 
-module, folder = sys.argv[1:3]
+folder = sys.argv[1]
 train = Trainer.train
 
 def train_and_keep(self, *args, **kwargs):
@@ -66,8 +71,8 @@ def train_and_keep(self, *args, **kwargs):
     return found
 
 Trainer.train = train_and_keep
-sys.argv = [module, *sys.argv[3:]]
-runpy.run_module(module, run_name="__main__", alter_sys=True)
+from wfine_workflow.command import main
+sys.exit(main(sys.argv[2:]))
 """
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,7 +94,11 @@ def in_two_processes(folder: Path, *command: object) -> subprocess.CompletedProc
         "OMP_NUM_THREADS": "1",
         "HF_HOME": str(folder / "no-configuration-of-the-user"),
         "PYTHONPATH": str(ROOT),
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
     }
+    script = folder / "wfine"
+    script.write_text(WFINE, encoding="utf-8")
+    script.chmod(0o755)
     done = subprocess.run(
         [*TWO, *map(str, command)], cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -132,7 +141,7 @@ def policy_options(work: Path, base: Path, out: str) -> list[str]:
 @pytest.fixture(scope="module")
 def rm_one(work, tiny_base) -> Path:
     """The reward model of one process."""
-    assert rewards_main.main(reward_options(work, tiny_base, "rm-one")) == 0
+    assert command.reward(reward_options(work, tiny_base, "rm-one")) == 0
     return work / "rm-one"
 
 
@@ -140,7 +149,7 @@ def rm_one(work, tiny_base) -> Path:
 def rm_two(work, tiny_base) -> Path:
     """The reward model of two processes."""
     done = in_two_processes(
-        work, "-m", "wfine_utils.rewards", *reward_options(work, tiny_base, "rm-two")
+        work, "--no_python", "wfine", "train-reward", *reward_options(work, tiny_base, "rm-two")
     )
     assert done.stdout.count("reward model, validation accuracy") == 1, "one process speaks"
     return work / "rm-two"
@@ -149,11 +158,11 @@ def rm_two(work, tiny_base) -> Path:
 @pytest.fixture(scope="module")
 def policies(work, tiny_base, rm_one) -> tuple[Path, Path]:
     """The policies of one process and of two."""
-    assert policy_main.main(policy_options(work, tiny_base, "policy-one")) == 0
+    assert command.policy(policy_options(work, tiny_base, "policy-one")) == 0
     script = work / "keep_each.py"
     script.write_text(KEEP_EACH, encoding="utf-8")
     in_two_processes(
-        work, script, "wfine_utils.policy", work, *policy_options(work, tiny_base, "policy-two")
+        work, script, work, "train-policy", *policy_options(work, tiny_base, "policy-two")
     )
     return work / "policy-one", work / "policy-two"
 
@@ -254,7 +263,7 @@ def test_options_reach_the_training(work, tiny_base, monkeypatch, tmp_path, caps
         *("--params", f"{work}/03_reward_model.yaml", "--chains", f"{work}/train.jsonl"),
         *("--base", str(tmp_path), "--granularity", "prompt", "--out", str(tmp_path / "made")),
     ]
-    assert rewards_main.main(options) == 0
+    assert command.reward(options) == 0
     assert "validation accuracy 0.750 after 5 steps" in capsys.readouterr().out
     assert names(tmp_path) == {"base.json", "made/adapter"}
     assert seen["granularity"] == "prompt" and seen["base"] == Base(str(tiny_base.resolve()))
@@ -294,7 +303,7 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
 def test_bad_input_is_one_paragraph(tmp_path, tiny_base, capsys, spoil, expected):
     params(tmp_path, "03_reward_model", REWARD)
     spoil(tmp_path)
-    assert rewards_main.main(reward_options(tmp_path, tiny_base, "out")) == 2
+    assert command.reward(reward_options(tmp_path, tiny_base, "out")) == 2
     said = capsys.readouterr()
     assert expected in said.err and "\n\n" not in said.err and said.out == ""
 
@@ -305,11 +314,11 @@ def test_settings_follow_the_parameters_file():
     assert {*PolicySettings.model_fields} < {*notebook_params.PolicyParams.model_fields}
 
 
-@pytest.mark.parametrize("program", [rewards_main.main, policy_main.main])
+@pytest.mark.parametrize("program", [command.reward, command.policy])
 def test_help_names_every_option(program, capsys):
     with pytest.raises(SystemExit) as stopped:
         program(["--help"])
     assert stopped.value.code == 0
     said = capsys.readouterr().out
-    for option in ("--params", "--base", "--out", "accelerate launch -m wfine_utils."):
+    for option in ("--params", "--base", "--out", "accelerate launch --num_processes N"):
         assert option in said

@@ -167,7 +167,7 @@ class TestWholeRun:
     def test_tables_can_be_recomputed_from_what_the_reference_keeps(self, finished, first):
         project, _ = first
         subprocess.run(
-            [sys.executable, "-m", "wfine_workflow.keep_reference", "smoke"],
+            [sys.executable, "-m", "wfine_workflow.command", "keep-reference", "smoke"],
             cwd=project, check=True, capture_output=True,
         )  # fmt: skip
         kept = project / "outputs" / "reference" / "smoke"

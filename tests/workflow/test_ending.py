@@ -151,7 +151,7 @@ def make(project: Path, *command: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-BARE = [sys.executable, "-m", "wfine_workflow.run", "run", "smoke"]
+BARE = [sys.executable, "-m", "wfine_workflow.command", "reproduce", "smoke"]
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ def test_every_signal_ends_everything_and_the_next_call_goes_on(endless):
 
 VICTIMS = [
     "make -s",
-    "wfine_workflow.run run",
+    "wfine_workflow.command reproduce",
     "-m snakemake",
     "bin/papermill",
     "ipykernel_launcher",
@@ -205,7 +205,7 @@ def test_whatever_is_killed_the_next_call_ends_the_rest_and_goes_on(endless, vic
     next(p for p, line in lines.items() if victim in line).kill()
     (endless / "endless").unlink()
     process.wait(60)
-    front = [p for p, line in lines.items() if "wfine_workflow.run run" in line]
+    front = [p for p, line in lines.items() if "wfine_workflow.command reproduce" in line]
     assert not psutil.wait_procs(front, timeout=60)[1], "it ends by itself, also without make"
     again = make(endless)
     said, _ = again.communicate(timeout=300)

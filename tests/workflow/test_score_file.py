@@ -30,6 +30,7 @@ from wfine_utils.weval.baselines import ConstantScorer, LengthScorer, RandomScor
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.scorers import TOLD, score_all, scores_from_table, scores_table
 from wfine_workflow import score_file
+from wfine_workflow.commands import score
 
 SHARD, PORTION = 40, 15  # responses: eight chains to a shard, three to a portion
 
@@ -340,7 +341,7 @@ def test_a_classifier_with_a_template_of_its_own(
     template.write_text(text)
     options = ["--granularity", "requirement", "--template", str(template), "--shard-size", "10"]
     command = [str(classifier), str(few(tmp_path)), str(tmp_path / "out"), "--name", "tiny"]
-    assert score_file.main([*command, *options]) == 0
+    assert score.main([*command, *options]) == 0
     shown = capsys.readouterr()
     assert "15 responses of 3 chains in 2 shards, 0 of them kept" in shown.out
     said = "0 responses could not be scored, 100.0% were cut; 0.0% of the pairs with different gold"
@@ -356,26 +357,26 @@ def test_a_classifier_with_a_template_of_its_own(
     assert table["scorer"].unique().tolist() == ["tiny"] and table["score"].nunique() > 10
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["scorer_fingerprint"] == fingerprint
-    assert score_file.main([*command, *options]) == 0
+    assert score.main([*command, *options]) == 0
     assert "2 of them kept" in capsys.readouterr().out
-    assert score_file.main([*command, *options, "--max-tokens", "64"]) == 2
+    assert score.main([*command, *options, "--max-tokens", "64"]) == 2
     assert "manifest.json: scorer_fingerprint: found" in capsys.readouterr().err
     seen = []
     monkeypatch.setattr(
         score_file, "load_scorer", lambda *_, **given: seen.append(given) or (scorer, "")
     )
-    assert score_file.main([*command[:2], str(tmp_path / "half"), "--precision", "auto"]) == 0
+    assert score.main([*command[:2], str(tmp_path / "half"), "--precision", "auto"]) == 0
     assert seen == [{"precision": "auto"}]
 
 
 def test_a_reward_model_of_notebook_03(reward_model, tmp_path, capsys, one_thread):
     command = [str(reward_model), str(few(tmp_path)), str(tmp_path / "out")]
-    assert score_file.main(command) == 0
+    assert score.main(command) == 0
     chains = load_weval_hand()[:3]
     expected = RewardModelScorer(reward_model, name="x").score(chains)
     found = score_file.load_scores(tmp_path / "out")["score"]
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=0, atol=1e-6)
-    assert score_file.main([*command, "--max-tokens", "64"]) == 2
+    assert score.main([*command, "--max-tokens", "64"]) == 2
     assert "found a reward model of notebook 03 and max_tokens" in capsys.readouterr().err
-    assert score_file.main([str(tmp_path / "no"), *command[1:]]) == 2
+    assert score.main([str(tmp_path / "no"), *command[1:]]) == 2
     assert "cannot be loaded" in capsys.readouterr().err

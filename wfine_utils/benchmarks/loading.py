@@ -104,6 +104,11 @@ class Benchmark:
     refused: tuple[str, ...] = ()
     labels: tuple[Label, ...] = field(default=(), repr=False)
 
+    @property
+    def ranks_by_scores(self) -> bool:
+        """Whether the benchmark has a metric of its own for scores; plain chains have none."""
+        return self.layout != "chains" and _LAYOUTS[self.layout].needs != "verdicts"
+
     def official(
         self,
         scores: Sequence[Any] | None = None,

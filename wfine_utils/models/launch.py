@@ -1,7 +1,7 @@
 """What the two trainings share as programs that ``accelerate launch`` can start on several GPUs.
 
-    accelerate launch -m wfine_utils.rewards --params params/mini/03_reward_model.yaml …
-    accelerate launch -m wfine_utils.policy --params params/mini/04_wrl_policy.yaml …
+    accelerate launch --no_python wfine train-reward --params params/mini/03_reward_model.yaml …
+    accelerate launch --no_python wfine train-policy --params params/mini/04_wrl_policy.yaml …
 
 They read the notebook's parameters file and make the folder that the notebook would have made. The
 batch is that of all processes together: a result means the same for any number of GPUs.
@@ -22,12 +22,13 @@ from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path, partial_path, whole_folder
 
 
-def training_parser(room: str, notebook: str, description: str) -> argparse.ArgumentParser:
+def training_parser(command: str, notebook: str, description: str) -> argparse.ArgumentParser:
     """The options that both trainings have; ``description`` is the first sentence of the help."""
     parser = argparse.ArgumentParser(
-        prog=f"accelerate launch -m wfine_utils.{room}",
-        description=f"{description} The processes that accelerate starts share every batch; "
-        "without accelerate (python -m …) there is one.",
+        prog=f"wfine {command}",
+        description=f"{description} By itself it runs in one process. On several GPUs: "
+        f"accelerate launch --num_processes N --no_python wfine {command} …; these processes "
+        "share every batch.",
     )
     option = partial(parser.add_argument, required=True)
     option("--params", type=Path, help=f"parameters: params/<preset>/{notebook}.yaml")

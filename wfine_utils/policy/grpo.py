@@ -4,9 +4,9 @@ Thin over ``trl.GRPOTrainer`` 1.16. The reward is a plain function, not a module
 trainer, which would score a whole rollout in one padded forward pass, with another text than the
 reward model was trained on.
 
-Several processes (``accelerate launch -m wfine_utils.policy``) share every rollout of the settings:
-the same prompts, but each process samples its part of the completions with a seed of its own and
-scores them with its own copy of the reward model. The groups are put together again for the
+Several processes (``accelerate launch --no_python wfine train-policy``) share every rollout of the
+settings: the same prompts, but each process samples its part of the completions with a seed of its
+own and scores them with its own copy of the reward model. The groups are put together again for the
 advantages, wherever their completions were made.
 """
 

@@ -4,7 +4,7 @@ Thin over ``trl.RewardTrainer`` 1.16, and different from its defaults in three p
 tokenised here, by the one render, because the trainer drops over-long pairs silently; batches hold
 pairs of similar length, which it cannot arrange itself; adapters stay in fp32.
 
-Several processes (``accelerate launch -m wfine_utils.rewards``) share every batch of the
+Several processes (``accelerate launch --no_python wfine train-reward``) share every batch of the
 settings: accelerate deals a sequential order out in turns of one forward pass each, so the pairs of
 an optimiser step, and the mean of their gradients, are those of one process. Only the last batch,
 if it is not full, is left out then: accelerate would fill it with pairs from the start.

@@ -4,7 +4,7 @@ If such a model ranks the responses of a chain, their gold order goes along with
 commonly, they are written, and a scorer may read that in place of the requirements. One model needs
 no download and does for any chains: characters given the five before them, interpolated by the
 method of Witten and Bell, counted on the texts of all *other* chains. For WEval-Hand, likelihoods
-of a pretrained model are kept beside the chains (``python -m wfine_utils.models fluency MODEL``
+of a pretrained model are kept beside the chains (``wfine models fluency MODEL``
 computes them anew).
 """
 
@@ -124,7 +124,7 @@ class KeptFluencyScorer:
                 if known.get((chain.chain_id, i)) != text_digest(response.text):
                     raise WfineError(
                         f"chain {chain.chain_id}, response {i}: its text is not the one that was "
-                        "measured. Run: python -m wfine_utils.models fluency MODEL"
+                        "measured. Run: wfine models fluency MODEL"
                     )
         return scores_from_table(self._table, chains)[self.name]
 

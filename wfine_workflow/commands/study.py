@@ -1,4 +1,4 @@
-"""The cells of the study from the command line: ``python -m wfine_study list|run``."""
+"""``wfine study``: the cells of notebook 06's study, by themselves."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_study --help``."""
+    """The command line; see ``wfine study --help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m wfine_study", description="The cells of the study of notebook 06."
+        prog="wfine study", description="The cells of the study of notebook 06."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     list_ = commands.add_parser("list", help="the slugs of all cells, policies last, one a line")
@@ -66,7 +66,3 @@ def _run(args: argparse.Namespace, settings: StudySettings) -> None:
             state = run_cell(cell, settings, base, args.out)
         sys.stdout.write(f"{cell.slug}: {state}\n")
         sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,19 +1,21 @@
-"""Train a reward model from the command line: ``python -m wfine_utils.rewards --help``."""
+"""``wfine train-reward`` and ``wfine train-policy``: one training, on any number of GPUs."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wfine_utils.errors import explained
 from wfine_utils.files import display_path
 from wfine_utils.models.launch import base_named, run_training, shared_folder, training_parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; see ``python -m wfine_utils.rewards --help``."""
-    parser = training_parser("rewards", "03_reward_model", "Train one reward model of notebook 03.")
+@explained
+def reward(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``wfine train-reward --help``."""
+    notebook = "03_reward_model"
+    parser = training_parser("train-reward", notebook, "Train one reward model of notebook 03.")
     parser.add_argument("--chains", required=True, type=Path, help="chains whose pairs train it")
     parser.add_argument(
         "--validation", type=Path, help="chains on other topics; default: a tenth of --chains, and "
@@ -23,10 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--granularity", choices=("requirement", "prompt"), default="requirement",
         help="what it is given beside a response (default: %(default)s)",
     )  # fmt: skip
-    return run_training(_train, parser.parse_args(arguments))
+    return run_training(_train_reward, parser.parse_args(arguments))
 
 
-def _train(args: argparse.Namespace) -> str:
+def _train_reward(args: argparse.Namespace) -> str:
     # not above: --help should not wait for torch
     from wfine_utils.chains.files import load_chains
     from wfine_utils.chains.pairs import draw_pairs, preference_pairs
@@ -54,5 +56,31 @@ def _train(args: argparse.Namespace) -> str:
     return f"{display_path(args.out)}: reward model, {outcome}"
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@explained
+def policy(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``wfine train-policy --help``."""
+    parser = training_parser("train-policy", "04_wrl_policy", "Train one policy of notebook 04.")
+    parser.add_argument("--queries", required=True, type=Path, help="training queries")
+    parser.add_argument(
+        "--reward-model", required=True, type=Path, help="folder of the reward model to train for"
+    )
+    return run_training(_train_policy, parser.parse_args(arguments))
+
+
+def _train_policy(args: argparse.Namespace) -> str:
+    # not above: --help should not wait for torch
+    from wfine_utils.chains.files import load_queries
+    from wfine_utils.notebook.params import PolicyParams
+    from wfine_utils.policy.grpo import train_policy
+    from wfine_utils.rewards.reward_model import load_reward_model
+    from wfine_utils.settings import PolicySettings
+
+    cfg = PolicyParams.from_file(args.params)
+    queries = load_queries(args.queries)[: cfg.n_train_queries]
+    base, settings = base_named(args.base), PolicySettings.of(cfg)
+    with shared_folder(args.out) as folder:
+        reward_model = load_reward_model(args.reward_model)
+        curve = train_policy(queries, reward_model, base, settings, seed=cfg.seed, folder=folder)
+    last = curve.iloc[-1]
+    outcome = f"reward {last['reward']:.3f} at step {last['step']:.0f}"
+    return f"{display_path(args.out)}: policy, {outcome}"

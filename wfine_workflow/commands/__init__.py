@@ -1,0 +1,1 @@
+"""Programs of ``wfine`` that are no more than a command line; see :mod:`wfine_workflow.command`."""
