@@ -23,7 +23,7 @@ from wfine_utils.files import display_path, project_root, resolve, whole_folder
 if TYPE_CHECKING:
     from wfine_workflow.site.links import Checked
 
-THEME = Path(__file__).parent / "theme"
+CONFIGURATION = Path(__file__).parent  # conf.py and static/
 NEEDED = ("sphinx", "myst_nb", "furo", "sphinx_copybutton")
 
 
@@ -60,9 +60,8 @@ def build(root: Path, target: Path) -> Checked:
 
 def _sphinx(gathered: Path, pages: Path, doctrees: Path) -> None:
     command = [
-        sys.executable, "-m", "sphinx", "-b", "html", "-c", str(THEME), "-d", str(doctrees),
-        "-W", "--keep-going", "-q", "--color" if sys.stderr.isatty() else "--no-color",
-        str(gathered), str(pages),
+        sys.executable, "-m", "sphinx", "-b", "html", "-c", str(CONFIGURATION), "-d", str(doctrees),
+        "-W", "--keep-going", "-q", "--no-color", str(gathered), str(pages),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -73,9 +72,10 @@ def _sphinx(gathered: Path, pages: Path, doctrees: Path) -> None:
 def _refused(faults: Sequence[str]) -> WfineError:
     shown = "\n".join(f"  {fault}" for fault in faults[:20])
     more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
+    n = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     return WfineError(
-        f"The site was not made: found {len(faults)} faults, expected none. Mend the page that is "
-        f"named, in the repository, and call this again.\n{shown}{more}"
+        f"The site was not made: found {n}, expected none. Mend the page that is named, in the "
+        f"repository, and call this again.\n{shown}{more}"
     )
 
 

@@ -105,9 +105,7 @@ def check(folder: Path) -> Checked:
     return Checked(len(pages), n["links"], n["elsewhere"], tuple(dict.fromkeys(faults)))
 
 
-def _missing(
-    name: str, path: Path, link: str, folder: Path, pages: dict[Path, _Page]
-) -> list[str]:
+def _missing(name: str, path: Path, link: str, folder: Path, pages: dict[Path, _Page]) -> list[str]:
     """The fault of a link that is followed, if it has one."""
     if link.startswith("data:"):
         return []

@@ -20,6 +20,7 @@ import nbformat
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 from wfine_workflow.pages import read_quiet
+from wfine_workflow.site import names
 
 FRONT = "README.md"
 INDEX = "index.md"
@@ -39,11 +40,13 @@ class Sources:
         root: folder of the repository.
         files: the file that is read for a place, such as ``notebooks/00_base_model.ipynb``.
         titles: the first heading of each page, without code marks.
+        made: text of a page that is written from the code.
     """
 
     root: Path
     files: dict[str, Path] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Path) -> Sources:
@@ -55,7 +58,7 @@ class Sources:
         if not (root / FRONT).is_file():
             raise WfineError(
                 f"{display_path(root)}: found no {FRONT}, expected a clone of the repository, with "
-                "docs/ and notebooks/. Call this from there, or name the folder with --root."
+                "docs/ and notebooks/. Call this from there."
             )
         sources = cls(root)
         patterns = ("docs/*.md", "notebooks/*.ipynb", "course/**/*.md", "course/**/*.ipynb")
@@ -65,6 +68,9 @@ class Sources:
             place = path.relative_to(root)
             if path.is_file() and not any(part.startswith(".") for part in place.parts):
                 sources._add(place.as_posix())
+        if text := names.names_page(root):
+            sources.made[names.PLACE] = text
+            sources.titles[names.PLACE] = names.TITLE
         return sources
 
     def _add(self, place: str) -> None:
@@ -119,7 +125,7 @@ class Sources:
         )
 
     def write(self, target: Path) -> None:
-        """Write all pages and files below a folder, the front page with the contents of the site."""
+        """Write all pages and files below a folder, the front page with what the site has."""
         for place, file in self.files.items():
             path = target / on_site(place)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,11 +137,16 @@ class Sources:
                 path.write_text(f"{text}\n{end}", encoding="utf-8")
             else:
                 shutil.copyfile(file, path)
+        for place, text in self.made.items():
+            (target / place).write_text(self.relinked(place, text), encoding="utf-8")
 
     def _notebook(self, place: str) -> nbformat.NotebookNode:
         """A notebook to be shown as it is, with its pictures described and a word on its run."""
         file = self.files[place]
         notebook = read_quiet(file)
+        notebook.metadata.setdefault(
+            "language_info", {"name": "python"}
+        )  # else no colours
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.relinked(place, cell.source)
@@ -164,7 +175,7 @@ class Sources:
         groups = {
             "Start here": take(START),
             "Notebooks": take(sorted(x for x in rest if x.startswith("notebooks/"))),
-            "Reference": take(["docs/architecture.md"]),
+            "Reference": take(["docs/architecture.md", names.PLACE]),
             "How to": take(sorted(x for x in rest if x.startswith("docs/"))),
             "Course": in_folder(take(course), "course"),
         }
@@ -183,7 +194,7 @@ class Sources:
         groups = self.groups()
         rows = [
             f"| **{name}** | "
-            + " · ".join(f"[{_cell(self.title(x))}]({on_site(x)})" for x in places)
+            + "<br>".join(f"[{_cell(self.title(x))}]({on_site(x)})" for x in places)
             + " |"
             for name, places in groups.items()
         ]

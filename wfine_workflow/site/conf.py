@@ -17,7 +17,6 @@ nb_merge_streams = True
 nb_render_markdown_format = "gfm"
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
-suppress_warnings = ["mystnb.unknown_mime_type"]
 
 html_theme = "furo"
 html_theme_options = {
@@ -29,8 +28,9 @@ html_css_files = ["wfine.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 html_use_index = False
-copybutton_selector = "div.cell_input pre, div[class*='highlight-']:not(.output) > div > pre"
+copybutton_selector = "div:not(.output) > div.highlight pre"  # what can be run, not its outputs
 html_math_renderer = "mathml"
 
 
