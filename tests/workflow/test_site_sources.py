@@ -105,9 +105,9 @@ def test_the_navigation(clone):
         "Notebooks": ["notebooks/01_b.ipynb"],
         "How to": ["docs/two.md"],
         "Reference": [
+            "CONTRIBUTING.md",
             "outputs/reference/README.md",
             "outputs/reference/study/notebooks/01_b.ipynb",
-            "CONTRIBUTING.md",
         ],
     }
 

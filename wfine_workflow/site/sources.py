@@ -144,9 +144,7 @@ class Sources:
         """A notebook to be shown as it is, with its pictures described and a word on its run."""
         file = self.files[place]
         notebook = read_quiet(file)
-        notebook.metadata.setdefault(
-            "language_info", {"name": "python"}
-        )  # else no colours
+        notebook.metadata.setdefault("language_info", {"name": "python"})  # else no colours
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.relinked(place, cell.source)
@@ -179,7 +177,7 @@ class Sources:
             "How to": take(sorted(x for x in rest if x.startswith("docs/"))),
             "Course": in_folder(take(course), "course"),
         }
-        groups["Reference"] += rest
+        groups["Reference"] += sorted(rest, key=lambda place: (place.endswith(".ipynb"), place))
         order = ("Start here", "Notebooks", "How to", "Course", "Reference")
         return {name: groups[name] for name in order if groups[name]}
 
