@@ -22,7 +22,7 @@ WFINE := $(BIN)/python -m wfine_workflow.command
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce look lab test test-fast lint style docs bench reference lock strip clean distclean board
+.PHONY: help env reproduce look lab test test-fast lint style docs site board bench reference lock strip clean distclean
 
 # A recipe that fails must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
@@ -83,6 +83,14 @@ style: $(READY)  ## mend what ruff can mend
 
 docs: $(READY)  ## write the numbers of README.md and docs/ from outputs/reference
 	@$(WFINE) docs
+
+$(VENV)/.site: $(READY)
+	@echo "Installing Sphinx into $(VENV), once ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[site]'
+	@touch $@
+
+site: $(VENV)/.site  ## build the website from README, docs, notebooks and course: outputs/site
+	@$(WFINE) site --out '$(or $(OUTPUT_ROOT),outputs)/site'
 
 look: $(READY)  ## see a finished small world, without any training: numbers, a chain, the report
 	@$(WFINE) look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'

@@ -62,6 +62,8 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
                 "wfine_workflow.look:main"),
         Command("report", "the pages of a run, from its executed notebooks",
                 "wfine_workflow.report:main"),
+        Command("site", "the website of README, docs, notebooks and course",
+                "wfine_workflow.site.build:main"),
         Command("study", "the cells of notebook 06's study, by themselves",
                 "wfine_workflow.commands.study:main"),
     ),

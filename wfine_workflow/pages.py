@@ -41,23 +41,28 @@ class _MathMLRenderer(IPythonRenderer):
         return super().link(text, link, title) if page in self.pages else text
 
     def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
+        return mathml(body, "block")
 
     def inline_math(self, body: str) -> str:
-        return _mathml(body, "inline")
+        return mathml(body, "inline")
 
     def latex_environment(self, name: str, body: str) -> str:
-        return _mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
 
 
-def _mathml(latex: str, display: str) -> str:
+def mathml(latex: str, display: str) -> str:
+    """A formula as MathML; as the source in a ``<code>`` where it cannot be had.
+
+    Args:
+        display: "inline" or "block".
+    """
     # latex2mathml knows align* but not aligned, which JupyterLab wants inside $$
     source = re.sub(r"\{(aligned|split|gathered)\}", "{align*}", latex.strip())
     try:
-        mathml = latex_to_mathml(source, display=display)
+        formula = latex_to_mathml(source, display=display)
     except Exception:  # any of a dozen kinds; the source is readable, a missing page is not
         return f"<code>{escape(latex)}</code>"
-    return mathml if "<mi>&</mi>" not in mathml else f"<code>{escape(latex)}</code>"
+    return formula if "<mi>&</mi>" not in formula else f"<code>{escape(latex)}</code>"
 
 
 class _Exporter(HTMLExporter):
@@ -85,13 +90,26 @@ class _Exporter(HTMLExporter):
 
 
 def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
-    """Title (first heading) and HTML page of an executed notebook, with a table of contents.
-
-    Progress bars, which need a running kernel, are replaced by their last text; pictures are
-    described by the caption below them.
+    """Title and HTML page of an executed notebook, as :func:`read_quiet` reads it, with contents.
 
     Args:
         pages: names of the notebooks that have a page; links elsewhere become plain text.
+    """
+    notebook = read_quiet(path)
+    title = notebook.metadata["title"]
+    resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
+    page, _ = _Exporter(pages).from_notebook_node(notebook, resources)
+    sections = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', page)
+    items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in sections)
+    return title, page.replace(CONTENTS, f"<nav><ul>{items}</ul></nav>" if items else "")
+
+
+def read_quiet(path: Path) -> nbformat.NotebookNode:
+    """A notebook whose outputs need neither a kernel nor a script.
+
+    Progress bars are replaced by their last text. Pictures are described by the caption below
+    them, ``metadata["image/png"]["alt"]`` of their output; the first heading, else the name of the
+    file, is ``metadata["title"]`` of the notebook.
     """
     notebook = nbformat.read(path, as_version=4)
     widgets = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
@@ -105,13 +123,8 @@ def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
             if has_picture(output):
                 output.metadata["image/png"] = {"alt": caption(notebook, place)}
     heading = re.search(r"^#\s+(.+)$", notebook.cells[0].source, re.MULTILINE)
-    title = heading[1].strip() if heading else path.stem
-    notebook.metadata["title"] = title
-    resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
-    page, _ = _Exporter(pages).from_notebook_node(notebook, resources)
-    sections = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', page)
-    items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in sections)
-    return title, page.replace(CONTENTS, f"<nav><ul>{items}</ul></nav>" if items else "")
+    notebook.metadata["title"] = heading[1].strip() if heading else path.stem
+    return notebook
 
 
 def _last_text(widgets: Mapping[str, Any], model_id: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What a reader sees and types: JupyterLab, the report and the board, in a real browser.
+"""What a reader sees and types: JupyterLab, the report, the board and the site, in a real browser.
 
 Needs Playwright for Python (`pip install '.[browser]'`) and a Chromium of the
 system (Debian: `apt install chromium`). Where one of them is missing, these tests are skipped.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from house.test_lab import running_lab
 
 from wfine_workflow.board import build_board
 from wfine_workflow.index import build
+from wfine_workflow.site import build as website
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: the extra browser")
 
@@ -367,3 +369,75 @@ def test_the_board_on_a_desk_and_on_a_phone(board, new_page, width, scheme):
     assert over <= 0, "the page scrolls sideways, and not the table alone"
     assert page.locator("#shown").inner_text() != "", "the script ran under the page's own policy"
     assert errors == []
+
+
+# --- the site -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    if not all(map(find_spec, website.NEEDED)):
+        pytest.skip("no Sphinx: the extra site, which `make site` installs")
+    folder = tmp_path_factory.mktemp("site") / "pages"
+    website.build(ROOT, folder)
+    return folder
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_site_on_a_desk_and_on_a_phone(site, new_page, width, scheme):
+    """No page is wider than the screen, each follows the reader's light or dark."""
+    page, errors = new_page(width, 900, color_scheme=scheme), []
+    page.on("pageerror", lambda error: errors.append(error))  # Playwright marks what it is given
+    for path in sorted(site.rglob("*.html")):
+        page.goto(path.as_uri())
+        over = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+        assert over <= 0, f"{path.name} scrolls sideways"
+        colours = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        red = int(re.search(r"\d+", colours)[0])
+        assert (red < 80) == (scheme == "dark"), f"{path.name}: {colours}"
+    assert errors == [], "a script of a page has failed"
+
+
+def test_the_menu_of_the_site_on_a_phone(site, new_page):
+    page = new_page(390, 900)
+    page.goto((site / "docs" / "method.html").as_uri())
+    link = page.locator(".sidebar-tree a", has_text="03 The reward model")
+    assert not link.is_visible() or link.bounding_box()["x"] < 0
+    page.locator(".nav-overlay-icon").first.click()
+    link.click()
+    page.wait_for_url("**/notebooks/03_reward_model.html")
+
+
+def test_a_search_of_the_site_from_a_folder(site, new_page):
+    page = new_page()
+    page.goto((site / "docs" / "gpu.html").as_uri())
+    page.get_by_placeholder("Search").fill("Latin square")
+    page.keyboard.press("Enter")
+    found = page.locator("#search-results li a", has_text="02 Requirement dropping")
+    found.first.click()
+    page.wait_for_url("**/notebooks/02_requirement_dropping.html*")
+
+
+def test_code_of_the_site_can_be_copied(site, new_page):
+    page = new_page()
+    page.goto((site / "notebooks" / "03_reward_model.html").as_uri())
+    block = page.locator("div.cell_input div.highlight", has_text="def bradley_terry_loss").first
+    block.hover()
+    block.locator("button.copybtn").click()
+    block.locator("button.copybtn.success").wait_for()
+    page.evaluate(
+        "() => { const area = document.createElement('textarea'); area.id = 'paste';"
+        " document.body.append(area); area.focus() }"
+    )
+    page.keyboard.press("Control+V")
+    assert page.locator("#paste").input_value().startswith("def bradley_terry_loss(chosen")
+
+
+def test_formulas_of_the_site_are_drawn(site, new_page):
+    """A fraction is higher than its numerator: the browser has laid it out."""
+    page = new_page()
+    page.goto((site / "notebooks" / "03_reward_model.html").as_uri())
+    whole = page.locator("math[display=block] mfrac").first
+    part = whole.locator("xpath=./*[1]")
+    assert whole.bounding_box()["height"] > 1.5 * part.bounding_box()["height"] > 0

@@ -1,0 +1,1 @@
+"""The website: README, docs, notebooks and the course as one folder of static pages."""
