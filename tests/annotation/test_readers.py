@@ -125,6 +125,8 @@ class TestAgainstReaders:
         chains = [graded("x", a=(1, 2)), graded("y", a=(2, 1))]
         table = evaluate_against_readers(chains, {"s": [[1, 2], [1, 2]]}, n_boot=0)
         assert {*table["gold"]} == {CONSENSUS, "a"} and {*table["scorer"]} == {"s"}
+        with pytest.raises(WfineError, match="found no scores and no chain with two readers"):
+            evaluate_against_readers(chains, {})
         with pytest.raises(WfineError, match="no chain of which two readers"):
             compare_with_another_reader(chains, {"s": [[1, 2], [1, 2]]})
 

@@ -52,7 +52,9 @@ def test_numbers_are_those_of_the_kept_runs(page):
     assert docs.written_anew(read(page), REFERENCE) == read(page), "run `make docs`"
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/findings.md", "docs/real_text.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/findings.md", "docs/real_text.md", "docs/people.md"]
+)
 def test_no_result_is_typed_by_hand(name):
     by_hand = docs.MARKED.sub("", read(ROOT / name))
     assert docs.MARKED.search(read(ROOT / name))

@@ -123,6 +123,62 @@ def test_a_light_notebook_needs_the_core_alone(name, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
 
 
+WRITERS = {"w1": "HAM", "w2": "HAM", "w3": "AHM"}
+"""Best first: two writers put the text that a person edited above the others, one does not."""
+
+
+class TestPeopleMeasured:
+    """Notebook 09 on rankings made up here, and without any."""
+
+    def run(self, tmp_path: Path, rankings_path: str) -> subprocess.CompletedProcess[str]:
+        parameters = {"output_root": str(tmp_path), "n_boot": 20, "n_permutations": 19}
+        parameters["rankings_path"] = rankings_path
+        path = str(ROOT / "notebooks" / "09_people.ipynb")
+        return run_in_core(RUN.format(path=path, parameters=parameters))
+
+    def test_it_needs_the_core_alone_and_says_what_the_writers_said(self, tmp_path):
+        versions = {"H": "Human-edited", "A": "AI-generated", "M": "AI-edited"}
+        texts = {
+            "H": "A boat came in.",
+            "A": "A boat came slowly in.",
+            "M": "A fine old boat came.",
+        }
+        lines = [
+            {
+                "id": f"set-{k}",
+                "instruction": f"Write about the harbour of town {k}.",
+                "responses": {versions[x]: f"{text} It was day {k}." for x, text in texts.items()},
+                "rankings": {w: [versions[x] for x in order] for w, order in WRITERS.items()},
+            }
+            for k in range(8)
+        ]
+        file = tmp_path / "rankings.jsonl"
+        file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+        done = self.run(tmp_path, str(file))
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+        results = json.loads((tmp_path / "mini" / "09_people" / "results.json").read_text())
+        assert (results["n_chains"], results["n_readers"], results["n_rankings"]) == (8, 3, 24)
+        agreement = {row["metric"]: row["value"] for row in results["agreement"]}
+        # Rank sums 4, 5 and 9 about 6: squares 4 + 1 + 9, of 9 * 24 / 12.
+        assert agreement["kendall_w"] == pytest.approx(14 / 18)
+        assert agreement["unanimous"] == pytest.approx(2 / 3)
+        preferred = {(row["pair"], row["judge"]): row["value"] for row in results["preferred"]}
+        pair = "Human-edited above AI-generated"
+        assert [preferred[pair, w] for w in ("consensus", *WRITERS)] == [1, 1, 1, 0]
+        assert preferred[pair, "minus length"] == 1
+        tau = {(row["scorer"], row["gold"]): row["value"] for row in results["kendall_tau_b"]}
+        # Left out w1 or w2: the others tie H and A, and two of two pairs are right, of three that
+        # a reader orders. Left out w3: one of three is wrong.
+        expected = (2 * 2 / 6**0.5 + 1 / 3) / 3
+        assert tau["another reader", "all but one reader"] == pytest.approx(expected)
+
+    def test_without_the_file_it_says_where_it_comes_from(self, tmp_path):
+        done = self.run(tmp_path, "")
+        assert "rankings_path: found no path" in done.stdout + done.stderr
+        assert "salesforce/creativity_eval" in done.stdout + done.stderr
+        assert not (tmp_path / "mini").exists()
+
+
 def code_cells(name: str, *, with_models: bool = False) -> list[str]:
     """The code of a notebook; cells with the tag ``models`` need more than the core."""
     cells = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]

@@ -24,7 +24,7 @@ from wfine_utils.files import atomic_write, resolve, sha256_file
 from wfine_utils.notebook import code_digest
 from wfine_utils.notebook import run as results
 from wfine_utils.notebook.params import NotebookParams, TablesParams
-from wfine_utils.notebook.run import check_previous, start_run
+from wfine_utils.notebook.run import check_previous, needed_file, start_run
 
 
 class Params(NotebookParams):
@@ -72,7 +72,7 @@ def test_start_run_seeds_python_and_numpy(tmp_path):
 START = """
 import os, sys
 from wfine_utils.notebook.params import TablesParams
-from wfine_utils.notebook.run import check_previous, start_run
+from wfine_utils.notebook.run import check_previous, needed_file, start_run
 run = start_run(TablesParams(preset="smoke", output_root=sys.argv[1], seed=7, digits=3))
 """
 
@@ -416,3 +416,15 @@ def test_a_figure_on_the_screen_takes_few_bytes_and_looks_alike():
         for data in (small, full.getvalue())
     )
     assert shown.shape == drawn.shape and np.abs(shown - drawn).mean() < 1
+
+
+def test_a_file_that_does_not_come_with_the_project_is_asked_for(tmp_path):
+    with pytest.raises(
+        WfineError, match=r"rankings_path: found no path, .* the rankings of X\. It"
+    ):
+        needed_file("", "rankings_path", "the rankings of X")
+    with pytest.raises(WfineError, match=r"found no file .*a\.jsonl, expected the rankings of X"):
+        needed_file(str(tmp_path / "a.jsonl"), "rankings_path", "the rankings of X")
+    (tmp_path / "a.jsonl").write_text("{}")
+    path = needed_file(str(tmp_path / "a.jsonl"), "rankings_path", "the rankings of X")
+    assert path == tmp_path / "a.jsonl"

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from wfine_utils.errors import WfineError
-from wfine_utils.weval.power import detectable_difference, paired_spread
+from wfine_utils.weval.power import chains_needed, detectable_difference, paired_spread
 from wfine_utils.weval.resampling import sign_flip_p
 
 
@@ -85,3 +85,18 @@ def test_too_few_pairs_are_refused(a, b):
 def test_power_arguments_out_of_range_are_refused(arguments):
     with pytest.raises(WfineError, match=r"found .*expected"):
         detectable_difference(**({"sd": 0.3, "n": 10} | arguments))
+
+
+def test_chains_needed_is_the_smallest_number_that_shows_it():
+    assert chains_needed(1.0, 0.5) == 34 and chains_needed(1.0, 0.2) == 199  # of the textbook
+    assert chains_needed(0.0, 0.1) == 2
+    for sd, difference in ((0.3, 0.05), (0.9, 0.04), (0.5, 3.0)):
+        n = chains_needed(sd, difference, power=0.9)
+        assert detectable_difference(sd, n, power=0.9) <= difference
+        assert n == 2 or detectable_difference(sd, n - 1, power=0.9) > difference
+
+
+@pytest.mark.parametrize("difference", [0.0, -0.1, float("nan"), 1e-9])
+def test_what_no_number_of_chains_shows_is_refused(difference):
+    with pytest.raises(WfineError, match="chains_needed: found a difference of"):
+        chains_needed(1.0, difference)

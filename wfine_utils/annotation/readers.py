@@ -95,6 +95,11 @@ def evaluate_against_readers(
     if rest:
         values = _metrics(rest, [h.left_out for h in rest])
         parts.append(_means(ANOTHER_READER, rest, values, boot))
+    if not parts:
+        raise WfineError(
+            "evaluate_against_readers: found no scores and no chain with two readers, expected one "
+            "of the two. Give the scores of a scorer by its name."
+        )
     return pd.concat(parts, ignore_index=True)
 
 
