@@ -86,16 +86,16 @@ def named_scorers(words: Sequence[str], seed: int) -> list[NamedScorer]:
     Raises:
         WfineError: a word that is none of these, or two scorers of one name.
     """
-    found = {scorer.name: scorer for scorer in null_scorers(seed)}
+    named = {scorer.name: scorer for scorer in null_scorers(seed)}
     for word in words:
         scorer = _named(word, seed)
-        if (other := found.get(scorer.name)) and other.source != scorer.source:
+        if (other := named.get(scorer.name)) and other.source != scorer.source:
             raise WfineError(
                 f"--model: found {other.source} and {scorer.source}, which tables would both call "
                 f"{scorer.name!r}, expected different names. Give one: --model NAME={word}"
             )
-        found.setdefault(scorer.name, scorer)
-    return list(found.values())
+        named.setdefault(scorer.name, scorer)
+    return list(named.values())
 
 
 def _named(word: str, seed: int) -> NamedScorer:

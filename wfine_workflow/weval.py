@@ -165,18 +165,18 @@ class Tables:
             ``training_pairs``.
         comparisons: ``scorer_a, scorer_b``, the columns of ``weval.compare``, ``p_holm``.
         official: ``scorer`` and :data:`OFFICIAL_COLUMNS`.
-        readers: see :func:`against_readers`.
+        reader_agreement: see :func:`against_readers`.
     """
 
     weval: pd.DataFrame
     comparisons: pd.DataFrame
     official: pd.DataFrame
-    readers: pd.DataFrame
+    reader_agreement: pd.DataFrame
 
     def write(self, folder: Path) -> None:
-        """As CSV files, each never seen half-written; ``readers.csv`` where there is any."""
+        """As CSV files, none ever seen half-written; that of the readers where it has rows."""
         for name, table in vars(self).items():
-            if name != "readers" or len(table):
+            if name != "reader_agreement" or len(table):
                 to_csv = partial(table.to_csv, index=False, lineterminator="\n")
                 atomic_write(folder / f"{name}.csv", to_csv)
 
@@ -218,14 +218,14 @@ def compared(chains: Sequence[Chain], scored: Sequence[Scored], **options: Any) 
     method over all pairs, for each metric by itself; no rows where there is no pair."""
     models = [each for each in scored if not each.scorer.is_null]
     pairs = list(combinations(models, 2))
-    found = {
+    differences = {
         (a.scorer.name, b.scorer.name): compare(chains, a.scores, b.scores, **options)
         for a, b in tqdm(pairs, desc="compare", disable=not pairs)
     }
     names = ["scorer_a", "scorer_b"]
-    if not found:
+    if not differences:
         empty = compare(chains, scored[0].scores, scored[0].scores, n_boot=0, n_permutations=0)
         return pd.DataFrame(columns=[*names, *empty, "p_holm"])
-    table = pd.concat(found, names=[*names, None]).droplevel(-1).reset_index()
+    table = pd.concat(differences, names=[*names, None]).droplevel(-1).reset_index()
     table["p_holm"] = table.groupby("metric")["p_value"].transform(holm)
     return table

@@ -40,11 +40,11 @@ def summary(scored: Sequence[Scored], tables: Tables) -> pd.DataFrame:
         name, row = each.scorer.name, dict[str, Any](scorer=each.scorer.name)
         row["training_pairs"] = each.scorer.training_pairs
         for metric, table in wide.items():
-            found = table.loc[name] if name in table.index else pd.Series(dtype=float)
-            ends = {f"{metric}_{end}": found.get(end) for end in ("ci_low", "ci_high")}
-            row |= {metric: found.get("value"), **ends}
+            entry = table.loc[name] if name in table.index else pd.Series(dtype=float)
+            ends = {f"{metric}_{end}": entry.get(end) for end in ("ci_low", "ci_high")}
+            row |= {metric: entry.get("value"), **ends}
             if metric == TAU:
-                row |= {"n_chains": found.get("n_chains", 0), "tie_rate": found.get("tie_rate")}
+                row |= {"n_chains": entry.get("n_chains", 0), "tie_rate": entry.get("tie_rate")}
                 row |= {"n_nan": each.n_nan, "n_chains_with_nan": each.n_chains_with_nan}
         rows.append(row | {"is_null": each.scorer.is_null})
     table = pd.DataFrame(rows)
@@ -102,7 +102,7 @@ def page(
         ],
         comparisons=_cells(_with_ends(differences, "difference")),
         official=_cells(_with_ends(tables.official, "value")),
-        readers=_cells(_with_ends(tables.readers, "value")),
+        reader_agreement=_cells(_with_ends(tables.reader_agreement, "value")),
         stamp=stamp,
     )
 

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     chains = load_chains(args.file)
     problems = minimal_chains.problems(chains)
-    found = {
+    counts = {
         "file": str(args.file),
         "n_chains": len(chains),
         "n_responses": sum(len(chain.responses) for chain in chains),
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "breaches": problems,
     }
     breaches = f"{len(problems) or 'no'} breach{'' if len(problems) == 1 else 'es'} of the rules"
-    size = "{n_chains} chains, {n_responses} responses, {n_checks} machine checks".format(**found)
+    size = "{n_chains} chains, {n_responses} responses, {n_checks} machine checks".format(**counts)
     line = f"{display_path(Path(args.file))}: {size}: {breaches}"
-    answer("\n".join([*problems, line]), found, as_json=args.json)
+    answer("\n".join([*problems, line]), counts, as_json=args.json)
     return 2 if problems else 0
