@@ -13,8 +13,8 @@ from conftest import ROOT
 FACES = sorted(ROOT.glob("wfine_*/**/__init__.py"))
 DOORS = [
     "wfine_utils.checks", "wfine_utils.models", "wfine_utils.rewards", "wfine_utils.policy",
-    "wfine_study", *(f"wfine_workflow.{x}" for x in (
-        "run", "grid", "report", "keep_reference")),
+    "wfine_study", "wfine_course", *(f"wfine_workflow.{x}" for x in (
+        "run", "grid", "report", "keep_reference", "slides")),
 ]  # fmt: skip
 HEAVY = set(
     "torch transformers pandas pyarrow scipy matplotlib seaborn statsmodels nbconvert".split()

@@ -68,9 +68,7 @@ class Grade:
         return self.points == self.of
 
 
-def check(
-    week: str, name: str, namespace: Mapping[str, Any], *, seconds: float = SECONDS
-) -> Grade:
+def check(week: str, name: str, namespace: Mapping[str, Any], *, seconds: float = SECONDS) -> Grade:
     """Examine the answer to one exercise.
 
     Args:
@@ -109,7 +107,9 @@ def checks_of(week: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in (name, f"wfine_course.{week}"):
             raise
-        raise WfineError(f"found no week {week!r} in the course; expected such as 'week1'.") from None
+        raise WfineError(
+            f"found no week {week!r} in the course; expected such as 'week1'."
+        ) from None
 
 
 def _reason(name: str, answer: object, outcome: Outcome, seconds: float) -> str:
@@ -117,10 +117,12 @@ def _reason(name: str, answer: object, outcome: Outcome, seconds: float) -> str:
     if isinstance(error, Refusal):
         return f"is not right yet: {error}"
     if isinstance(error, NotImplementedError):
-        return ("is not written yet: put your code in place of the line "
-                "`raise NotImplementedError(…)`, and run that cell and this one again.")  # fmt: skip
+        line = "`raise NotImplementedError(…)`"
+        return f"is not written yet: put your code in place of {line}, then run both cells again."
     if isinstance(error, OutOfTime):
-        left = " It could not even be stopped: restart the kernel." if outcome.is_left_behind else ""
+        left = (
+            " It could not even be stopped: restart the kernel." if outcome.is_left_behind else ""
+        )
         return (f"was stopped after {seconds:g} seconds, and a right answer needs less than one. "
                 f"Does every loop in it end?{left}")  # fmt: skip
     if isinstance(error, TooMuchPrinted):
@@ -140,7 +142,9 @@ def _line(answer: object, error: BaseException | None) -> str:
     for frame in reversed(traceback.extract_tb(trace)):
         if frame.filename in files:
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-            return f" It happens in line {frame.lineno} of its cell" + (f": `{line}`." if line else ".")
+            return f" It happens in line {frame.lineno} of its cell" + (
+                f": `{line}`." if line else "."
+            )
     return ""
 
 
@@ -181,7 +185,7 @@ def as_number(value: object, call: str) -> float:
     """
     if value is None:
         raise Refusal(f"`{call}` gives back nothing. Is there a `return`?")
-    if isinstance(value, bool | np.bool_ | str) or not np.isscalar(value) and np.ndim(value):  # type: ignore[arg-type]
+    if isinstance(value, bool | np.bool_ | str) or (not np.isscalar(value) and np.ndim(value)):  # type: ignore[arg-type]
         raise Refusal(f"`{call}` gives back {described(value)}, expected a number.")
     try:
         return float(value)  # type: ignore[arg-type]

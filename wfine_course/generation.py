@@ -47,9 +47,7 @@ LEFT_OUT: dict[Kind, frozenset[str]] = {
     "solution": frozenset({"wrong", "instructor"}),
     "instructor": frozenset(),
 }
-MARKED = re.compile(
-    r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.M | re.S
-)
+MARKED = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.M | re.S)
 QUIZZES = Path(__file__).parent
 
 
@@ -108,12 +106,15 @@ def read_source(path: Path) -> Source:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = [{**c, "source": "".join(c["source"])} for c in notebook["cells"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WfineError(f"{display_path(path)}: found no notebook ({error}), expected one.") from None
+        raise WfineError(
+            f"{display_path(path)}: found no notebook ({error}), expected one."
+        ) from None
     problems = [*_problems(cells)]
     if problems:
+        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         raise WfineError(
-            f"{display_path(path)}: {len(problems)} problem{'s' * (len(problems) > 1)}, nothing was "
-            "written. Mend the source and run `make course` again.\n"
+            f"{display_path(path)}: {count}, nothing was written. Mend the source and run "
+            "`make course` again.\n"
             + "\n".join(f"{display_path(path)}: {p}" for p in problems[:20])
         )
     week = week_of(path)
@@ -141,7 +142,8 @@ def _problems(cells: list[Cell]) -> Iterator[str]:
                 yield f"{where}: expected one ### BEGIN SOLUTION and one ### END SOLUTION"
             check = by_id.get(f"{cell['id']}-check")
             if check is None or "check" not in tags(check):
-                yield f"{where}: found no check, expected a cell {cell['id'] + '-check'!r} with that tag"
+                name = f"{cell['id']}-check"
+                yield f"{where}: found no check, expected a cell {name!r} with that tag"
             if sum(x.startswith(f"{cell['id']}-wrong-") for x in ids) < 2:
                 yield f"{where}: expected two wrong answers or more, {cell['id']}-wrong-1 and on"
         if "check" in tags(cell) and _checked(cell) is None:

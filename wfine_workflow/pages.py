@@ -62,9 +62,9 @@ def _mathml(latex: str, display: str) -> str:
 class _Exporter(HTMLExporter):
     """Notebook to one HTML file that needs no network."""
 
-    def __init__(self, pages: Collection[str]) -> None:
+    def __init__(self, pages: Collection[str], template: str) -> None:
         super().__init__(
-            extra_template_paths=[TEMPLATES], template_file="notebook.html.j2", embed_images=True
+            extra_template_paths=[TEMPLATES], template_file=template, embed_images=True
         )
         self.pages = pages
 
@@ -92,7 +92,20 @@ def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
     Args:
         pages: names of the notebooks that have a page; links elsewhere become plain text.
     """
-    notebook = nbformat.read(path, as_version=4)
+    return executed_page(nbformat.read(path, as_version=4), path, pages)
+
+
+def executed_page(
+    notebook: nbformat.NotebookNode,
+    path: Path,
+    pages: Collection[str] = (),
+    template: str = "notebook.html.j2",
+) -> tuple[str, str]:
+    """As :func:`notebook_page`, of a notebook in memory that belongs to a path.
+
+    Args:
+        template: of the page, a file in the folder ``templates``.
+    """
     widgets = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     for place, cell in enumerate(notebook.cells):
         for output in list(cell.get("outputs", [])):
@@ -107,7 +120,7 @@ def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
     title = heading[1].strip() if heading else path.stem
     notebook.metadata["title"] = title
     resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
-    page, _ = _Exporter(pages).from_notebook_node(notebook, resources)
+    page, _ = _Exporter(pages, template).from_notebook_node(notebook, resources)
     sections = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', page)
     items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in sections)
     return title, page.replace(CONTENTS, f"<nav><ul>{items}</ul></nav>" if items else "")

@@ -32,7 +32,8 @@ def tau_b(tau_b: Callable[..., Any]) -> None:
             f"`{call}` gives {got:.3f}, and SciPy says {wanted:.3f}. How many of these pairs are "
             "tied, and where do they belong: above the line, below it, nowhere?",
         )
-    for gold, score in ((np.arange(5), np.ones(5)), (np.ones(5), np.arange(5))):
+    ties, order = np.ones(5, dtype=int), np.arange(5)
+    for gold, score in ((order, ties), (ties, order)):
         call = f"tau_b({gold.tolist()}, {score.tolist()})"
         got = as_number(tau_b(gold, score), call)
         expect(
@@ -125,7 +126,11 @@ def mean_tau(mean_tau: Callable[..., Any]) -> None:
     def rows(chain: str, *scores: float) -> list[dict[str, Any]]:
         return [{"chain": chain, "kept": i, "score": x} for i, x in enumerate(scores)]
 
-    up, down, ties = rows("up", 0, 1, 2, 3, 4), rows("down", 4, 3, 2, 1, 0), rows("t", 1, 1, 1, 1, 1)
+    up, down, ties = (
+        rows("up", 0, 1, 2, 3, 4),
+        rows("down", 4, 3, 2, 1, 0),
+        rows("t", 1, 1, 1, 1, 1),
+    )
     mixed = [row for both in zip(up, down, strict=True) for row in both]
     tall = rows("tall", 100, 101, 102, 103, 104)
     cases = (

@@ -11,7 +11,13 @@ import numpy as np
 from scipy import stats
 
 from wfine_course.checking import (
-    Refusal, as_number, as_numbers, described, examine_test, expect, is_close,
+    Refusal,
+    as_number,
+    as_numbers,
+    described,
+    examine_test,
+    expect,
+    is_close,
 )  # fmt: skip
 from wfine_course.week2 import lab
 
@@ -86,15 +92,13 @@ def wilson(wilson: Callable[..., Any]) -> None:
         known = stats.binomtest(k, n).proportion_ci(method="wilson")
         call = f"wilson({k}, {n})"
         low, high = as_numbers(wilson(k, n), call, 2)
+        hint = "Is the centre where it should be, and is the half-width divided as well?"
+        if low == high:
+            hint = "An interval without width says that more of them would have taught nothing."
         expect(
             is_close(low, float(known.low), 1e-4) and is_close(high, float(known.high), 1e-4),
-            f"`{call}` gives [{low:.4f}, {high:.4f}], and SciPy [{known.low:.4f}, {known.high:.4f}]. "
-            + (
-                "An interval without width says that there was nothing to be learnt from more of "
-                "them."
-                if low == high
-                else "Is the centre where it should be, and the half-width divided too?"
-            ),
+            f"`{call}` gives [{low:.4f}, {high:.4f}], and SciPy "
+            f"[{known.low:.4f}, {known.high:.4f}]. {hint}",
         )
 
 
