@@ -10,7 +10,16 @@ from typing import Any
 from conftest import ROOT
 
 from wfine_course.checking import Grade, check
-from wfine_course.generation import Cell, Exercise, Source, blank, read_source, solved, sources, tags
+from wfine_course.generation import (
+    Cell,
+    Exercise,
+    Source,
+    blank,
+    read_source,
+    solved,
+    sources,
+    tags,
+)
 
 PATHS = sources(ROOT / "course")
 SOURCES = {path.parent.name: read_source(path) for path in PATHS}
@@ -21,7 +30,7 @@ NOT_GIVEN = frozenset("exercise check wrong solution instructor after quiz".spli
 
 
 @cache
-def _before(name: str) -> dict[str, Any]:
+def before(name: str) -> dict[str, Any]:
     """What the setup cell and the given cells of the lab define, and the solved exercises."""
     space: dict[str, Any] = {"display": lambda *_: None, "__name__": "__main__"}
     for cell in SOURCES[name].cells:
@@ -36,7 +45,7 @@ def _before(name: str) -> dict[str, Any]:
 
 def graded(name: str, exercise: Exercise, code: str) -> Grade:
     """What the check says when the cell of an exercise holds this code."""
-    space = dict(_before(name))
+    space = dict(before(name))
     exec(compile(code, f"<{exercise.name}>", "exec"), space)  # noqa: S102 -- our own notebook
     return check(SOURCES[name].week, exercise.name, space)
 
@@ -53,7 +62,7 @@ def unsolved(exercise: Exercise) -> str:
 
 def defined(name: str, exercise: Exercise, code: str) -> Any:
     """The function that some code of an exercise defines."""
-    space = dict(_before(name))
+    space = dict(before(name))
     exec(code, space)  # noqa: S102 -- our own notebook
     return space[exercise.name]
 

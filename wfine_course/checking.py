@@ -240,7 +240,8 @@ def examine_test(
         except NotImplementedError:
             raise
         except AssertionError as error:
-            said = f"“{error}”" if str(error) else "an `assert` without a text"
+            first = str(error).partition("\n")[0][:200]
+            said = f"“{first}”" if first else "an `assert` without a text"
             raise Refusal(f"your test fails on a right version: {said}.") from None
         expect(
             returned is None,

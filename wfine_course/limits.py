@@ -69,33 +69,38 @@ def run_limited(
         seconds: after which it is stopped.
         characters: after which its next ``print`` stops it.
     """
-    paper, raised = _Paper(characters), list[BaseException]()
+    paper, raised, ended = _Paper(characters), list[BaseException](), threading.Event()
 
     def call() -> None:
         try:
             function()
         except BaseException as error:  # SystemExit too: a check survives exit()
             raised.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=call, daemon=True)
     with redirect_stdout(paper), redirect_stderr(paper):
         thread.start()
-        thread.join(seconds)
-        is_slow = thread.is_alive()
+        try:
+            is_slow = not ended.wait(seconds)  # not join, which an interrupt leaves confused
+        except KeyboardInterrupt:  # a click on ■: what is being checked ends with the check
+            _stop(thread, ended)
+            raise
         if is_slow:
-            _stop(thread)
+            _stop(thread, ended)
     if is_slow and not (raised and isinstance(raised[0], TooMuchPrinted)):
         raised = [OutOfTime()]
     return Outcome(raised[0] if raised else None, paper.getvalue(), thread.is_alive())
 
 
-def _stop(thread: threading.Thread) -> None:
+def _stop(thread: threading.Thread, ended: threading.Event) -> None:
     """Raise :class:`OutOfTime` in a thread until it has ended, or patience has."""
     until = time.monotonic() + PATIENCE
     while thread.is_alive() and time.monotonic() < until:
-        place = ctypes.c_ulong(thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(place, ctypes.py_object(OutOfTime))
-        thread.join(0.002)
+        if not ended.wait(0.002):
+            place = ctypes.c_ulong(thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(place, ctypes.py_object(OutOfTime))
 
 
 class _CellWatch:

@@ -126,18 +126,14 @@ def mean_tau(mean_tau: Callable[..., Any]) -> None:
     def rows(chain: str, *scores: float) -> list[dict[str, Any]]:
         return [{"chain": chain, "kept": i, "score": x} for i, x in enumerate(scores)]
 
-    up, down, ties = (
-        rows("up", 0, 1, 2, 3, 4),
-        rows("down", 4, 3, 2, 1, 0),
-        rows("t", 1, 1, 1, 1, 1),
-    )
-    mixed = [row for both in zip(up, down, strict=True) for row in both]
+    up, ties = rows("up", 0, 1, 2, 3, 4), rows("ties", 1, 1, 1, 1, 1)
     tall = rows("tall", 100, 101, 102, 103, 104)
+    mixed = [row for both in zip(up, tall, strict=True) for row in both]
     cases = (
         (ties, 0.0, "a judge that gives five texts the same score knows nothing"),
         (up + ties, 0.5, "one chain ranked rightly and one not at all; the second is part of the "
          "mean"),
-        (mixed, 0.0, "the rows of two chains stand mixed, one right, one upside down"),
+        (mixed, 1.0, "two chains, each ranked rightly, whose rows stand mixed"),
         (rows("four", 0, 1, 2, 3), 1.0, "a chain of four, ranked rightly"),
         (up + tall, 1.0, "two chains, each ranked rightly; scores of different chains are not "
          "compared"),
