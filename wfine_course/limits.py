@@ -91,7 +91,8 @@ def run_limited(
             _stop(thread, ended)
     if is_slow and not (raised and isinstance(raised[0], TooMuchPrinted)):
         raised = [OutOfTime()]
-    return Outcome(raised[0] if raised else None, paper.getvalue(), thread.is_alive())
+    is_left_behind = is_slow and thread.is_alive()
+    return Outcome(raised[0] if raised else None, paper.getvalue(), is_left_behind)
 
 
 def _stop(thread: threading.Thread, ended: threading.Event) -> None:
