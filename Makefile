@@ -22,7 +22,7 @@ WFINE := $(BIN)/python -m wfine_workflow.command
 PRESETS := $(patsubst params/%/,%,$(sort $(wildcard params/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce look lab test test-fast lint style docs site board bench reference lock strip clean distclean
+.PHONY: help env reproduce look lab course slides test test-fast lint style docs site board bench reference lock strip clean distclean
 
 # A recipe that fails must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
@@ -96,14 +96,19 @@ look: $(READY)  ## see a finished small world, without any training: numbers, a 
 	@$(WFINE) look '$(PRESET)' --output-root '$(or $(OUTPUT_ROOT),outputs)'
 
 lab: $(READY)  ## open copies of the notebooks in JupyterLab: lab/, yours to change
-	@mkdir -p lab
-	@for notebook in notebooks/*.ipynb; do \
-	  copy=lab/$${notebook#notebooks/}; \
+	@for notebook in notebooks/*.ipynb $(wildcard course/*/exercise.ipynb); do \
+	  copy=lab/$${notebook#*/}; mkdir -p $${copy%/*}; \
 	  if [ ! -e $$copy ]; then cp $$notebook $$copy; \
 	  elif [ $$notebook -nt $$copy ]; then \
 	    echo "$$copy is older than $$notebook; delete or rename it to get the new one."; fi; done
 	@JUPYTER_CONFIG_PATH=.jupyter $(BIN)/jupyter lab --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/lab/start.ipynb $(LAB_ARGS)
+
+course: $(READY)  ## make the exercise, solution and instructor notebooks of course/ from their sources
+	@$(WFINE) course
+
+slides: $(READY)  ## run the slides of every lecture and write them as pages to outputs/course
+	@$(WFINE) slides $(wildcard course/*/slides.ipynb)
 
 bench: $(READY)  ## time WEval and scoring; with BASE=<commit> a whole preset against that commit
 	@if [ -n '$(BASE)' ]; then \
@@ -127,8 +132,8 @@ lock: $(READY)  ## resolve all dependencies anew and rewrite constraints.txt
 	  print(*sorted((p for p in pins if not p.startswith("wfine=")), key=str.lower), sep="\n")'; \
 	} > constraints.tmp && mv constraints.tmp constraints.txt
 
-strip: $(READY)  ## take outputs and execution counts out of notebooks/
-	@$(BIN)/nbstripout --keep-id notebooks/*.ipynb
+strip: $(READY)  ## take outputs and execution counts out of notebooks/ and course/
+	@$(BIN)/nbstripout --keep-id notebooks/*.ipynb $(wildcard course/*/*.ipynb)
 
 clean:  ## delete all results except outputs/reference
 	@if [ -d outputs ]; then find outputs -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +; fi

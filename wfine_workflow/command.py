@@ -67,6 +67,12 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("study", "the cells of notebook 06's study, by themselves",
                 "wfine_workflow.commands.study:main"),
     ),
+    "Teach": (
+        Command("course", "make the course's notebooks from their sources, also for nbgrader",
+                "wfine_course.build:main"),
+        Command("slides", "the slides of a lecture, run and written as one page",
+                "wfine_workflow.slides:main"),
+    ),
     "Called by make and Snakemake": (
         Command("watch", "show papermill's progress in one line",
                 "wfine_workflow.run:watch_papermill"),

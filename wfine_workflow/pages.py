@@ -68,9 +68,9 @@ def mathml(latex: str, display: str) -> str:
 class _Exporter(HTMLExporter):
     """Notebook to one HTML file that needs no network."""
 
-    def __init__(self, pages: Collection[str]) -> None:
+    def __init__(self, pages: Collection[str], template: str) -> None:
         super().__init__(
-            extra_template_paths=[TEMPLATES], template_file="notebook.html.j2", embed_images=True
+            extra_template_paths=[TEMPLATES], template_file=template, embed_images=True
         )
         self.pages = pages
 
@@ -90,28 +90,41 @@ class _Exporter(HTMLExporter):
 
 
 def notebook_page(path: Path, pages: Collection[str] = ()) -> tuple[str, str]:
-    """Title and HTML page of an executed notebook, as :func:`read_quiet` reads it, with contents.
+    """Title and HTML page of an executed notebook, as :func:`quiet` leaves it, with contents.
 
     Args:
         pages: names of the notebooks that have a page; links elsewhere become plain text.
     """
-    notebook = read_quiet(path)
+    return executed_page(nbformat.read(path, as_version=4), path, pages)
+
+
+def executed_page(
+    notebook: nbformat.NotebookNode,
+    path: Path,
+    pages: Collection[str] = (),
+    template: str = "notebook.html.j2",
+) -> tuple[str, str]:
+    """As :func:`notebook_page`, of a notebook in memory that belongs to a path.
+
+    Args:
+        template: of the page, a file in the folder ``templates``.
+    """
+    notebook = quiet(notebook, path)
     title = notebook.metadata["title"]
     resources = {"metadata": {"path": str(path.parent), "name": path.stem}}
-    page, _ = _Exporter(pages).from_notebook_node(notebook, resources)
+    page, _ = _Exporter(pages, template).from_notebook_node(notebook, resources)
     sections = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', page)
     items = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in sections)
     return title, page.replace(CONTENTS, f"<nav><ul>{items}</ul></nav>" if items else "")
 
 
-def read_quiet(path: Path) -> nbformat.NotebookNode:
-    """A notebook whose outputs need neither a kernel nor a script.
+def quiet(notebook: nbformat.NotebookNode, path: Path) -> nbformat.NotebookNode:
+    """The notebook of a path, changed so that its outputs need neither a kernel nor a script.
 
     Progress bars are replaced by their last text. Pictures are described by the caption below
     them, ``metadata["image/png"]["alt"]`` of their output; the first heading, else the name of the
     file, is ``metadata["title"]`` of the notebook.
     """
-    notebook = nbformat.read(path, as_version=4)
     widgets = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     for place, cell in enumerate(notebook.cells):
         for output in list(cell.get("outputs", [])):

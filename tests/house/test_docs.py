@@ -25,6 +25,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
     *ROOT.glob("findings/*.md"),
+    *sorted(ROOT.glob("course/**/*.md")),
 ]
 TABLES = "07_paper_tables/tables"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -96,6 +97,18 @@ def test_the_lab_keeps_what_was_changed_and_says_what_is_old(project):
     assert mine.read_text() == "mine"
     assert "lab/start.ipynb is older than notebooks/start.ipynb" in done.stdout
     assert theirs.read_text() != "mine"
+
+
+def test_the_lab_has_the_exercises_of_the_course_and_no_solution(project):
+    shutil.copytree(ROOT / "course", project / "course")
+    command = ["make", "--old-file=.venv/.installed", "lab", "BIN=.", "LAB_ARGS=--version"]
+    (project / "jupyter").write_text("#!/bin/sh\n")
+    (project / "jupyter").chmod(0o755)
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    copies = {p.relative_to(project / "lab").as_posix() for p in project.glob("lab/*/*.ipynb")}
+    weeks = {p.parent.name for p in ROOT.glob("course/*/source.ipynb")}
+    assert copies == {f"{week}/exercise.ipynb" for week in weeks}
+    assert digests(project / "lab") == digests(project / "notebooks")
 
 
 def test_copies_are_no_part_of_the_project():

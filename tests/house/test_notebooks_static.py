@@ -27,7 +27,7 @@ MODULES = sorted(ROOT.glob("wfine_*/**/*.py"))
 LIGHT = (
     "wfine_utils", "wfine_utils.chains", "wfine_utils.checks", "wfine_utils.tiny_world",
     "wfine_utils.weval", "wfine_utils.annotation", "wfine_utils.adherence", "wfine_utils.notebook",
-    "wfine_utils.benchmarks", "wfine_utils.judges", "wfine_study", "wfine_workflow",
+    "wfine_utils.benchmarks", "wfine_utils.judges", "wfine_study", "wfine_workflow", "wfine_course",
 )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_every_import_is_a_direct_dependency():
     """What the package and the notebooks import is pinned by us, not by luck."""
     owners = metadata.packages_distributions()
     code = [p.read_text(encoding="utf-8") for p in ROOT.glob("wfine_*/**/*.py")]
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
+    for path in [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("course/*/*.ipynb")]:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code += ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     imported = {
@@ -111,7 +111,7 @@ def test_every_import_is_a_direct_dependency():
             if isinstance(node, ast.ImportFrom)
             else []
         )
-    } - {"", "wfine_utils", "wfine_study", "wfine_workflow", *sys.stdlib_module_names}
+    } - {"", *(p.name for p in ROOT.glob("wfine_*")), *sys.stdlib_module_names}
     # IPython is what a kernel runs in: ipykernel cannot be installed without it.
     known = set(pins(DIRECT)) | {"ipython"}
     missing = {m for m in imported if not known & {canonicalize_name(d) for d in owners[m]}}

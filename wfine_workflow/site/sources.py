@@ -19,7 +19,7 @@ import nbformat
 
 from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
-from wfine_workflow.pages import read_quiet
+from wfine_workflow.pages import quiet
 from wfine_workflow.site import names
 
 FRONT = "README.md"
@@ -143,7 +143,7 @@ class Sources:
     def _notebook(self, place: str) -> nbformat.NotebookNode:
         """A notebook to be shown as it is, with its pictures described and a word on its run."""
         file = self.files[place]
-        notebook = read_quiet(file)
+        notebook = quiet(nbformat.read(file, as_version=4), file)
         notebook.metadata.setdefault("language_info", {"name": "python"})  # else no colours
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
