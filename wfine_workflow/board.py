@@ -7,11 +7,9 @@ and ceilings are marked; what the released rule would have said has a column of 
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +19,7 @@ from typing import Any
 import jinja2
 
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
-from wfine_utils.errors import WfineError, explained
+from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, json_text
 from wfine_utils.weval.baselines import OracleScorer
 from wfine_workflow.board_runs import Measured, read_runs
@@ -193,18 +191,3 @@ def _subsets(groups: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, str]]
             where = "task category" if kind == "category" else "requirement type"
             chosen[where].append({"key": key, "name": name})
     return {where: options for where, options in chosen.items() if options}
-
-
-@explained
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line: ``wfine board DIR… --out FILE``; see ``--help``."""
-    parser = argparse.ArgumentParser(prog="wfine board", description=__doc__)
-    parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR",
-        help="outputs/<preset>, or what `wfine weval --out DIR` has written",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("board.html"), help="default: %(default)s")
-    args = parser.parse_args(arguments)
-    path = build_board(args.folders, args.out)
-    sys.stdout.write(f"{path}\n")
-    return 0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wfine_utils.base_model import CARD, MANIFEST, NOTEBOOKS, folder_fingerprint
-from wfine_utils.errors import WfineError, explained
+from wfine_utils.errors import WfineError
 from wfine_utils.files import display_path
 from wfine_utils.notebook.kept_models import LISTING
 from wfine_utils.weval.baselines import OracleScorer
@@ -134,16 +131,3 @@ def _refuse_other_weights(folder: Path, run: Path, kind: str, name: str) -> None
                 f"{display_path(path)}: found numbers of a {kind} {measured}, expected {own}: "
                 f"{display_path(folder)} was trained again since. Run notebook {notebook}."
             )
-
-
-@explained
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line: ``wfine card FOLDER``; see ``--help``."""
-    parser = argparse.ArgumentParser(prog="wfine card", description=__doc__)
-    parser.add_argument("folder", type=Path, help="of a trained reward model or policy")
-    parser.add_argument("--licence", default="", help="identifier as on the Hub, e.g. apache-2.0")
-    parser.add_argument("--data", default="", help="what it was trained on, in a sentence")
-    args = parser.parse_args(arguments)
-    path = card(args.folder, licence=args.licence, data=args.data)
-    sys.stdout.write(f"{display_path(path)}\n")
-    return 0

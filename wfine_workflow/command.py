@@ -43,9 +43,9 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("compile", "the check that a requirement's words say, and its verdict on a text",
                 "wfine_workflow.commands.compile:main"),
         Command("board", "one page of what WEval said of every scorer in many runs",
-                "wfine_workflow.board:main"),
+                "wfine_workflow.commands.board:main"),
         Command("card", "the model card of a trained reward model or policy",
-                "wfine_workflow.cards:main"),
+                "wfine_workflow.commands.card:main"),
     ),
     "Train": (
         Command("train-reward", "one reward model of notebook 03, on one GPU or several",

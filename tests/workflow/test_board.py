@@ -22,7 +22,8 @@ from wfine_utils.tiny_world import vocabulary, writer
 from wfine_utils.weval.baselines import OracleScorer, null_baselines
 from wfine_utils.weval.evaluation import evaluate_all
 from wfine_utils.weval.scorers import score_all
-from wfine_workflow.board import build_board, kind_of, main
+from wfine_workflow.board import build_board, kind_of
+from wfine_workflow.commands.board import main
 
 REFERENCES = ROOT / "outputs" / "reference"
 KEPT = REFERENCES / "board.html"

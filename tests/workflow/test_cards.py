@@ -19,7 +19,8 @@ from huggingface_hub import ModelCard
 from wfine_utils.base_model import CARD, folder_fingerprint
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.kept_models import kept_model, take
-from wfine_workflow.cards import SCORERS, card, main
+from wfine_workflow.cards import SCORERS, card
+from wfine_workflow.commands.card import main
 
 REFERENCES = ROOT / "outputs" / "reference"
 
