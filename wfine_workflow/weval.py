@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from wfine_utils.annotation.readers import evaluate_against_readers
 from wfine_utils.benchmarks.loading import Benchmark, load_benchmark
-from wfine_utils.chains.readers import readers
+from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.chains.weval_hand import WEVAL_HAND_CHAINS
 from wfine_utils.errors import WfineError
@@ -61,7 +61,7 @@ def against_readers(chains: Sequence[Chain], scores: AllScores, **options: int) 
     Returns:
         As ``evaluate_against_readers``; no rows where the gold of no chain is by readers.
     """
-    if len(readers(chains)) < 2:
+    if len(reader_names(chains)) < 2:
         return pd.DataFrame()
     return evaluate_against_readers(chains, scores, **options)
 

@@ -254,7 +254,7 @@ def test_up_to_twenty_problems_at_once(tmp_path):
 def test_chains_as_rows_of_parquet_are_no_layout_of_ours(tmp_path):
     pd.DataFrame([record()]).to_parquet(tmp_path / "a.parquet")
     text = message(tmp_path / "a.parquet")
-    assert "found the columns base_task, category, chain_id" in text
+    assert "found the columns base_task, before, category, chain_id" in text
     assert "(format 'released_parquet')" in text and "save_chains to JSON lines" in text
 
 

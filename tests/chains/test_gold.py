@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from wfine_utils.chains.files import load_chains, load_queries, save_chains
 from wfine_utils.chains.gold import Gold
-from wfine_utils.chains.readers import of_reader, readers
+from wfine_utils.chains.readers import of_reader, reader_names
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, Response, Turn
 from wfine_utils.errors import WfineError
 
@@ -63,7 +63,7 @@ def test_gold_that_does_not_fit_the_responses_is_refused(gold, expected):
 
 
 def test_a_chain_without_requirements_needs_another_gold():
-    with pytest.raises(ValidationError, match="requirements has none, expected at least 1"):
+    with pytest.raises(ValidationError, match="requirements found 0, expected at least 1"):
         Chain("c", None, "Write.", (), (Response("a", ()), Response("b", ())))
 
 
@@ -106,7 +106,7 @@ def test_readers_apart_and_without_one():
         judged(Gold(grades={"b": (1, None, None)}), chain_id="one grade"),
         judged(Gold(better=((0, 1),)), chain_id="pairs"),
     ]
-    assert readers(chains) == ["a", "b"]
+    assert reader_names(chains) == ["a", "b"]
     (own,) = of_reader(chains, "b")
     assert own.chain_id == "both" and own.gold == (1.0, 2.0, 3.0)
     with pytest.raises(WfineError, match=r"no chain of which 'c' has graded two .* a, b"):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from wfine_utils.annotation.readers import CONSENSUS
 from wfine_utils.chains.gold import Gold
-from wfine_utils.chains.readers import readers as reader_names
+from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.resampling import Bootstrap

@@ -31,7 +31,7 @@ from wfine_utils.benchmarks.layout import (
 )
 from wfine_utils.benchmarks.tables import Row, nan_rate, part, table
 from wfine_utils.chains.gold import Gold
-from wfine_utils.chains.readers import readers
+from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain, Response
 from wfine_utils.weval.agreement import kendall_w
 from wfine_utils.weval.resampling import Bootstrap
@@ -90,7 +90,7 @@ def official(
     if scores is not None:
         joined = [np.vstack([x, s]) for x, s in zip(every, scores, strict=True)]
         rows.append(Row("kendall_w", "writers and scorer", [part([_w(x) for x in joined])]))
-    for pair in combinations(readers(chains), 2):
+    for pair in combinations(reader_names(chains), 2):
         together = [
             _w(np.array([order[w] for w in pair])) if {*pair} <= {*order} else np.nan
             for order in orders

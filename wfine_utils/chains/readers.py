@@ -9,7 +9,7 @@ from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 
 
-def readers(chains: Sequence[Chain]) -> list[str]:
+def reader_names(chains: Sequence[Chain]) -> list[str]:
     """The names of all who have graded a response of these chains, sorted."""
     return sorted({name for chain in chains if chain.judged for name in chain.judged.grades})
 
@@ -28,6 +28,6 @@ def of_reader(chains: Sequence[Chain], reader: str) -> list[Chain]:
     if not own:
         raise WfineError(
             f"readers: found no chain of which {reader!r} has graded two responses, expected one "
-            f"of the readers {', '.join(readers(chains)) or '(none)'}."
+            f"of the readers {', '.join(reader_names(chains)) or '(none)'}."
         )
     return own

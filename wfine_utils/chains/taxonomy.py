@@ -202,7 +202,7 @@ class Chain:
         if self.judged:
             self.judged.refuse_other_sizes(len(self.responses))
         elif not self.requirements:
-            raise ValueError("requirements has none, expected at least 1, or a gold in judged")
+            raise ValueError("requirements found 0, expected at least 1, or a gold in judged")
         for i, response in enumerate(self.responses):
             if len(response.kept) != len(self.requirements):
                 raise ValueError(

@@ -161,7 +161,7 @@ def by_gap(
             "expected at least one such pair. Give chains whose responses differ and are scored."
         )
     beside = _told(scores)
-    parts = [_accuracy(part, "gap", str(gap), boot, beside) for gap, part in pairs.groupby("gap")]
+    parts = [_accuracy(part, "gap", f"{gap:g}", boot, beside) for gap, part in pairs.groupby("gap")]
     return pd.concat(parts, ignore_index=True)
 
 
