@@ -32,11 +32,12 @@ def equipment_table() -> pd.DataFrame:
     pins = _pins()
     for name in NEEDED:
         try:
-            found = metadata.version(name)
+            installed = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found = "none"
-        wanted = pins.get(name, found)
-        rows.append((name, found, found == wanted, f"version {wanted}: run `make env`"))
+            installed = "none"
+        wanted = pins.get(name, "any")
+        is_well = installed == wanted or (wanted == "any" and installed != "none")
+        rows.append((name, installed, is_well, f"version {wanted}: run `make env`"))
     kept = project_root() / "outputs" / "reference" / "mini"
     rows += [
         ("kept results of mini", "yes" if kept.is_dir() else "no", kept.is_dir(),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import io
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -83,7 +84,10 @@ def run_limited(
     with redirect_stdout(paper), redirect_stderr(paper):
         thread.start()
         try:
-            is_slow = not ended.wait(seconds)  # not join, which an interrupt leaves confused
+            until = time.monotonic() + seconds
+            while not ended.wait(0.1) and time.monotonic() < until:
+                pass  # short waits: an interrupt from a thread wakes nobody, and it spoils a join
+            is_slow = not ended.is_set()
         except KeyboardInterrupt:  # a click on ■: what is being checked ends with the check
             _stop(thread, ended)
             raise
@@ -120,7 +124,10 @@ class _CellWatch:
 
     def _fire(self) -> None:
         self.has_fired = True
-        _thread.interrupt_main()  # as a click on ■ does
+        if hasattr(signal, "pthread_kill"):  # wakes what sleeps, too, as a click on ■ does
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:  # Windows
+            _thread.interrupt_main()
 
     def end(self, *_: Any) -> None:
         if self.timer:

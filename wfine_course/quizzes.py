@@ -115,6 +115,6 @@ def read_quiz(path: Path) -> list[Question]:
                 place = ".".join(str(x) for x in e["loc"])
                 problems.append(f"question {number}: {place}: {e['msg']}")
     if problems or not rows:
-        found = "; ".join(problems[:20]) or "found no questions"
-        raise WfineError(f"{path.parent.name}/{path.name}: {found}. See course/CONTRIBUTING.md.")
+        said = "; ".join(problems[:20]) or "found no questions"
+        raise WfineError(f"{path.parent.name}/{path.name}: {said}. See course/CONTRIBUTING.md.")
     return questions

@@ -10,9 +10,11 @@ import time
 
 import course_weeks as weeks
 import nbformat
+import pandas as pd
 import pytest
 from conftest import ROOT
 from course_weeks import EXERCISES, IDS, LABS, SOURCES
+from scipy import stats
 
 from wfine_course.checking import SECONDS
 from wfine_course.generation import KINDS, MARKED, build, tags
@@ -196,6 +198,17 @@ def test_explanations_differ_and_right_answers_are_spread(name):
     whys = [choice.why for q in questions for choice in q.choices.values()]
     assert len(whys) == len(set(whys))
     assert len({q.right for q in questions}) >= 2
+
+
+def test_numbers_of_kept_runs_that_week_2_tells():
+    """Its third section is named after one of them, so it is a text and not computed."""
+    kept = ROOT / "outputs" / "reference" / "mini" / "02_requirement_dropping" / "three_kinds.csv"
+    rows = pd.read_csv(kept).set_index(["chains", "quantity"])
+    row = rows.loc[("revised: WEval-Hand", "drop is real")]
+    assert (row["n"], row["value"]) == (556, 1)
+    assert '## 3 What is "556 of 556" worth?' in markdown(SOURCES["week2"].path)
+    low = stats.binomtest(30, 30).proportion_ci(method="wilson").low
+    assert f"lower end is {low:.2f}" in SOURCES["week2"].questions[2].choices["b"].text
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.stem}")
