@@ -165,18 +165,18 @@ class Tables:
             ``training_pairs``.
         comparisons: ``scorer_a, scorer_b``, the columns of ``weval.compare``, ``p_holm``.
         official: ``scorer`` and :data:`OFFICIAL_COLUMNS`.
-        reader_agreement: see :func:`against_readers`.
+        against_readers: see :func:`against_readers`.
     """
 
     weval: pd.DataFrame
     comparisons: pd.DataFrame
     official: pd.DataFrame
-    reader_agreement: pd.DataFrame
+    against_readers: pd.DataFrame
 
     def write(self, folder: Path) -> None:
         """As CSV files, none ever seen half-written; that of the readers where it has rows."""
         for name, table in vars(self).items():
-            if name != "reader_agreement" or len(table):
+            if name != "against_readers" or len(table):
                 to_csv = partial(table.to_csv, index=False, lineterminator="\n")
                 atomic_write(folder / f"{name}.csv", to_csv)
 

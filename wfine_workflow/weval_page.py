@@ -102,7 +102,7 @@ def page(
         ],
         comparisons=_cells(_with_ends(differences, "difference")),
         official=_cells(_with_ends(tables.official, "value")),
-        reader_agreement=_cells(_with_ends(tables.reader_agreement, "value")),
+        against_readers=_cells(_with_ends(tables.against_readers, "value")),
         stamp=stamp,
     )
 

@@ -106,8 +106,8 @@ def encode(
         ids: Any
         if is_encoder(tokenizer):
             text = with_layout(response) if show_layout else response
-            asked = as_text(instruction)
-            pair = tokenizer(asked, text, split_special_tokens=True, verbose=False)
+            request = as_text(instruction)
+            pair = tokenizer(request, text, split_special_tokens=True, verbose=False)
             ids = pair["input_ids"]
         else:
             turns: Any = judged_messages(instruction, response)

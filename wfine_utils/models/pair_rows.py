@@ -38,11 +38,11 @@ def encode_apart(
     same text under each of them, and read once. There is no template, so turns are read as
     :func:`~wfine_utils.models.encoding.as_text` writes them.
     """
-    asked = as_text(instruction)
-    if not is_unicode(asked + response):
+    wording = as_text(instruction)
+    if not is_unicode(wording + response):
         return []
     text = with_layout(response) if show_layout and is_encoder(tokenizer) else response
-    request, given = (_ids(tokenizer, each) for each in (asked, text))
+    request, given = (_ids(tokenizer, each) for each in (wording, text))
     if on_cut and len(given) > max_tokens:
         on_cut()
     before, between, after = marks(tokenizer)

@@ -229,11 +229,11 @@ class ClassifierScorer:
         if not self._pair:
             ids = encoding.encode(self._tokenizer, instruction, response, sys.maxsize)
             return {"input_ids": ids}
-        asked = encoding.as_text(instruction)
-        if not encoding.is_unicode(asked + response):
+        request = encoding.as_text(instruction)
+        if not encoding.is_unicode(request + response):
             return {"input_ids": []}
         encoded = self._tokenizer(
-            asked, response, split_special_tokens=True, verbose=False
+            request, response, split_special_tokens=True, verbose=False
         )  # the response cannot hold a separator that counts as one
         return {key: ids for key, ids in encoded.items() if key != "attention_mask"}
 

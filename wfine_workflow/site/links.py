@@ -125,8 +125,8 @@ def _missing(name: str, path: Path, link: str, folder: Path, pages: dict[Path, _
 
 
 def _fetched_by_style(text: str) -> list[str]:
-    found = (url or imported for url, imported in FETCHED.findall(text))
-    return [x for x in found if not x.startswith("#")]
+    links = (url or imported for url, imported in FETCHED.findall(text))
+    return [x for x in links if not x.startswith("#")]
 
 
 def _is_elsewhere(link: str) -> bool:

@@ -165,9 +165,9 @@ class Sources:
         rest = [place for place in self.titles if place != FRONT]
 
         def take(wanted: Iterable[str]) -> list[str]:
-            found = [place for place in wanted if place in rest]
-            rest[:] = [place for place in rest if place not in found]
-            return found
+            taken = [place for place in wanted if place in rest]
+            rest[:] = [place for place in rest if place not in taken]
+            return taken
 
         course = [place for place in rest if place.startswith("course/")]
         groups = {
@@ -225,15 +225,15 @@ def in_folder(places: Iterable[str], folder: str) -> list[str]:
     readme, places = f"{folder}/{FRONT}", sorted(places)
     if readme in places:
         return [readme]
-    found: list[str] = []
+    listed: list[str] = []
     for place in places:
         inner = place.removeprefix(f"{folder}/").partition("/")
         if not inner[1]:
-            found.append(place)
+            listed.append(place)
         else:
             first = f"{folder}/{inner[0]}"
-            found += in_folder([x for x in places if x.startswith(f"{first}/")], first)
-    return list(dict.fromkeys(found))
+            listed += in_folder([x for x in places if x.startswith(f"{first}/")], first)
+    return list(dict.fromkeys(listed))
 
 
 def is_page(place: str) -> bool:
