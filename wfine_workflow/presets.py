@@ -47,16 +47,17 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 NOTEBOOKS[COLLECTS] = tuple(NOTEBOOKS)
 """Every notebook of the batch run, and the notebooks whose results it reads in any case."""
 
-BY_HAND = ("08_annotation", "09_people")
-"""Notebooks that need a person, or a file of what people have said: they have parameter files, and
-are no part of the batch run."""
+BY_HAND = ("03b_reward_model_by_hand", "04b_policy_by_hand", "08_annotation", "09_people")
+"""Notebooks that a person runs, two asides that build an engine by hand and two that need people or
+what they have said: they have parameter files, and are no part of the batch run."""
 
 PARAMS: dict[str, type[params.NotebookParams]] = {
     model.notebook: model
     for model in (
         params.BaseModelParams, params.DataParams, params.DroppingParams, params.RewardModelParams,
         params.PolicyParams, params.WevalParams, ValidityParams, params.TablesParams,
-        params.AnnotationParams, params.PeopleParams,
+        params.RewardByHandParams, params.PolicyByHandParams, params.AnnotationParams,
+        params.PeopleParams,
     )
 }  # fmt: skip
 """The parameters of every notebook."""

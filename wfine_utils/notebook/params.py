@@ -212,6 +212,53 @@ class PolicyParams(PolicySettings, NotebookParams):
         return self
 
 
+Writer = Literal["kept", "run"]
+
+
+class RewardByHandParams(NotebookParams):
+    """Notebook 03b: a LoRA layer and a Bradley–Terry step, beside those of the libraries."""
+
+    notebook: ClassVar[str] = "03b_reward_model_by_hand"
+
+    writer: Writer
+    n_pairs: Count
+    n_validation: Count
+    lora_r: Count
+    lora_alpha: Count
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: Count
+    center_coefficient: float = Field(ge=0)
+    n_library_steps: Count
+    n_short_steps: Count
+
+    @model_validator(mode="after")
+    def _at_least_one_batch(self) -> Self:
+        if self.n_pairs < self.batch_size:
+            raise ValueError(
+                f"n_pairs: found {self.n_pairs}, expected at least one batch_size = "
+                f"{self.batch_size}"
+            )
+        return self
+
+
+class PolicyByHandParams(NotebookParams):
+    """Notebook 04b: an update of GRPO, beside that of TRL, and what its parts are for."""
+
+    notebook: ClassVar[str] = "04b_policy_by_hand"
+
+    writer: Writer
+    n_prompts: Count
+    num_generations: int = Field(ge=2)
+    max_new_tokens: Count
+    lora_r: Count
+    lora_alpha: Count
+    learning_rate: float = Field(gt=0, lt=1)
+    n_rollouts: Count
+    updates_per_rollout: int = Field(ge=2)
+    epsilon: float = Field(gt=0, lt=1)
+    beta: float = Field(gt=0)
+
+
 class WevalParams(NotebookParams):
     """Notebook 05: which chains and scorers, and how many draws."""
 
