@@ -362,7 +362,7 @@ def test_the_board_can_be_read_without_a_script(board, new_page):
 def test_the_board_on_a_desk_and_on_a_phone(board, new_page, width, scheme):
     page = new_page(width, 900, color_scheme=scheme)
     errors: list = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))  # Playwright marks what it is given
     page.on("console", lambda message: errors.append(message.text))
     page.goto(board.as_uri())
     over = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
