@@ -97,6 +97,8 @@ def test_a_styled_table_rounds_names_what_is_missing_and_escapes():
 def test_what_rounds_to_nought_has_no_sign():
     table = pd.DataFrame({"lost": [-0.004], "lost_ci_low": [-0.1], "lost_ci_high": [0.1]})
     assert list(pretty(table, digits=2)["lost"]) == ["0.00 [-0.10, 0.10]"]
+    shown = styled(pd.DataFrame({"n": [1234], "lost": [-0.0004], "none": [np.nan]})).to_html()
+    assert ">0.000<" in shown and "-0.000" not in shown and ">1,234<" in shown and ">–<" in shown
 
 
 def test_value_table_keeps_the_order_of_both_axes():

@@ -20,9 +20,10 @@ ENDS = ("_ci_low", "_ci_high")
 
 def styled(table: pd.DataFrame, digits: int = 3) -> Styler:
     """A table to be shown: numbers rounded, "–" for none, texts with their line breaks."""
-    style = table.reset_index(drop=True).style.format(
-        precision=digits, na_rep="–", thousands=",", escape="html"
-    )
+    shown = table.reset_index(drop=True)
+    floats = dict.fromkeys(shown.select_dtypes("float"), f"{{:z,.{digits}f}}")  # z: no −0.000
+    options = {"precision": digits, "na_rep": "–", "thousands": ",", "escape": "html"}
+    style = shown.style.format(floats or None, **options)
     left = [{"selector": "th", "props": [("text-align", "left")]}]  # a head above its column
     style = style.hide().set_table_styles(left)
     return style.set_properties(None, **{"text-align": "left", "white-space": "pre-wrap"})
