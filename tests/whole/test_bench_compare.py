@@ -96,7 +96,10 @@ def test_an_unknown_commit_is_named(compare, tmp_path, capsys):
 
 def test_a_tree_is_run_by_its_own_make_and_nothing_is_installed(compare):
     tree = compare.Tree("x", ROOT)
-    for goal, expected in (("test", "-m pytest -n 2"), ("reproduce", "run 'mini' --cores 'all'")):
+    for goal, expected in (
+        ("test", "-m pytest -n 2"),
+        ("reproduce", "reproduce 'mini' --cores 'all'"),
+    ):
         command = [*tree.make(goal), "--dry-run"]
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert f"{sys.prefix}/bin/python" in said and expected in said

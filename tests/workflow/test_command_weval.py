@@ -379,7 +379,7 @@ class TestRefused:
     def test_a_layout_that_is_none(self, data, tmp_path, capsys):
         words = ["--data", data, "--layout", "nope", "--out", tmp_path / "out"]
         status, _, errors = weval(capsys, *words)
-        assert status == 2 and "layout: found 'nope', expected one of auto" in errors
+        assert status == 2 and "layout: found 'nope', expected auto or one of chains" in errors
 
     def test_a_folder_of_something_else(self, data, tmp_path, capsys):
         (tmp_path / "thesis.tex").write_text("years of work")
@@ -482,7 +482,7 @@ def test_the_best_comes_first_and_who_scored_nothing_last(chains):
         for name, scorer in names
     ]
     options = {"n_boot": 0, "n_permutations": 10, "seed": 0}
-    found = weval_page.summary(scored, tables(Benchmark("x", "wfine", chains), scored, **options))
+    found = weval_page.summary(scored, tables(Benchmark("x", "chains", chains), scored, **options))
     assert found["scorer"].tolist() == ["b", "c", "a"]
     assert found["n_nan"].tolist()[2] == 40 and found["n_chains"].tolist()[2] == 0
     assert np.isnan(found["kendall_tau_b"].iloc[2])
