@@ -16,16 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from wfine_utils.chains.taxonomy import RequirementType, TaskCategory
 from wfine_utils.errors import WfineError
 from wfine_utils.files import atomic_write, json_text
 from wfine_utils.weval.baselines import OracleScorer
 from wfine_workflow.board_runs import Measured, read_runs
 from wfine_workflow.headline import NULL_BASELINES
-
-TEMPLATES = Path(__file__).parent / "templates"
+from wfine_workflow.html_pages import TEMPLATES, template
 
 CEILINGS = (OracleScorer.name, "another reader")
 """Scorers that say how well a scorer can do at best: exact checkers, a further reader."""
@@ -82,14 +79,10 @@ def build_board(folders: Sequence[str | Path], out: str | Path) -> Path:
     if not folders:
         raise WfineError("board: found no folder, expected those of one run or more.")
     runs = read_runs([Path(folder) for folder in folders])
-    script = (TEMPLATES / "board.js").read_text(encoding="utf-8").strip()
+    script = Path(TEMPLATES, "board.js").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader
-    )
     groups = _groups([measured for run in runs for measured in run.measured])
-    page = environment.get_template("board.html.j2").render(
+    page = template("board.html.j2").render(
         script=script,
         script_digest=digest,
         groups=groups,

@@ -226,16 +226,13 @@ def _scored_chains(stage: Path) -> str:
 
 
 def _said(stamp: Mapping[str, Any], run: str) -> Data:
-    """The data that a stamp names: ``data`` with ``sha256`` and ``name`` or ``path``, or a digest
-    by the name of its file; or ``data_sha256`` alone."""
+    """The data that the stamp of ``wfine weval`` names: by their file, else by what was read."""
     data = stamp.get("data")
-    data = data if isinstance(data, Mapping) else {"name": data} if isinstance(data, str) else {}
-    digest = data.get("sha256") or stamp.get("data_sha256") or ""
-    name = data.get("name") or data.get("path") or ""
-    for key, value in data.items():
-        if not digest and re.fullmatch(r"[0-9a-f]{64}", str(value)):
-            name, digest = key, value
-    return Data(_last(str(name)) if name else f"data of run {run}", str(digest))
+    data = data if isinstance(data, Mapping) else {}
+    name = _last(str(data.get("name") or "")) or f"data of run {run}"
+    if data.get("sha256"):
+        return Data(name, str(data["sha256"]))
+    return Data(name, str(data.get("chains_sha256") or ""), "chains as read")
 
 
 def _last(path: str) -> str:

@@ -13,35 +13,18 @@ from typing import NamedTuple
 from wfine_utils.base_model import MANIFEST
 from wfine_utils.errors import WfineError
 from wfine_utils.notebook.code_digest import digest, with_imports
-from wfine_utils.weval.baselines import (
-    ConstantScorer,
-    LengthScorer,
-    OracleScorer,
-    OverlapScorer,
-    RandomScorer,
-)
+from wfine_utils.weval.baselines import OracleScorer, null_baselines
 from wfine_utils.weval.compiled import CompiledChecks
 from wfine_utils.weval.fluency import FluencyScorer
 from wfine_utils.weval.scorers import Scorer
 from wfine_workflow.score_file import load_scorer
 
-NULL: dict[str, Callable[[int], Scorer]] = {
-    "constant": lambda seed: ConstantScorer(),
-    "random": lambda seed: RandomScorer(seed),
-    "length": lambda seed: LengthScorer(),
-    "minus-length": lambda seed: LengthScorer(sign=-1),
-    "overlap": lambda seed: OverlapScorer(),
-}
-"""The null baselines of :func:`wfine_utils.weval.null_baselines` by their words, each made from a
-seed: they are in every table, whoever else is asked for."""
+NULL = ("constant", "random", "length", "minus-length", "overlap")
+"""Words for the null baselines, in the order of :func:`wfine_utils.weval.null_baselines`: they are
+in every table, whoever else is asked for."""
 
-BUILT_IN: dict[str, Callable[[int], Scorer]] = {
-    **NULL,
-    "compiled": lambda seed: CompiledChecks(),
-    "fluency": lambda seed: FluencyScorer(),
-    "oracle": lambda seed: OracleScorer(),
-}
-"""Scorers that need no model."""
+BUILT_IN = (*NULL, "compiled", "fluency", "oracle")
+"""Words for all scorers that need no model."""
 
 HYBRID = "hybrid:"
 """Before the folder of a reward model: compiled checks first, the model about the rest."""
@@ -123,7 +106,8 @@ def _named(word: str, seed: int) -> NamedScorer:
 
 
 def _built_in(word: str, seed: int) -> NamedScorer:
-    scorer = BUILT_IN[word](seed)
+    others: list[Scorer] = [CompiledChecks(), FluencyScorer(), OracleScorer()]
+    scorer = dict(zip(BUILT_IN, [*null_baselines(seed), *others], strict=True))[word]
     print_ = _fingerprint(f"{word} {seed}")
     return NamedScorer(scorer.name, word, lambda: (scorer, print_), False, word in NULL)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from wfine_utils.annotation.files import load_annotations
 from wfine_utils.annotation.session import Session
+from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
 
 EVIL = '<img src=x onerror="window.hit=1"><script>window.hit=2</script>&amp;</div>'
@@ -36,3 +39,18 @@ def gold_ranks(of: Session) -> list[int]:
 def saved(path: Path) -> dict[str, list[float]]:
     table = load_annotations(path)
     return {k: part["rank"].tolist() for k, part in table.groupby("chain_id", sort=False)}
+
+
+def graded(chain_id: str, **grades: tuple) -> Chain:
+    n = len(next(iter(grades.values())))
+    responses = tuple(Response(f"text {i}", ()) for i in range(n))
+    return Chain(chain_id, None, "Write.", (), responses, judged=Gold(grades))
+
+
+def random_chains(
+    seed: int, n: int = 20, names: str = "abc", size: int = 4, *, levels: int = 0
+) -> list[Chain]:
+    """Rankings without ties, or grades of so many levels."""
+    rng = np.random.default_rng(seed)
+    draw = (lambda: rng.integers(0, levels, size)) if levels else (lambda: rng.permutation(size))
+    return [graded(f"c{k:02}", **{x: tuple(map(float, draw())) for x in names}) for k in range(n)]

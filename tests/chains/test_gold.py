@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from wfine_utils.chains.files import load_chains, load_queries, save_chains
 from wfine_utils.chains.gold import Gold
-from wfine_utils.chains.readers import of_reader, reader_names
+from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain, Query, Requirement, Response, Turn
 from wfine_utils.errors import WfineError
 
@@ -107,10 +107,7 @@ def test_readers_apart_and_without_one():
         judged(Gold(better=((0, 1),)), chain_id="pairs"),
     ]
     assert reader_names(chains) == ["a", "b"]
-    (own,) = of_reader(chains, "b")
-    assert own.chain_id == "both" and own.gold == (1.0, 2.0, 3.0)
-    with pytest.raises(WfineError, match=r"no chain of which 'c' has graded two .* a, b"):
-        of_reader(chains, "c")
+    assert chains[0].judged.of("b") == Gold(grades={"b": (1, 2, 3)})
     assert chains[0].judged.without("a") == Gold(grades={"b": (1, 2, 3)})
     with pytest.raises(ValueError, match="found b, expected 'b' and another"):
         chains[1].judged.without("b")

@@ -196,12 +196,12 @@ def test_it_can_be_used_by_keyboard_and_read_without_a_script(tmp_path):
 
 def test_data_sets_are_never_put_together_unless_they_are_the_same(tmp_path):
     other = {"data": {"name": "mine.jsonl", "sha256": "f" * 64}}
-    same = {"data": {"path": "elsewhere/copy.jsonl", "sha256": SHA}}
+    same = {"data": {"name": "elsewhere/copy.jsonl", "sha256": SHA}}
     page = board(
         run_of(tmp_path / "one", MINE),
         run_of(tmp_path / "two", MINE, other),
         run_of(tmp_path / "three", MINE[:3], same),
-        run_of(tmp_path / "four", MINE[:3], {"data_sha256": SHA}),
+        run_of(tmp_path / "four", MINE[:3], {"data": {"sha256": SHA}}),
     )
     runs = [[row.cells[1] for row in t.parts["all:all"]] for t in page.tables]
     assert [sorted(set(x)) for x in runs] == [["four", "one", "three"], ["two"]]
@@ -213,14 +213,26 @@ def test_data_sets_are_never_put_together_unless_they_are_the_same(tmp_path):
 
 def test_data_without_a_digest_go_by_their_name_and_that_is_said(tmp_path):
     page = board(
-        run_of(tmp_path / "one", MINE, {"data": "mine.jsonl"}),
-        run_of(tmp_path / "two", MINE, {"data": {"path": "/x/y/mine.jsonl"}}),
+        run_of(tmp_path / "one", MINE, {"data": {"name": "mine.jsonl"}}),
+        run_of(tmp_path / "two", MINE, {"data": {"name": "/x/y/mine.jsonl", "sha256": None}}),
         run_of(tmp_path / "three", MINE, {}),
-        run_of(tmp_path / "four", MINE, {"data": {"mine.jsonl": SHA}}),
+        run_of(tmp_path / "four", MINE, {"data": {"name": "mine.jsonl", "sha256": SHA}}),
     )
     assert [t.title for t in page.tables] == ["mine.jsonl", "data of run three", "mine.jsonl"]
     assert ["No digest" in t.about for t in page.tables] == [True, True, False]
     assert {row.cells[1] for row in page.tables[0].parts["all:all"]} == {"one", "two"}
+
+
+def test_data_of_the_hub_go_by_what_was_read(tmp_path):
+    """`wfine weval` has no file of them: two names, and one set of chains."""
+    hub = {"sha256": None, "chains_sha256": SHA}
+    page = board(
+        run_of(tmp_path / "one", MINE, {"data": {"name": "owner/pairs", **hub}}),
+        run_of(tmp_path / "two", MINE, {"data": {"name": "copy", **hub}}),
+        run_of(tmp_path / "three", MINE, {"data": {"name": "pairs", "sha256": SHA}}),
+    )
+    runs = [{row.cells[1] for row in t.parts["all:all"]} for t in page.tables]
+    assert runs == [{"one", "two"}, {"three"}], "a digest of a file is none of chains"
 
 
 def test_a_preset_and_a_run_on_its_chains_stand_together(tmp_path):
@@ -274,11 +286,11 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
 
 def test_a_stamp_names_no_folder_of_the_machine(tmp_path):
     stamp = {"parameters": {"output_root": "/home/ann/outputs", "n": 1, "x": ["~/y/z.jsonl"]},
-             "data": {"path": "C:\\ann\\w.jsonl", "sha256": SHA}, "ratio": "1/2"}  # fmt: skip
+             "data": {"name": "C:\\ann\\w.jsonl", "sha256": SHA}, "ratio": "1/2"}  # fmt: skip
     page = board(run_of(tmp_path / "one", MINE, stamp))
     assert json.loads(page.stamps["stamp-1"]) == {
         "parameters": {"output_root": "outputs", "n": 1, "x": ["z.jsonl"]},
-        "data": {"path": "w.jsonl", "sha256": SHA}, "ratio": "1/2",
+        "data": {"name": "w.jsonl", "sha256": SHA}, "ratio": "1/2",
     }  # fmt: skip
     assert page.tables[0].title == "w.jsonl"
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from wfine_utils.annotation.readers import CONSENSUS
-from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
@@ -80,11 +79,10 @@ def _places(chain: Chain, better: str, worse: str) -> list[tuple[int, int]]:
 
 def _said(chain: Chain, reader: str | None) -> np.ndarray:
     """What a reader, or all together, say of each response; NaN where nothing is said."""
-    grades = chain.judged.grades if chain.judged else {}
-    if reader is not None:
-        grades = {name: row for name, row in grades.items() if name == reader}
-    n = len(chain.responses)
-    return Gold(dict(grades)).numbers(n) if grades else np.full(n, np.nan)
+    judged, n = chain.judged, len(chain.responses)
+    if not judged or not judged.grades or reader not in (None, *judged.grades):
+        return np.full(n, np.nan)
+    return (judged.of(reader) if reader else judged).numbers(n)
 
 
 def _share(numbers: np.ndarray, places: Sequence[tuple[int, int]]) -> tuple[float, float]:

@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 
 from wfine_utils.benchmarks.layout import (
+    Examined,
     Label,
     Layout,
     Record,
     Refusal,
     Rows,
-    Verdicts,
     any_text,
     refuse,
     text,
@@ -48,8 +48,6 @@ from wfine_utils.benchmarks.tables import (
 from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.records import Problems
 from wfine_utils.chains.taxonomy import Chain, Response
-from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores
 
 
 def gathered(rows: Rows, responses: str) -> Iterator[tuple[int, Record]]:
@@ -115,13 +113,7 @@ def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
     ), Label(subset=category, levels=levels)  # fmt: skip
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
+def official(examined: Examined) -> pd.DataFrame:
     """How far the policy follows, from verdicts: [ladders][levels][as many as the level].
 
     ``hard_satisfaction`` of a level is the share of the ladders in which all its constraints are
@@ -129,6 +121,7 @@ def official(
     ``consistent_levels`` is how many levels in a row, from the first, are met wholly. Level 0 has
     no constraint and no say. An undecided verdict is one that is not met.
     """
+    _, labels, scores, verdicts, boot = examined
     assert verdicts is not None
     shares = [_met(*of_ladder) for of_ladder in zip(labels, verdicts, strict=True)]
     numbers = sorted({n for by_level in shares for n in by_level})

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from wfine_utils.benchmarks.layout import (
+    Examined,
     Label,
     Layout,
     Record,
@@ -42,8 +43,7 @@ from wfine_utils.benchmarks.tables import (
     undecided_rate,
 )
 from wfine_utils.chains.taxonomy import Chain, Requirement, Response
-from wfine_utils.weval.resampling import Bootstrap, FloatArray
-from wfine_utils.weval.scorers import Scores
+from wfine_utils.weval.resampling import FloatArray
 
 
 def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
@@ -111,13 +111,7 @@ def _kinds(record: Record, checklist: Sequence[str]) -> tuple[tuple[str, ...], .
     return tuple(named.get(item.strip(), ()) for item in checklist)
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
+def official(examined: Examined) -> pd.DataFrame:
     """Of scores, accuracy and tau-b of each graph; of verdicts, F1 of met and of not met.
 
     With C pairs of the graph in the right order, D in the wrong one and T tied, ``accuracy`` is
@@ -132,6 +126,7 @@ def official(
     The official figure is the mean of the subsets, which are the types of instruction; "all" is the
     mean over graphs.
     """
+    chains, labels, scores, verdicts, boot = examined
     rows: list[Row] = []
     if scores is None and verdicts is not None:
         scores = [np.array([np.mean(v) for v in responses]) for responses in verdicts]

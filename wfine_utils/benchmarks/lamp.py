@@ -11,7 +11,7 @@ instruction lie in several files there, and are brought together for this layout
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -20,10 +20,10 @@ from scipy.stats import kendalltau
 
 from wfine_utils.benchmarks.layout import (
     NO_LABEL,
+    Examined,
     Label,
     Layout,
     Record,
-    Verdicts,
     any_text,
     items,
     refuse,
@@ -34,8 +34,6 @@ from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.readers import reader_names
 from wfine_utils.chains.taxonomy import Chain, Response
 from wfine_utils.weval.agreement import kendall_w
-from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores
 
 
 def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
@@ -68,31 +66,26 @@ def _without_gaps(record: Record, field: str, at_least: int) -> Mapping[str, obj
     return there
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
+def official(examined: Examined) -> pd.DataFrame:
     """Kendall's W of a set's writers, mean over sets; of two at a time; and with the scorer.
 
     ``mean_pair_tau`` is the mean of tau-b over the pairs of a set's writers: what the function of
     the authors' script computes that is called Kendall's W there. W is about 1 / m of m unrelated
     rankings, tau is about 0: the two must not be held against each other.
     """
+    chains, _, scores, _, boot = examined
     orders = [_orders(c) for c in chains]
     every = [np.array([*order.values()]) for order in orders]
     rows = [
-        Row("kendall_w", "writers", [part([_w(x) for x in every])]),
+        Row("kendall_w", "writers", [part([kendall_w(x) for x in every])]),
         Row("mean_pair_tau", "writers", [part([_mean_tau(x) for x in every])]),
     ]
     if scores is not None:
         joined = [np.vstack([x, s]) for x, s in zip(every, scores, strict=True)]
-        rows.append(Row("kendall_w", "writers and scorer", [part([_w(x) for x in joined])]))
+        rows.append(Row("kendall_w", "writers and scorer", [part([kendall_w(x) for x in joined])]))
     for pair in combinations(reader_names(chains), 2):
         together = [
-            _w(np.array([order[w] for w in pair])) if {*pair} <= {*order} else np.nan
+            kendall_w(np.array([order[w] for w in pair])) if {*pair} <= {*order} else np.nan
             for order in orders
         ]
         if not np.isnan(together).all():
@@ -103,10 +96,6 @@ def official(
 def _orders(c: Chain) -> dict[str, np.ndarray]:
     """By writer, higher is better: [versions]."""
     return {w: np.array(grades, dtype=float) for w, grades in c.judged.grades.items()}  # type: ignore[union-attr]
-
-
-def _w(orders: np.ndarray) -> float:
-    return kendall_w(orders) if len(orders) > 1 else np.nan
 
 
 def _mean_tau(orders: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pandas as pd
 from pydantic import ValidationError
@@ -52,11 +52,22 @@ class Label:
 
 NO_LABEL = Label()
 
-Official = Callable[
-    [Sequence[Chain], Sequence[Label], Scores | None, Verdicts | None, Bootstrap], pd.DataFrame
-]
-"""The official metric: chains, labels, scores, verdicts and draws to a table of ``tables.table``.
-Scores and verdicts have been checked against the chains."""
+
+class Examined(NamedTuple):
+    """What an official metric is made of; scores and verdicts have been checked against the chains.
+
+    ``scores`` are [chains][responses], None where there are none; so too ``verdicts``.
+    """
+
+    chains: Sequence[Chain]
+    labels: Sequence[Label]
+    scores: Scores | None
+    verdicts: Verdicts | None
+    boot: Bootstrap
+
+
+Official = Callable[[Examined], pd.DataFrame]
+"""The official metric, as a table of ``tables.table``."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,15 @@ from wfine_utils.benchmarks import (
     sources,
     writing_preference,
 )
-from wfine_utils.benchmarks.layout import NO_LABEL, Label, Layout, Record, Refusal, Verdicts
+from wfine_utils.benchmarks.layout import (
+    NO_LABEL,
+    Examined,
+    Label,
+    Layout,
+    Record,
+    Refusal,
+    Verdicts,
+)
 from wfine_utils.benchmarks.tables import COLUMNS
 from wfine_utils.chains.files import load_chains
 from wfine_utils.chains.records import Problems, explained_fields
@@ -34,21 +42,16 @@ from wfine_utils.chains.taxonomy import Chain
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.evaluation import evaluate
 from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores, checked_scores
+from wfine_utils.weval.scorers import checked_scores
 
 
 def _own_chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
     raise AssertionError("chains are loaded by load_chains")
 
 
-def _own_metrics(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
+def _own_metrics(examined: Examined) -> pd.DataFrame:
     """WEval's metrics of all chains."""
+    chains, _, scores, _, boot = examined
     assert scores is not None
     whole = evaluate(
         chains, scores, n_boot=boot.n_boot, seed=boot.seed, confidence=boot.confidence
@@ -148,7 +151,7 @@ class Benchmark:
             verdicts = self._checked_verdicts(verdicts)
         labels = self.labels or (NO_LABEL,) * len(self.chains)
         boot = Bootstrap(n_boot, seed, confidence)
-        return layout.official(self.chains, labels, checked, verdicts, boot)
+        return layout.official(Examined(self.chains, labels, checked, verdicts, boot))
 
     def _refuse_what_is_not_taken(self, layout: Layout, scores: object, verdicts: object) -> None:
         given = {"scores"} if scores is not None else set()

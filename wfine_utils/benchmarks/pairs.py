@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import pandas as pd
 
-from wfine_utils.benchmarks.layout import Label
-from wfine_utils.benchmarks.tables import Row, by_subset, nan_rate, part
+from wfine_utils.benchmarks.layout import Examined
+from wfine_utils.benchmarks.tables import Row, by_subset, nan_rate, part, table
 from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.taxonomy import Chain, Response, Turn
-from wfine_utils.weval.scorers import Scores
 
 _FIRST_IS_BETTER = Gold(better=((0, 1),))  # one object for all pairs
 
@@ -28,13 +26,16 @@ def pair_chain(
     return Chain(chain_id, None, instruction, (), responses, topic, before, judged=_FIRST_IS_BETTER)
 
 
-def accuracy_rows(labels: Sequence[Label], scores: Scores) -> list[Row]:
-    """Strict accuracy of pairs: a tie is wrong, and so is a pair with a response without a score.
+def accuracy(examined: Examined) -> pd.DataFrame:
+    """Official metric: the share of the pairs whose chosen response has the higher score.
 
-    With the shares of ties and of responses without a score beside it.
+    Of all pairs and of those of each subset. A tie is wrong, and so is a pair with a response
+    without a score; the shares of both stand beside it.
     """
+    _, labels, scores, _, boot = examined
+    assert scores is not None
     chosen, rejected = np.stack(scores).T
     right = (chosen > rejected).astype(float)
     subsets = by_subset("accuracy", right, labels)[:-1]  # no benchmark of pairs takes their mean
     tied = Row("tie_rate", "all", [part((chosen == rejected).astype(float))])
-    return [Row("accuracy", "all", [part(right)]), *subsets, tied, nan_rate(scores)]
+    return table([Row("accuracy", "all", [part(right)]), *subsets, tied, nan_rate(scores)], boot)

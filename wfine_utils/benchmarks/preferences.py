@@ -15,26 +15,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from wfine_utils.benchmarks.layout import (
     NO_LABEL,
     Label,
     Layout,
     Record,
     Refusal,
-    Verdicts,
     any_text,
     instruction_of,
     refuse,
     text,
     turns,
 )
-from wfine_utils.benchmarks.pairs import accuracy_rows, pair_chain
-from wfine_utils.benchmarks.tables import table
+from wfine_utils.benchmarks.pairs import accuracy, pair_chain
 from wfine_utils.chains.taxonomy import Chain, Turn
-from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores
 
 _SIDES = (("chosen", "rejected"), ("chosen_story", "rejected_story"))
 
@@ -91,18 +85,6 @@ def _answer(own: Sequence[Turn], field: str) -> str:
     return own[0].content
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
-    """The share of the pairs in which the chosen response has the higher score; a tie is wrong."""
-    assert scores is not None
-    return table(accuracy_rows(labels, scores), boot)
-
-
 LAYOUT = Layout(
     name="preferences",
     looked_for="chosen and rejected (or chosen_story and rejected_story) as texts or messages, "
@@ -111,5 +93,5 @@ LAYOUT = Layout(
         all(isinstance(record.get(name), str | list) for name in pair) for pair in _SIDES
     ),
     chain=chain,
-    official=official,
+    official=accuracy,
 )

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from wfine_utils.benchmarks.layout import (
+    Examined,
     Label,
     Layout,
     Record,
-    Verdicts,
     any_text,
     items,
     refuse,
@@ -31,7 +31,7 @@ from wfine_utils.benchmarks.layout import (
 from wfine_utils.benchmarks.tables import MEAN_OF_SUBSETS, Row, nan_rate, part, table
 from wfine_utils.chains.gold import Gold
 from wfine_utils.chains.taxonomy import Chain, Response
-from wfine_utils.weval.resampling import Bootstrap, FloatArray
+from wfine_utils.weval.resampling import FloatArray
 from wfine_utils.weval.scorers import Scores
 
 _TIES_ID = re.compile(r"(ref|tied):(\d+)")
@@ -65,13 +65,7 @@ def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
     )
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
+def official(examined: Examined) -> pd.DataFrame:
     """The score of every subset, and their mean, which is the figure of the leaderboard.
 
     Outside Ties a chain earns 1 if a chosen response has the highest score, and where several have
@@ -96,6 +90,7 @@ def official(
     The latter three are over numbers of which both forms are there. Both forms of a number are
     drawn together.
     """
+    chains, labels, scores, _, boot = examined
     assert scores is not None
     in_ties = np.array([bool(label.unit) for label in labels])
     subset = np.array([label.subset for label in labels], dtype=object)

@@ -9,26 +9,12 @@ the pairs in which the chosen response has the higher score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
-from wfine_utils.benchmarks.layout import (
-    Label,
-    Layout,
-    Record,
-    Refusal,
-    Verdicts,
-    any_text,
-    refuse,
-    text,
-)
-from wfine_utils.benchmarks.pairs import accuracy_rows, pair_chain
-from wfine_utils.benchmarks.tables import table
+from wfine_utils.benchmarks.layout import Label, Layout, Record, Refusal, any_text, refuse, text
+from wfine_utils.benchmarks.pairs import accuracy, pair_chain
 from wfine_utils.chains.taxonomy import Chain
-from wfine_utils.weval.resampling import Bootstrap
-from wfine_utils.weval.scorers import Scores
 
 
 def chain(record: Record, chain_id: str) -> tuple[Chain, Label]:
@@ -56,18 +42,6 @@ def _grade(value: Any, field: str) -> float | None:
     return float(value)
 
 
-def official(
-    chains: Sequence[Chain],
-    labels: Sequence[Label],
-    scores: Scores | None,
-    verdicts: Verdicts | None,
-    boot: Bootstrap,
-) -> pd.DataFrame:
-    """Accuracy of all pairs and of those of each tag; a tie counts as wrong."""
-    assert scores is not None
-    return table(accuracy_rows(labels, scores), boot)
-
-
 LAYOUT = Layout(
     name="writing_preference",
     looked_for="prompt, tag, chosen.response and rejected.response",
@@ -77,5 +51,5 @@ LAYOUT = Layout(
         and "response" in record["chosen"]
     ),
     chain=chain,
-    official=official,
+    official=accuracy,
 )

@@ -229,7 +229,7 @@ class Chain:
     @property
     def wanted(self) -> tuple[Requirement, ...]:
         """As of its query: the requirements, or the whole instruction as the only one."""
-        return self.query.wanted
+        return self.requirements or self.query.wanted
 
     def prompt(self, kept: Sequence[bool] | None = None) -> str:
         """The instruction, full or with requirements dropped; see :meth:`Query.prompt`."""

@@ -192,12 +192,14 @@ def response_pairs(
     columns = {"chain": chain, "score": data.score, "gold": data.gold}
     responses = pd.DataFrame({**columns, "along": along[data.is_used]}).reset_index()
     pairs = responses.merge(responses, on="chain").query("index_x < index_y")
-    pairs["gold"] = pairs["gold_x"] - pairs["gold_y"]
-    for i, relation in data.relations.items():
-        own = pairs["chain"] == i
-        x, y = (pairs.loc[own, f"index_{side}"] - data.start[i] for side in "xy")
-        pairs.loc[own, "gold"] = np.where(known := relation[x, y], known, np.nan)
-    pairs = pairs.dropna(subset="gold")
+    gold = (pairs["gold_x"] - pairs["gold_y"]).to_numpy(copy=True)
+    x, y = (pairs[f"index_{side}"].to_numpy() for side in "xy")
+    places = pairs.groupby("chain").indices if data.relations else {}
+    for i in data.relations.keys() & places.keys():
+        own = places[i]
+        known = data.relations[i][x[own] - data.start[i], y[own] - data.start[i]]
+        gold[own] = np.where(known, known, np.nan)
+    pairs = pairs.assign(gold=gold).dropna(subset="gold")
     sign = (pairs["score_x"] > pairs["score_y"]).astype(int) - (pairs["score_x"] < pairs["score_y"])
     gold = pairs["gold"]
     return pd.DataFrame({
