@@ -22,6 +22,7 @@ _CANNOT_CHANGE_NUMBERS = (
     "wfine_utils/errors.py",
     "wfine_utils/settings.py",
     "wfine_utils/notebook/",
+    "wfine_utils/models/card_texts.py",
     "wfine_utils/models/cards.py",
     "wfine_study/cells.py",
     "wfine_workflow/",
