@@ -43,7 +43,7 @@ def equipment_table() -> pd.DataFrame:
         ("kept results of mini", "yes" if kept.is_dir() else "no", kept.is_dir(),
          "open the notebook inside a clone of the project"),
         ("kept models of mini", "yes" if (kept / "models").is_dir() else "no",
-         (kept / "models").is_dir(), "get the newest clone; without it week 3 trains 10 minutes"),
+         (kept / "models").is_dir(), "get the newest clone"),
         ("PyTorch", "yes" if find_spec("torch") else "no", find_spec("torch") is not None,
          "weeks 3 and 5 only: run `make env`"),
         ("a folder to write to", tempfile.gettempdir(), os.access(tempfile.gettempdir(), os.W_OK),
