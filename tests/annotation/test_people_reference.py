@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from wfine_utils.annotation.reader_agreement import reader_agreement
+from wfine_utils.annotation.concordance import reader_agreement
 from wfine_utils.annotation.readers import evaluate_against_readers
 from wfine_utils.weval.baselines import null_baselines
 from wfine_utils.weval.scorers import score_all

@@ -10,8 +10,8 @@ import pytest
 from annotation.cases import graded, random_chains
 
 from wfine_utils.annotation.agreement import annotator_agreement
+from wfine_utils.annotation.concordance import AGREEMENT_METRICS, reader_agreement
 from wfine_utils.annotation.files import ANNOTATION_COLUMNS
-from wfine_utils.annotation.reader_agreement import AGREEMENT_METRICS, reader_agreement
 from wfine_utils.errors import WfineError
 from wfine_utils.weval.agreement import kendall_w
 
